@@ -1,0 +1,47 @@
+//! Text from outside: table names, errors, hosts, queries.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The longest piece of foreign text shown in one place, in characters.
+const SHOWN_CHARS_MAX: usize = 400;
+
+/// Text that a database, a file or a peer gave us. Showing it escapes C0, DEL,
+/// C1 and bidirectional controls, so it can never drive a terminal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Untrusted(String);
+
+impl Untrusted {
+    /// Wraps foreign text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text as it came; never for a screen.
+    pub fn raw(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars().take(SHOWN_CHARS_MAX) {
+            if is_active(c) {
+                write!(f, "\\u{{{:x}}}", c as u32)?;
+            } else {
+                write!(f, "{c}")?;
+            }
+        }
+        if self.0.chars().nth(SHOWN_CHARS_MAX).is_some() {
+            f.write_str("…")?;
+        }
+        Ok(())
+    }
+}
+
+/// Characters that act on a terminal or reorder text instead of being shown.
+fn is_active(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
