@@ -7,3 +7,9 @@ pub mod base;
 
 pub mod fleet;
 pub mod migration;
+
+pub mod rollout;
+
+pub mod worker;
+
+pub mod shard;

@@ -1,0 +1,388 @@
+//! Folds one fact into the state. Total: any fact from a verified journal
+//! applies, and nothing else ever changes the state.
+
+use super::command::Scope;
+use super::event::{Event, Fact};
+use super::state::{Mark, Opening, Phase, RingState, Rollout, ShardState, State, Undo, Verified};
+use crate::base::{Cause, Digest, RingName, ShardName, Stop, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Applies a fact.
+pub fn apply(state: &mut State, fact: &Fact) {
+    state.facts += 1;
+    if let Event::RolloutOpened(opening) = &fact.event {
+        state.rollout = Some(opened((**opening).clone(), fact.at));
+        return;
+    }
+    let Some(rollout) = state.rollout.as_mut() else {
+        return;
+    };
+    if let Some(key) = &fact.key {
+        rollout.keys.insert(key.clone());
+    }
+    match &fact.scope {
+        Scope::Shard(name) if on_shard(rollout, name, fact) => {}
+        _ => on_scope(rollout, fact),
+    }
+    settle(rollout, fact);
+}
+
+fn opened(opening: Opening, at: Timestamp) -> Rollout {
+    let first = opening.route.first().copied().unwrap_or(Stop::Preflight);
+    let mut rings = BTreeMap::new();
+    let mut shards = BTreeMap::new();
+    for (ring, members) in &opening.rings {
+        for member in members {
+            shards.insert(
+                member.shard.clone(),
+                new_shard(ring, &member.instance, first, at),
+            );
+        }
+        rings.insert(
+            ring.clone(),
+            RingState {
+                shards: members.iter().map(|m| m.shard.clone()).collect(),
+                admitted: first,
+                admitted_at: at,
+                finished: BTreeMap::new(),
+                hold: None,
+                paused: None,
+                rows_per_s_max: None,
+                version: 0,
+            },
+        );
+    }
+    Rollout {
+        opening,
+        opened_at: at,
+        rings,
+        shards,
+        hold: None,
+        paused: None,
+        rows_per_s_max: None,
+        auto: None,
+        aborting: None,
+        outcome: None,
+        version: 0,
+        keys: BTreeSet::new(),
+    }
+}
+
+fn new_shard(ring: &RingName, instance: &str, at: Stop, now: Timestamp) -> ShardState {
+    ShardState {
+        ring: ring.clone(),
+        instance: instance.to_owned(),
+        at,
+        phase: Phase::Waiting,
+        since: now,
+        undo: None,
+        paused: None,
+        failure: None,
+        epoch: 0,
+        pin: None,
+        generation: 0,
+        verified: None,
+        share_percent: 0,
+        rows_per_s_max: None,
+        version: 0,
+    }
+}
+
+/// Facts about one shard. False: the fact is one that also exists wider.
+fn on_shard(rollout: &mut Rollout, name: &ShardName, fact: &Fact) -> bool {
+    let before = rollout
+        .shards
+        .get(name)
+        .and_then(|s| rollout.stop_before(s.at));
+    let Some(shard) = rollout.shards.get_mut(name) else {
+        return false;
+    };
+    match &fact.event {
+        Event::ShardAttached { pin, epoch } => {
+            shard.pin = Some(pin.clone());
+            shard.epoch = *epoch;
+            // Telemetry of identity: no dialog shows it, so no version moves.
+            return true;
+        }
+        Event::StageDone {
+            stop,
+            generation,
+            evidence,
+        } => {
+            shard.generation = *generation;
+            enter(shard, *stop, Phase::Done, fact.at);
+            if *stop == Stop::Verify {
+                shard.verified = Some(Verified {
+                    at: fact.at,
+                    generation: *generation,
+                    rows: evidence.rows,
+                    evidence: evidence.digest.unwrap_or(Digest::ZERO),
+                });
+            }
+        }
+        Event::StageUndone { stop } => undone(shard, *stop, before, fact.at),
+        Event::ShardFailed { fault } => {
+            shard.failure = Some(fault.clone());
+            shard.phase = Phase::Failed;
+            shard.since = fact.at;
+        }
+        Event::ShardRegressed { found, epoch, .. } => {
+            shard.epoch = shard.epoch.max(*epoch);
+            shard.verified = None;
+            shard.failure = None;
+            enter(shard, *found, Phase::Done, fact.at);
+        }
+        Event::GenerationBumped { generation, .. } => {
+            shard.generation = *generation;
+            shard.verified = None;
+        }
+        Event::ShardFenced { epoch } => shard.epoch = shard.epoch.max(*epoch),
+        Event::ShareSeen { percent, .. } => shard.share_percent = *percent,
+        Event::ShardAbandoned => enter(shard, shard.at, Phase::Abandoned, fact.at),
+        _ => return false,
+    }
+    true
+}
+
+fn enter(shard: &mut ShardState, stop: Stop, phase: Phase, now: Timestamp) {
+    shard.at = stop;
+    shard.phase = phase;
+    shard.since = now;
+    if phase != Phase::Failed {
+        shard.failure = None;
+    }
+}
+
+fn undone(shard: &mut ShardState, stop: Stop, before: Option<Stop>, now: Timestamp) {
+    if stop <= Stop::Verify {
+        shard.verified = None;
+    }
+    let goal = shard.undo.map_or(Stop::Snapshot, |undo| undo.to);
+    let lands = before.unwrap_or(stop);
+    if lands > goal {
+        enter(shard, lands, Phase::RollingBack, now);
+        return;
+    }
+    shard.undo = None;
+    let phase = if goal <= Stop::Snapshot {
+        Phase::RolledBack
+    } else {
+        Phase::Done
+    };
+    enter(shard, lands, phase, now);
+}
+
+/// Facts that exist at every scope, and ring and fleet facts.
+fn on_scope(rollout: &mut Rollout, fact: &Fact) {
+    let mark = Mark {
+        by: fact.actor.clone(),
+        at: fact.at,
+        reason: fact.reason.clone(),
+        cause: fact.cause,
+    };
+    match &fact.event {
+        Event::RingAdmitted { ring, stop, .. } => {
+            if let Some(ring) = rollout.rings.get_mut(ring) {
+                ring.admitted = *stop;
+                ring.admitted_at = fact.at;
+            }
+        }
+        Event::StageBegun { stop, shards, .. } => {
+            for name in shards {
+                if let Some(shard) = rollout.shards.get_mut(name) {
+                    enter(shard, *stop, Phase::Running, fact.at);
+                }
+            }
+        }
+        Event::Held => set_hold(rollout, &fact.scope, Some(mark)),
+        Event::Released => set_hold(rollout, &fact.scope, None),
+        Event::Paused => set_pause(rollout, &fact.scope, Some(mark)),
+        Event::Resumed => set_pause(rollout, &fact.scope, None),
+        Event::Retried { shards } => retried(rollout, shards, fact.at),
+        Event::RollbackBegun { to, shards } => rollback(rollout, &fact.scope, *to, shards, &mark),
+        Event::AbortBegun => {
+            rollout.auto = None;
+            rollout.aborting = Some(mark);
+        }
+        Event::Throttled { rows_per_s_max } => set_cap(rollout, &fact.scope, *rows_per_s_max),
+        Event::Automated { auto } => rollout.auto.clone_from(auto),
+        Event::RolloutEnded { outcome } => rollout.outcome = Some(*outcome),
+        _ => {}
+    }
+}
+
+fn set_hold(rollout: &mut Rollout, scope: &Scope, mark: Option<Mark>) {
+    match scope {
+        Scope::Fleet => rollout.hold = mark,
+        Scope::Ring(name) => {
+            if let Some(ring) = rollout.rings.get_mut(name) {
+                ring.hold = mark;
+            }
+        }
+        Scope::Shard(_) => {}
+    }
+}
+
+fn set_pause(rollout: &mut Rollout, scope: &Scope, mark: Option<Mark>) {
+    match scope {
+        Scope::Fleet => rollout.paused = mark,
+        Scope::Ring(name) => {
+            if let Some(ring) = rollout.rings.get_mut(name) {
+                ring.paused = mark;
+            }
+        }
+        Scope::Shard(name) => {
+            if let Some(shard) = rollout.shards.get_mut(name) {
+                shard.paused = mark;
+            }
+        }
+    }
+}
+
+fn set_cap(rollout: &mut Rollout, scope: &Scope, cap: Option<u64>) {
+    match scope {
+        Scope::Fleet => rollout.rows_per_s_max = cap,
+        Scope::Ring(name) => {
+            if let Some(ring) = rollout.rings.get_mut(name) {
+                ring.rows_per_s_max = cap;
+            }
+        }
+        Scope::Shard(name) => {
+            if let Some(shard) = rollout.shards.get_mut(name) {
+                shard.rows_per_s_max = cap;
+            }
+        }
+    }
+}
+
+fn retried(rollout: &mut Rollout, shards: &[ShardName], now: Timestamp) {
+    for name in shards {
+        let Some(shard) = rollout.shards.get_mut(name) else {
+            continue;
+        };
+        let phase = match (shard.phase, shard.undo) {
+            (Phase::Failed, Some(_)) => Phase::RollingBack,
+            (Phase::Failed, None) => Phase::Running,
+            // A shard that was rolled back alone joins its ring again.
+            (Phase::RolledBack, _) => Phase::Done,
+            (other, _) => other,
+        };
+        enter(shard, shard.at, phase, now);
+    }
+}
+
+fn rollback(rollout: &mut Rollout, scope: &Scope, to: Stop, shards: &[ShardName], mark: &Mark) {
+    for name in shards {
+        if let Some(shard) = rollout.shards.get_mut(name) {
+            shard.undo = Some(Undo { to, at: mark.at });
+            enter(shard, shard.at, Phase::RollingBack, mark.at);
+        }
+    }
+    // Undo ends held, and an undone stage must be admitted again.
+    let held = Mark {
+        cause: Cause::RolledBack,
+        ..mark.clone()
+    };
+    let rings: Vec<RingName> = match scope {
+        Scope::Fleet => rollout.rings.keys().cloned().collect(),
+        Scope::Ring(name) => vec![name.clone()],
+        Scope::Shard(_) => Vec::new(),
+    };
+    for name in rings {
+        if let Some(ring) = rollout.rings.get_mut(&name) {
+            ring.admitted = ring.admitted.min(to);
+            ring.hold = Some(held.clone());
+        }
+    }
+}
+
+/// What follows from where the shards stand now.
+fn settle(rollout: &mut Rollout, fact: &Fact) {
+    // Only a fact about shards can move what a ring has finished.
+    match &fact.scope {
+        Scope::Shard(name) => {
+            if let Some(ring) = rollout.shards.get(name).map(|s| s.ring.clone()) {
+                settle_ring(rollout, &ring, fact);
+            }
+        }
+        Scope::Ring(name) => settle_ring(rollout, &name.clone(), fact),
+        Scope::Fleet if matches!(fact.event, Event::StageBegun { .. }) => {}
+        Scope::Fleet => {
+            let names: Vec<RingName> = rollout.ring_order().cloned().collect();
+            names
+                .iter()
+                .for_each(|name| settle_ring(rollout, name, fact));
+        }
+    }
+    bump_versions(rollout, fact);
+}
+
+fn settle_ring(rollout: &mut Rollout, name: &RingName, fact: &Fact) {
+    let Some(ring) = rollout.rings.get(name) else {
+        return;
+    };
+    let mut finished_to = None;
+    let mut all_idle = true;
+    for (_, shard) in rollout.live(ring) {
+        let done = match shard.phase {
+            Phase::Done => Some(shard.at),
+            _ => rollout.stop_before(shard.at),
+        };
+        all_idle &= shard.phase == Phase::Done;
+        finished_to = Some(match finished_to {
+            None => done,
+            Some(lowest) => std::cmp::min(lowest, done),
+        });
+    }
+    let finished_to = finished_to.flatten();
+    let route = rollout.opening.route.clone();
+    let regressed = matches!(fact.event, Event::ShardRegressed { .. });
+    let Some(ring) = rollout.rings.get_mut(name) else {
+        return;
+    };
+    ring.finished.retain(|stop, _| Some(*stop) <= finished_to);
+    for stop in route.into_iter().filter(|stop| Some(*stop) <= finished_to) {
+        ring.finished.entry(stop).or_insert(fact.at);
+    }
+    let touches = matches!(&fact.scope, Scope::Shard(shard) if ring.shards.contains(shard));
+    if regressed && touches && all_idle {
+        // The lost stages must be admitted again, through their gates.
+        ring.admitted = finished_to.unwrap_or(ring.admitted);
+    } else if regressed && touches {
+        ring.admitted = ring.admitted.min(finished_to.unwrap_or(ring.admitted));
+    }
+}
+
+fn bump_versions(rollout: &mut Rollout, fact: &Fact) {
+    if matches!(
+        fact.event,
+        Event::ShardAttached { .. } | Event::ShareSeen { .. } | Event::Throttled { .. }
+    ) {
+        return;
+    }
+    rollout.version += 1;
+    match &fact.scope {
+        Scope::Fleet => {
+            rollout.rings.values_mut().for_each(|r| r.version += 1);
+            rollout.shards.values_mut().for_each(|s| s.version += 1);
+        }
+        Scope::Ring(name) => {
+            if let Some(ring) = rollout.rings.get_mut(name) {
+                ring.version += 1;
+                for shard in ring.shards.clone() {
+                    if let Some(shard) = rollout.shards.get_mut(&shard) {
+                        shard.version += 1;
+                    }
+                }
+            }
+        }
+        Scope::Shard(name) => {
+            if let Some(shard) = rollout.shards.get_mut(name) {
+                shard.version += 1;
+                if let Some(ring) = rollout.rings.get_mut(&shard.ring) {
+                    ring.version += 1;
+                }
+            }
+        }
+    }
+}

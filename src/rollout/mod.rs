@@ -1,0 +1,34 @@
+//! The heart: `decide`, `apply`, `next`. What is allowed, what is known, what
+//! should be running.
+//!
+//! Pure: no clock, no randomness, no I/O, no hash-map order. Time, ids and
+//! outcomes come in as values. The engine and the simulator run this same
+//! code, and a restart is a replay.
+
+mod apply;
+mod command;
+mod decide;
+mod event;
+mod gate;
+mod guard;
+mod next;
+mod observation;
+mod order;
+mod promote;
+mod refusal;
+mod state;
+
+pub use apply::apply;
+pub use command::{Command, Evidence, Order, Report, Scope, Verb};
+pub use decide::{Decision, decide};
+pub use event::{Event, Fact};
+pub use gate::{Gate, GateReading, Verdict, read as read_gates};
+pub use guard::watch as watch_guards;
+pub use next::{Job, Next, next, next_automatic};
+pub use observation::{Observations, Reading, ShardObservation, ThrottleReason};
+pub use promote::{Ready, ready};
+pub use refusal::Refusal;
+pub use state::{
+    Auto, Hold, Mark, Member, Opening, Outcome, Phase, RingState, Rollout, ShardState, State, Undo,
+    Verified,
+};

@@ -1,0 +1,108 @@
+//! Databases: each kind is one folder that executes [`ShardCall`]s.
+//!
+//! Nothing outside a kind's folder matches on the kind. What a kind cannot do
+//! is a typed refusal at plan time. Executors decide nothing: they answer.
+
+use crate::base::{Fault, ShardName, Stop};
+use crate::worker::{Reply, ShardCall, ShardPlan};
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+/// One shard, reachable through any number of sessions.
+pub trait Shard: Send + Sync {
+    /// Its name.
+    fn name(&self) -> &ShardName;
+
+    /// What a migration becomes on this shard.
+    fn plan(&self) -> &CompiledPlan;
+
+    /// A session of its own: one connection, opened at its first call.
+    fn session(&self, role: SessionRole) -> Box<dyn Session>;
+
+    /// Ends every statement that this engine is running on the shard now
+    /// (pause, take-over, shutdown). The cancelled calls answer with an error.
+    fn cancel(&self) -> BoxFuture<'_, ()>;
+
+    /// Reads every throttle signal once. Never fails: what cannot be read is
+    /// a measurement without a value, and that closes the throttle.
+    fn measure(&self) -> BoxFuture<'_, Vec<Measurement>>;
+
+    /// Removes schema `pilothouse` (or what stands for it) for good.
+    fn forget(&self) -> BoxFuture<'_, Result<(), Fault>>;
+}
+
+/// What a session is for; it decides its timeouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionRole {
+    /// Steps: short DDL, checks, bookkeeping.
+    Lead,
+    /// Chunks.
+    Range,
+}
+
+/// One connection that executes calls.
+pub trait Session: Send {
+    /// Executes one call. Connects first if there is no connection; a call
+    /// that timed out or was dropped poisons the connection.
+    fn call(&mut self, call: ShardCall) -> BoxFuture<'_, Reply>;
+}
+
+/// One throttle signal, read once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Wire name with its unit, for example `replica_lag_ms`.
+    pub signal: String,
+    /// Where, for example the replica's address.
+    pub place: String,
+    /// `None`: it could not be read.
+    pub value: Option<u64>,
+}
+
+/// A migration, compiled for one shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompiledPlan {
+    /// What the worker drives.
+    pub plan: ShardPlan,
+    /// Every statement it may run, for people: `pilothouse plan`.
+    pub listing: Vec<Listed>,
+}
+
+/// One step of the listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The stop it belongs to.
+    pub stop: Stop,
+    /// Whether it reaches the stop or undoes it.
+    pub direction: Direction,
+    /// The step.
+    pub title: String,
+    /// Its statements, complete, in order.
+    pub sql: Vec<String>,
+    /// The strongest lock it takes and for how long, in plain words.
+    pub lock: String,
+}
+
+/// Towards a stop, or back from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Reaches the stop.
+    Run,
+    /// Undoes it.
+    Undo,
+}
+
+/// Why a migration cannot be compiled for a shard.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The kind of database cannot do it.
+    #[error("{shard}: {what}; {remedy}")]
+    NotPossible {
+        /// The shard.
+        shard: ShardName,
+        /// What it cannot do, and why.
+        what: String,
+        /// What can be done instead.
+        remedy: String,
+    },
+}
