@@ -5,5 +5,8 @@
 
 pub mod base;
 
+pub mod cli;
 pub mod fleet;
+pub mod journal;
 pub mod migration;
+pub mod store;
