@@ -149,8 +149,11 @@ impl Store {
 
     /// Waits until everything queued is durable and the files are closed.
     pub async fn close(self) -> Result<(), StoreError> {
+        // The writer goes last: only a writing connection can move what is in
+        // the write-ahead log into the journal file when it closes.
+        let read = self.reader.close().await;
         drop(self.jobs);
         self.task.await.map_err(|_| StoreError::Closed)?;
-        self.reader.close().await
+        read
     }
 }

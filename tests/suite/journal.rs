@@ -13,6 +13,11 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/journal.
 /// Text that tries to look like the hash member.
 const LURE: &str = r#"x","hash":"00","kind":"y"#;
 
+/// A body whose own members look like the entry's hash and kind.
+fn lure_body() -> Value {
+    json!({"a": 1, "hash": "0".repeat(64), "kind": "y", "text": LURE})
+}
+
 pub fn draft(kind: &str, body: Value) -> Draft {
     Draft {
         at: Timestamp(1_790_000_000_000),
@@ -43,7 +48,7 @@ fn journal_of(drafts: Vec<Draft>) -> (String, Head) {
 fn small() -> (String, Head) {
     journal_of(vec![
         draft("rollout_opened", json!({"plan": "0a", "shards": 3})),
-        draft("ring_promoted", json!({"ring": "canary", "text": LURE})),
+        draft("ring_promoted", lure_body()),
         draft("shard_paused", json!(null)),
     ])
 }
@@ -72,7 +77,7 @@ fn golden_drafts() -> Vec<Draft> {
         guard,
         draft(
             "note_added",
-            json!({"ü": "Zürich \u{1F600}", "\u{1}": "tab\t\"quote\" \\ \u{7f} \u{2028}", "lure": LURE}),
+            json!({"ü": "Zürich \u{1F600}", "\u{1}": "tab\t\"quote\" \\ \u{7f} \u{2028}", "lure": lure_body()}),
         ),
     ]
 }
@@ -337,6 +342,7 @@ fn any_body() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         text.clone().prop_map(Value::from),
+        Just(lure_body()),
     ];
     leaf.prop_recursive(4, 32, 5, move |inner| {
         prop_oneof![

@@ -4,7 +4,7 @@ use crate::journal::draft;
 use futures_util::future::join_all;
 use pilothouse::base::{Timestamp, Untrusted};
 use pilothouse::journal::{Draft, Head, Verdict, verify};
-use pilothouse::store::{LeaseError, SnapshotFault, Store, StoreError};
+use pilothouse::store::{LeaseError, Reader, SnapshotFault, Store, StoreError};
 use serde_json::json;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -74,6 +74,31 @@ async fn a_reopened_journal_goes_on_where_it_ended() {
     assert_eq!(store.entries(9).await.unwrap(), vec![]);
     assert_eq!(store.reader().entries_page(1, 2).await.unwrap(), first);
     assert_sound(&store, 3).await;
+}
+
+#[tokio::test]
+async fn a_closed_journal_is_one_file_and_a_killed_one_is_whole_with_its_log() {
+    let (outer, dir) = fresh();
+    let store = Store::open(&dir).await.unwrap();
+    let entries = store.append(vec![note(1), note(2)]).await.unwrap();
+    // What a killed engine leaves behind: everything as it lies on the disk.
+    let left = outer.path().join("left");
+    std::fs::create_dir(&left).unwrap();
+    for name in ["journal.db", "journal.db-wal"] {
+        std::fs::copy(dir.join(name), left.join(name)).unwrap();
+    }
+    let reader = Store::open_read_only(&left).await.unwrap();
+    assert_eq!(reader.entries(1).await.unwrap(), entries);
+    reader.close().await.unwrap();
+    let resumed = Store::open(&left).await.unwrap();
+    assert_eq!(resumed.append(vec![note(3)]).await.unwrap()[0].seq, 3);
+
+    store.close().await.unwrap();
+    assert!(!dir.join("journal.db-wal").exists());
+    let copy = outer.path().join("copy.db");
+    std::fs::copy(dir.join("journal.db"), &copy).unwrap();
+    let reader = Reader::open(&copy).await.unwrap();
+    assert_eq!(reader.entries(1).await.unwrap(), entries);
 }
 
 #[tokio::test]
