@@ -4,12 +4,11 @@
 //! Imports point **down** this list only; `tests/architecture.rs` checks it.
 
 pub mod base;
-
+pub mod cli;
 pub mod fleet;
+pub mod journal;
 pub mod migration;
-
 pub mod rollout;
-
-pub mod worker;
-
 pub mod shard;
+pub mod store;
+pub mod worker;

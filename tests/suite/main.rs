@@ -1,0 +1,7 @@
+//! What an operator relies on, checked without a database server.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod inbox;
+mod journal;
+mod journal_cli;
+mod store;
