@@ -4,6 +4,9 @@
 //! Imports point **down** this list only; `tests/architecture.rs` checks it.
 
 pub mod base;
+pub mod cli;
+pub mod flags;
+pub mod lab;
 
 pub mod fleet;
 pub mod migration;
