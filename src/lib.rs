@@ -5,8 +5,10 @@
 
 pub mod base;
 pub mod cli;
+pub mod flags;
 pub mod fleet;
 pub mod journal;
+pub mod lab;
 pub mod migration;
 pub mod rollout;
 pub mod shard;
