@@ -361,8 +361,15 @@ fn quiet(
         };
         let quiet = old_form.read_at.since(old_form.quiet_since);
         if quiet < needed {
-            let who = if old_form.writers.is_empty() { "nobody now" } else { &old_form.writers };
-            let value = format!("{name}: quiet for {} s, still writing: {who}", quiet.ms() / 1_000);
+            let who = if old_form.writers.is_empty() {
+                "nobody now"
+            } else {
+                &old_form.writers
+            };
+            let value = format!(
+                "{name}: quiet for {} s, still writing: {who}",
+                quiet.ms() / 1_000
+            );
             let mut found = reading(Gate::Quiet, Verdict::Fail, value, limit);
             found.age_ms = now.since(old_form.read_at).ms();
             return Some(found);

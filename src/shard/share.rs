@@ -1,17 +1,26 @@
-//! The flag as a shard's executor sees it: set a share, ask who has seen it.
+//! The flag, as a shard sees it: what share of clients uses the new form here.
 
 use crate::base::{Fault, ShardName};
 use futures_util::future::BoxFuture;
 
-/// The part of the flag port that a stop needs.
+/// Sets the flag share of a shard and tells who has seen it.
 pub trait ShareSwitch: Send + Sync {
-    /// Sets the share of reads, then of writes, in percent.
+    /// Sets the share, in percent. Setting it twice is one act.
     fn set<'a>(&'a self, shard: &'a ShardName, percent: u8) -> BoxFuture<'a, Result<(), Fault>>;
 
-    /// Live clients, and the names of those that have not seen `percent` yet.
+    /// Who is alive, and who of them has not seen this share yet.
     fn seen<'a>(
         &'a self,
         shard: &'a ShardName,
         percent: u8,
-    ) -> BoxFuture<'a, Result<(u64, Vec<String>), Fault>>;
+    ) -> BoxFuture<'a, Result<ShareSeen, Fault>>;
+}
+
+/// What [`ShareSwitch::seen`] finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShareSeen {
+    /// Live clients.
+    pub clients: u64,
+    /// Clients that have not seen it yet.
+    pub behind: Vec<String>,
 }

@@ -11,7 +11,11 @@ use sqlx::postgres::PgConnection;
 
 fn action<'a>(shard: &'a Inner, id: &str) -> Result<&'a Action, Failure> {
     shard.program().actions.get(id).ok_or_else(|| {
-        Failure(own(ErrorKind::Refused, "PH023", format!("the plan has no step {id}")))
+        Failure(own(
+            ErrorKind::Refused,
+            "PH023",
+            format!("the plan has no step {id}"),
+        ))
     })
 }
 
@@ -52,11 +56,14 @@ pub(super) async fn apply(
         sql::run(connection, "RESET ROLE").await?;
         sql::run(connection, "RESET lock_timeout").await?;
         sql::run(connection, "RESET statement_timeout").await?;
-        return Ok(Reply::Done { generation: fence.generation });
+        return Ok(Reply::Done {
+            generation: fence.generation,
+        });
     }
     for statement in &action.statements {
         // Only what touches the application's tables needs their owner.
-        let ours = statement.contains("pilothouse.") && !statement.starts_with("CREATE OR REPLACE TRIGGER");
+        let ours = statement.contains("pilothouse.")
+            && !statement.starts_with("CREATE OR REPLACE TRIGGER");
         if !ours {
             take_role(connection, shard, "SET LOCAL ROLE").await?;
         }
@@ -69,14 +76,12 @@ pub(super) async fn apply(
         ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, at = clock_timestamp()";
     sql::execute(connection, mark, vec![id.into(), int(epoch)]).await?;
     fence::commit(connection).await?;
-    Ok(Reply::Done { generation: fence.generation })
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
 }
 
-async fn take_role(
-    connection: &mut PgConnection,
-    shard: &Inner,
-    how: &str,
-) -> Result<(), Failure> {
+async fn take_role(connection: &mut PgConnection, shard: &Inner, how: &str) -> Result<(), Failure> {
     if let Some(role) = &shard.spec.ddl_role {
         sql::run(connection, &format!("{how} {role}")).await?;
     }
@@ -93,13 +98,20 @@ fn flag_error(fault: &Fault) -> Failure {
 
 /// Sets the flag share.
 pub(super) async fn set_share(shard: &Inner, percent: u8) -> Result<Reply, Failure> {
-    shard.flags.set(&shard.spec.name, percent).await.map_err(|f| flag_error(&f))?;
+    shard
+        .flags
+        .set(&shard.spec.name, percent)
+        .await
+        .map_err(|f| flag_error(&f))?;
     Ok(Reply::Done { generation: 0 })
 }
 
 /// Who has seen it?
 pub(super) async fn share_seen(shard: &Inner, percent: u8) -> Result<Reply, Failure> {
     let seen = shard.flags.seen(&shard.spec.name, percent).await;
-    let (clients, behind) = seen.map_err(|f| flag_error(&f))?;
-    Ok(Reply::Seen { clients, behind })
+    let seen = seen.map_err(|f| flag_error(&f))?;
+    Ok(Reply::Seen {
+        clients: seen.clients,
+        behind: seen.behind,
+    })
 }

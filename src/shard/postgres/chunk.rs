@@ -32,7 +32,9 @@ pub(super) async fn read_range(
         "SELECT {RANGE_COLUMNS} FROM pilothouse.checkpoint WHERE job = $1 AND range = $2::bigint::integer"
     );
     let values = vec![job.id.as_str().into(), int(range.into())];
-    let row = sql::row(connection, &statement, values).await?.ok_or_else(|| gone(job, range))?;
+    let row = sql::row(connection, &statement, values)
+        .await?
+        .ok_or_else(|| gone(job, range))?;
     Ok(Reply::Range(range_at(&row)?))
 }
 
@@ -59,10 +61,19 @@ async fn hold(
         "SELECT {RANGE_COLUMNS}, hi FROM pilothouse.checkpoint
          WHERE job = $1 AND range = $2::bigint::integer AND generation = $3 FOR UPDATE"
     );
-    let values = vec![job.id.as_str().into(), int(range.into()), int(fence.generation)];
-    let row = sql::row(connection, &statement, values).await?.ok_or_else(|| gone(job, range))?;
+    let values = vec![
+        job.id.as_str().into(),
+        int(range.into()),
+        int(fence.generation),
+    ];
+    let row = sql::row(connection, &statement, values)
+        .await?
+        .ok_or_else(|| gone(job, range))?;
     let hi: Option<Vec<String>> = row.try_get(5)?;
-    Ok(Held { at: range_at(&row)?, hi: hi.map(Key) })
+    Ok(Held {
+        at: range_at(&row)?,
+        hi: hi.map(Key),
+    })
 }
 
 /// Commits one chunk, or tells where the range really stands.
@@ -87,7 +98,12 @@ pub(super) async fn chunk(
     let took_ms = |from: Instant| u64::try_from(from.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Some((rows, until)) = next_rows(connection, sql_of, &held, wanted.rows).await? else {
         sql::run(connection, "ROLLBACK").await?;
-        let done = ChunkDone { rows: 0, after: held.at.after, stale: 0, took_ms: took_ms(started) };
+        let done = ChunkDone {
+            rows: 0,
+            after: held.at.after,
+            stale: 0,
+            took_ms: took_ms(started),
+        };
         return Ok(Reply::Chunk(done));
     };
     if shard.variant.splits_checkpoint() {
@@ -100,7 +116,12 @@ pub(super) async fn chunk(
         log(connection, epoch, &wanted, &held, rows, &until).await?;
     }
     fence::commit(connection).await?;
-    let done = ChunkDone { rows, after: Some(until), stale, took_ms: took_ms(started) };
+    let done = ChunkDone {
+        rows,
+        after: Some(until),
+        stale,
+        took_ms: took_ms(started),
+    };
     Ok(Reply::Chunk(done))
 }
 
@@ -127,7 +148,10 @@ async fn next_rows(
         return Ok(None);
     };
     let count: i64 = row.try_get(1)?;
-    Ok(Some((u64::try_from(count).unwrap_or(0).max(1), Key(row.try_get(0)?))))
+    Ok(Some((
+        u64::try_from(count).unwrap_or(0).max(1),
+        Key(row.try_get(0)?),
+    )))
 }
 
 /// Does the work on `(after, until]`; gives the number of wrong rows found.
@@ -190,7 +214,13 @@ async fn log(
         wanted.job.id.as_str().into(),
         int(wanted.range.into()),
         Value::List(until.0.clone()),
-        Value::List(held.at.after.as_ref().map(|k| k.0.clone()).unwrap_or_default()),
+        Value::List(
+            held.at
+                .after
+                .as_ref()
+                .map(|k| k.0.clone())
+                .unwrap_or_default(),
+        ),
         int(rows),
         int(held.at.chunks + 1),
         int(epoch),
@@ -223,7 +253,10 @@ pub(super) async fn close_range(
     let row = sql::row(connection, breaks, values()).await?;
     let breaks: i64 = row.map(|r| r.try_get(0)).transpose()?.unwrap_or(1);
     if breaks != 0 {
-        let message = format!("the chunk log of range {range} of {} has {breaks} gaps", job.title);
+        let message = format!(
+            "the chunk log of range {range} of {} has {breaks} gaps",
+            job.title
+        );
         return Err(Failure(own(ErrorKind::Refused, "PH027", message)));
     }
     merge_log(connection, values()).await?;

@@ -1,8 +1,8 @@
 //! Connections: whom to talk to, and with which settings.
 
+use super::Failure;
 use super::error::{own, plain};
 use super::sql::{self, Value};
-use super::Failure;
 use crate::fleet::{Endpoint, PostgresEndpoint, Tls};
 use crate::worker::ErrorKind;
 use sqlx::Row;
@@ -19,8 +19,6 @@ const CONNECT: Duration = Duration::from_secs(3);
 pub(super) enum Purpose {
     /// Steps, checks and bookkeeping.
     Step,
-    /// Statements that may run long: validation, indexes.
-    Long,
     /// Chunks: give way at once, so that the application never has to.
     Chunk {
         /// Longest a chunk statement may run, in milliseconds.
@@ -34,7 +32,6 @@ impl Purpose {
     fn settings(self) -> Vec<(&'static str, String)> {
         let (lock_ms, statement_ms) = match self {
             Self::Step => (1_500, 60_000),
-            Self::Long => (10_000, 0),
             Self::Chunk { statement_ms } => (100, statement_ms),
             Self::Measure => (500, 2_000),
         };
@@ -104,12 +101,19 @@ pub(super) async fn open(
     }
     let unreachable = |why: String| {
         let place = format!("{}:{}/{}", endpoint.host, endpoint.port, endpoint.database);
-        Failure(own(ErrorKind::Unreachable, "unreachable", format!("{place}: {why}")))
+        Failure(own(
+            ErrorKind::Unreachable,
+            "unreachable",
+            format!("{place}: {why}"),
+        ))
     };
     match tokio::time::timeout(CONNECT, PgConnection::connect_with(&options)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(unreachable(plain(&error))),
-        Err(_) => Err(unreachable(format!("no answer within {} s", CONNECT.as_secs()))),
+        Err(_) => Err(unreachable(format!(
+            "no answer within {} s",
+            CONNECT.as_secs()
+        ))),
     }
 }
 
@@ -139,12 +143,18 @@ pub(super) async fn primary(
         match look(endpoint, identity, purpose).await {
             Ok(Some(primary)) => {
                 if pin.is_some_and(|pin| pin != primary.pin) {
-                    problems.push(format!("{}:{} is another system", endpoint.host, endpoint.port));
+                    problems.push(format!(
+                        "{}:{} is another system",
+                        endpoint.host, endpoint.port
+                    ));
                 } else if found.as_ref().is_none_or(|f| f.timeline < primary.timeline) {
                     found = Some(primary);
                 }
             }
-            Ok(None) => problems.push(format!("{}:{} is in recovery", endpoint.host, endpoint.port)),
+            Ok(None) => problems.push(format!(
+                "{}:{} is in recovery",
+                endpoint.host, endpoint.port
+            )),
             Err(failure) => problems.push(failure.0.message),
         }
     }
@@ -167,11 +177,19 @@ async fn look(
             return Err(Failure(own(
                 ErrorKind::Unreachable,
                 "unreachable",
-                format!("{}:{} accepted us but does not answer", endpoint.host, endpoint.port),
+                format!(
+                    "{}:{} accepted us but does not answer",
+                    endpoint.host, endpoint.port
+                ),
             )));
         }
     };
-    Ok(seen.map(|(pin, timeline)| Primary { connection, pin, endpoint: endpoint.clone(), timeline }))
+    Ok(seen.map(|(pin, timeline)| Primary {
+        connection,
+        pin,
+        endpoint: endpoint.clone(),
+        timeline,
+    }))
 }
 
 async fn identify(connection: &mut PgConnection) -> Result<Option<(String, String)>, Failure> {
@@ -183,6 +201,12 @@ async fn identify(connection: &mut PgConnection) -> Result<Option<(String, Strin
                      substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
     let row = sql::row(connection, statement, Vec::<Value>::new())
         .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Unknown, "identity", "the server did not say who it is")))?;
+        .ok_or_else(|| {
+            Failure(own(
+                ErrorKind::Unknown,
+                "identity",
+                "the server did not say who it is",
+            ))
+        })?;
     Ok(Some((row.try_get(0)?, row.try_get(1)?)))
 }

@@ -13,7 +13,9 @@ const PASSING: [&str; 4] = ["08", "53", "57", "58"];
 /// with the statement's outcome.
 pub(super) fn read(error: &sqlx::Error) -> CallError {
     if let sqlx::Error::Database(database) = error {
-        let code = database.code().map_or_else(|| "?".to_owned(), |code| code.to_string());
+        let code = database
+            .code()
+            .map_or_else(|| "?".to_owned(), |code| code.to_string());
         let kind = if YIELDED.contains(&code.as_str()) {
             ErrorKind::Yielded
         } else if PASSING.iter().any(|class| code.starts_with(class)) {
@@ -21,7 +23,11 @@ pub(super) fn read(error: &sqlx::Error) -> CallError {
         } else {
             ErrorKind::Refused
         };
-        return CallError { kind, code, message: database.message().to_owned() };
+        return CallError {
+            kind,
+            code,
+            message: database.message().to_owned(),
+        };
     }
     let kind = match error {
         // A mistake of ours: what came back is not what the statement gives.
@@ -34,7 +40,11 @@ pub(super) fn read(error: &sqlx::Error) -> CallError {
         | sqlx::Error::RowNotFound => ErrorKind::Refused,
         _ => ErrorKind::Unknown,
     };
-    CallError { kind, code: "connection".into(), message: plain(error) }
+    CallError {
+        kind,
+        code: "connection".into(),
+        message: plain(error),
+    }
 }
 
 /// The message of a driver error without anything of the connection options.
@@ -50,7 +60,11 @@ pub(super) fn plain(error: &sqlx::Error) -> String {
 
 /// An error of our own.
 pub(super) fn own(kind: ErrorKind, code: &str, message: impl Into<String>) -> CallError {
-    CallError { kind, code: code.into(), message: message.into() }
+    CallError {
+        kind,
+        code: code.into(),
+        message: message.into(),
+    }
 }
 
 impl From<sqlx::Error> for super::Failure {

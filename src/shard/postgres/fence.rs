@@ -1,10 +1,10 @@
 //! Transactions under the fence: whoever is not the owner any more cannot
 //! commit anything.
 
+use super::Failure;
 use super::error::own;
 use super::schema::FENCE_KEY;
 use super::sql::{self, Value};
-use super::Failure;
 use crate::worker::ErrorKind;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -65,7 +65,12 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<(u64, Fence), 
     let number = |place: usize| -> Result<u64, Failure> {
         Ok(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))
     };
-    Ok((number(0)?, Fence { generation: number(1)? }))
+    Ok((
+        number(0)?,
+        Fence {
+            generation: number(1)?,
+        },
+    ))
 }
 
 /// `COMMIT`.

@@ -16,11 +16,11 @@ use sqlx::postgres::PgConnection;
 const REGISTRY_VERSION: i64 = 1;
 
 /// Looks, and writes nothing.
-pub(super) async fn attach(
-    connection: &mut PgConnection,
-    shard: &Inner,
-) -> Result<Reply, Failure> {
-    let mut seen = Sighting { pin: shard.pin().unwrap_or_default(), ..Sighting::default() };
+pub(super) async fn attach(connection: &mut PgConnection, shard: &Inner) -> Result<Reply, Failure> {
+    let mut seen = Sighting {
+        pin: shard.pin().unwrap_or_default(),
+        ..Sighting::default()
+    };
     let there = "SELECT (to_regclass('pilothouse.fence') IS NOT NULL)::text";
     seen.installed = sql::text(connection, there, vec![]).await?.as_deref() == Some("true");
     if !seen.installed {
@@ -33,11 +33,15 @@ pub(super) async fn attach(
     if let Some(row) = sql::row(connection, statement, vec![]).await? {
         let version: i32 = row.try_get(2)?;
         if i64::from(version) > REGISTRY_VERSION {
-            let message = format!("schema pilothouse has version {version}, this program knows {REGISTRY_VERSION}");
+            let message = format!(
+                "schema pilothouse has version {version}, this program knows {REGISTRY_VERSION}"
+            );
             return Err(Failure(own(ErrorKind::Refused, "PH022", message)));
         }
         seen.rollout = Some(row.try_get(0)?);
-        seen.ended = row.try_get::<Option<String>, _>(1)?.and_then(|text| text.parse().ok());
+        seen.ended = row
+            .try_get::<Option<String>, _>(1)?
+            .and_then(|text| text.parse().ok());
     }
     seen.dual_write_broken = broken(connection).await?;
     Ok(Reply::Attached(seen))
@@ -75,9 +79,13 @@ pub(super) async fn take_over(
     sql::run(connection, FIRST_ROWS).await?;
     register(connection, shard).await?;
     let bump = "UPDATE pilothouse.fence SET epoch = greatest(epoch, $1) + 1, engine = $2, taken_at = clock_timestamp() RETURNING epoch";
-    let row = sql::row(connection, bump, vec![int(known_epoch), shard.identity.engine.as_str().into()])
-        .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+    let row = sql::row(
+        connection,
+        bump,
+        vec![int(known_epoch), shard.identity.engine.as_str().into()],
+    )
+    .await?
+    .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
     let epoch = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
     fence::commit(connection).await?;
     Ok(Reply::TakenOver { epoch })
@@ -85,8 +93,13 @@ pub(super) async fn take_over(
 
 async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Failure> {
     let identity = &shard.rollout;
-    let found = sql::text(connection, "SELECT rollout FROM pilothouse.registry", vec![]).await?;
-    if let Some(other) = found.as_ref().filter(|id| **id != identity.rollout) {
+    let found = sql::text(
+        connection,
+        "SELECT rollout FROM pilothouse.registry",
+        vec![],
+    )
+    .await?;
+    if let Some(other) = found.as_ref().filter(|id| **id != identity.id) {
         let message = format!("the shard's registry belongs to rollout {other}");
         return Err(Failure(own(ErrorKind::Refused, "PH011", message)));
     }
@@ -95,8 +108,8 @@ async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Fa
         VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) ON CONFLICT DO NOTHING";
     let values: Vec<Value> = vec![
         REGISTRY_VERSION.into(),
-        identity.rollout.as_str().into(),
-        identity.migration.as_str().into(),
+        identity.id.as_str().into(),
+        shard.migration.name.as_str().into(),
         identity.plan_digest.to_string().into(),
         identity.shard_set_digest.to_string().into(),
         shard.catalog_text().into(),
@@ -128,7 +141,9 @@ pub(super) async fn begin_stop(
         sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     }
     fence::commit(connection).await?;
-    Ok(Reply::Done { generation: fence.generation })
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
 }
 
 /// Records that a stop is finished.
@@ -141,7 +156,9 @@ pub(super) async fn end_stop(
     let statement = "UPDATE pilothouse.registry SET ended = $1, changed_at = clock_timestamp()";
     sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     fence::commit(connection).await?;
-    Ok(Reply::Done { generation: fence.generation })
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
 }
 
 /// Records that a stop is undone.
@@ -156,7 +173,9 @@ pub(super) async fn end_undo(
     let ended = Value::Text(remains.map(|stop| stop.to_string()));
     sql::execute(connection, statement, vec![ended]).await?;
     fence::commit(connection).await?;
-    Ok(Reply::Done { generation: fence.generation })
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
 }
 
 /// Puts dual write back as it should be and voids everything that was proved
@@ -172,15 +191,24 @@ pub(super) async fn mend(
     for row in sql::rows(connection, statement, vec![]).await? {
         let (schema, table, word): (String, String, String) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let authority = [Authority::Old, Authority::Both, Authority::New, Authority::Restore]
-            .into_iter()
-            .find(|a| a.word() == word);
+        let authority = [
+            Authority::Old,
+            Authority::Both,
+            Authority::New,
+            Authority::Restore,
+        ]
+        .into_iter()
+        .find(|a| a.word() == word);
         let form = program
             .forms
             .iter()
             .find(|f| f.table.schema.as_str() == schema && f.table.table.as_str() == table);
         if let (Some(form), Some(authority)) = (form, authority) {
-            let trigger = format!("DROP TRIGGER IF EXISTS {} ON {}", form.trigger(), form.qualified());
+            let trigger = format!(
+                "DROP TRIGGER IF EXISTS {} ON {}",
+                form.trigger(),
+                form.qualified()
+            );
             sql::run(connection, &trigger).await?;
             for statement in install(form, authority) {
                 sql::run(connection, &statement).await?;

@@ -26,13 +26,20 @@ const CALL_LONG: Duration = Duration::from_secs(24 * 3600);
 
 impl PostgresSession {
     pub(super) fn new(shard: Arc<Inner>, role: SessionRole) -> Self {
-        Self { shard, role, connection: None, quiet: check::QuietMemory::default() }
+        Self {
+            shard,
+            role,
+            connection: None,
+            quiet: check::QuietMemory::default(),
+        }
     }
 
     fn purpose(&self) -> Purpose {
         match self.role {
             SessionRole::Lead => Purpose::Step,
-            SessionRole::Range => Purpose::Chunk { statement_ms: self.shard.chunk_statement_ms() },
+            SessionRole::Range => Purpose::Chunk {
+                statement_ms: self.shard.chunk_statement_ms(),
+            },
         }
     }
 
@@ -51,7 +58,11 @@ impl PostgresSession {
         }
         // Set right above when it was missing.
         self.connection.as_mut().ok_or_else(|| {
-            Failure(super::error::own(ErrorKind::Unreachable, "connection", "no connection"))
+            Failure(super::error::own(
+                ErrorKind::Unreachable,
+                "connection",
+                "no connection",
+            ))
         })
     }
 
@@ -98,8 +109,18 @@ async fn dispatch(
         Op::Apply(id) => act::apply(connection, shard, epoch, &id).await,
         Op::Split { job, ranges } => split::split(connection, shard, epoch, &job, ranges).await,
         Op::ReadRange { job, range } => chunk::read_range(connection, &job, range).await,
-        Op::Chunk { job, range, after, rows } => {
-            let wanted = chunk::Wanted { job: &job, range, after, rows };
+        Op::Chunk {
+            job,
+            range,
+            after,
+            rows,
+        } => {
+            let wanted = chunk::Wanted {
+                job: &job,
+                range,
+                after,
+                rows,
+            };
             chunk::chunk(connection, shard, epoch, wanted).await
         }
         Op::CloseRange { job, range } => {
@@ -108,9 +129,11 @@ async fn dispatch(
         Op::Conclude(job) => split::conclude(connection, epoch, &job).await,
         Op::MendDualWrite => registry::mend(connection, shard, epoch).await,
         // Handled before a connection is needed.
-        Op::Check(_) | Op::SetShare(_) | Op::ShareSeen(_) => {
-            Err(Failure(super::error::own(ErrorKind::Refused, "session", "not a connection call")))
-        }
+        Op::Check(_) | Op::SetShare(_) | Op::ShareSeen(_) => Err(Failure(super::error::own(
+            ErrorKind::Refused,
+            "session",
+            "not a connection call",
+        ))),
     }
 }
 

@@ -41,7 +41,12 @@ pub(super) async fn split(
     let generation = int(fence.generation);
     // What an older generation left is void.
     let void = "DELETE FROM pilothouse.checkpoint WHERE job = $1 AND generation <> $2";
-    sql::execute(connection, void, vec![job.id.as_str().into(), generation.clone()]).await?;
+    sql::execute(
+        connection,
+        void,
+        vec![job.id.as_str().into(), generation.clone()],
+    )
+    .await?;
     let mut found = ranges_of(connection, job).await?;
     if found.is_empty() {
         sql::execute(
@@ -61,7 +66,8 @@ pub(super) async fn split(
 }
 
 async fn ranges_of(connection: &mut PgConnection, job: &RowJob) -> Result<Vec<RangeAt>, Failure> {
-    let statement = format!("SELECT {RANGE_COLUMNS} FROM pilothouse.checkpoint WHERE job = $1 ORDER BY range");
+    let statement =
+        format!("SELECT {RANGE_COLUMNS} FROM pilothouse.checkpoint WHERE job = $1 ORDER BY range");
     let rows = sql::rows(connection, &statement, vec![job.id.as_str().into()]).await?;
     rows.iter().map(range_at).collect()
 }
@@ -110,7 +116,11 @@ fn even(first: &[String], last: &[String], ranges: u32) -> Option<Vec<Vec<String
     if width < 1 {
         return Some(Vec::new());
     }
-    Some((1..i128::from(ranges)).map(|n| vec![(first + width * n).to_string()]).collect())
+    Some(
+        (1..i128::from(ranges))
+            .map(|n| vec![(first + width * n).to_string()])
+            .collect(),
+    )
 }
 
 async fn store(
@@ -123,8 +133,15 @@ async fn store(
     let statement = "INSERT INTO pilothouse.checkpoint (job, range, generation, lo, hi, cursor)
         VALUES ($1, $2::bigint::integer, $3, nullif($4::text[], '{}'), nullif($5::text[], '{}'), nullif($4::text[], '{}'))";
     for place in 0..=ends.len() {
-        let lo = place.checked_sub(1).and_then(|p| ends.get(p)).cloned().unwrap_or_default();
-        let hi = ends.get(place).or(last.filter(|_| place == ends.len())).cloned();
+        let lo = place
+            .checked_sub(1)
+            .and_then(|p| ends.get(p))
+            .cloned()
+            .unwrap_or_default();
+        let hi = ends
+            .get(place)
+            .or(last.filter(|_| place == ends.len()))
+            .cloned();
         let values = vec![
             job.id.as_str().into(),
             int(place as u64),
@@ -166,7 +183,10 @@ pub(super) async fn conclude(
         .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH024", "no sums")))?;
     let ranges: i64 = row.try_get(0)?;
     if gaps != 0 || ranges == 0 {
-        let message = format!("{gaps} of {ranges} ranges of {} are open or do not join", job.title);
+        let message = format!(
+            "{gaps} of {ranges} ranges of {} are open or do not join",
+            job.title
+        );
         return Err(Failure(own(ErrorKind::Refused, "PH024", message)));
     }
     let number = |place: usize| -> Result<u64, Failure> {
@@ -176,7 +196,15 @@ pub(super) async fn conclude(
     let rows = number(1)?;
     let digest = Digest::of(
         "row-job/1",
-        &[job.id.as_bytes(), b"\0", rows.to_string().as_bytes(), b"\0", digest_1.as_bytes(), b"\0", digest_2.as_bytes()],
+        &[
+            job.id.as_bytes(),
+            b"\0",
+            rows.to_string().as_bytes(),
+            b"\0",
+            digest_1.as_bytes(),
+            b"\0",
+            digest_2.as_bytes(),
+        ],
     );
     let evidence = Evidence {
         rows,

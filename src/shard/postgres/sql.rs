@@ -37,7 +37,9 @@ impl From<i64> for Value {
 
 /// Runs one statement without parameters, by the simple protocol.
 pub(super) async fn run(connection: &mut PgConnection, sql: &str) -> sqlx::Result<u64> {
-    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
+    let done = sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await?;
     Ok(done.rows_affected())
 }
 

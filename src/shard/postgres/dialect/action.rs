@@ -78,5 +78,8 @@ pub(crate) fn is_disarmed(qualified: &str, trigger: &str, schema: &str, table: &
 
 /// "This step carries its done-mark."
 pub(crate) fn is_marked(id: &str) -> String {
-    format!("EXISTS (SELECT 1 FROM pilothouse.step_done s WHERE s.id = {})", quote_literal(id))
+    format!(
+        "EXISTS (SELECT 1 FROM pilothouse.step_done s WHERE s.id = {})",
+        quote_literal(id)
+    )
 }

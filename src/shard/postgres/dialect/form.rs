@@ -51,11 +51,17 @@ pub(crate) struct Impossible {
 }
 
 fn impossible<T>(what: String, remedy: &str) -> Result<T, Impossible> {
-    Err(Impossible { what, remedy: remedy.to_owned() })
+    Err(Impossible {
+        what,
+        remedy: remedy.to_owned(),
+    })
 }
 
 fn tag(parts: &[&str]) -> String {
-    let bytes: Vec<&[u8]> = parts.iter().flat_map(|p| [p.as_bytes(), b"\0".as_slice()]).collect();
+    let bytes: Vec<&[u8]> = parts
+        .iter()
+        .flat_map(|p| [p.as_bytes(), b"\0".as_slice()])
+        .collect();
     Digest::of("object-name/1", &bytes).short()
 }
 
@@ -72,17 +78,25 @@ impl Form {
 
     /// Quoted key columns, comma-separated.
     pub(crate) fn key_list(&self) -> String {
-        self.key.iter().map(|c| c.name.to_string()).collect::<Vec<_>>().join(", ")
+        self.key
+            .iter()
+            .map(|c| c.name.to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// New columns that are filled by rule at every write.
     pub(crate) fn ruled(&self) -> impl Iterator<Item = (&NewColumn, &Mapping)> {
-        self.columns.iter().filter_map(|c| c.up.as_ref().map(|up| (c, up)))
+        self.columns
+            .iter()
+            .filter_map(|c| c.up.as_ref().map(|up| (c, up)))
     }
 
     /// Old columns that are replaced, with their way back.
     pub(crate) fn replaced(&self) -> impl Iterator<Item = (&NewColumn, &Column, &Mapping)> {
-        self.columns.iter().flat_map(|c| c.down.iter().map(move |(old, down)| (c, old, down)))
+        self.columns
+            .iter()
+            .flat_map(|c| c.down.iter().map(move |(old, down)| (c, old, down)))
     }
 
     /// Whether both forms are written while they live side by side.
@@ -94,16 +108,22 @@ impl Form {
 impl Mapping {
     /// A call with each input taken from `from`, such as `NEW` or a table name.
     pub(crate) fn call(&self, from: &str) -> String {
-        let arguments: Vec<String> =
-            self.inputs.iter().map(|(name, _)| format!("{from}.{name}")).collect();
+        let arguments: Vec<String> = self
+            .inputs
+            .iter()
+            .map(|(name, _)| format!("{from}.{name}"))
+            .collect();
         format!("pilothouse.{}({})", self.function, arguments.join(", "))
     }
 
     /// Statement that creates the function. `volatility` is what preflight
     /// found out; a STABLE one pins what a session could change.
     pub(crate) fn create(&self, schema: &str, volatility: Volatility) -> String {
-        let parameters: Vec<String> =
-            self.inputs.iter().map(|(name, sql_type)| format!("{name} {sql_type}")).collect();
+        let parameters: Vec<String> = self
+            .inputs
+            .iter()
+            .map(|(name, sql_type)| format!("{name} {sql_type}"))
+            .collect();
         format!(
             "CREATE OR REPLACE FUNCTION {schema}.{}({}) RETURNS {} LANGUAGE sql {}{}\n  RETURN ({})",
             self.function,
@@ -118,7 +138,11 @@ impl Mapping {
     /// Statement that drops it.
     pub(crate) fn drop(&self) -> String {
         let types: Vec<&str> = self.inputs.iter().map(|(_, t)| t.as_str()).collect();
-        format!("DROP FUNCTION IF EXISTS pilothouse.{}({})", self.function, types.join(", "))
+        format!(
+            "DROP FUNCTION IF EXISTS pilothouse.{}({})",
+            self.function,
+            types.join(", ")
+        )
     }
 }
 
@@ -159,28 +183,45 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
         };
         let Some(table) = catalog.table(&add.table) else {
             return impossible(
-                format!("table {}.{} is not there", add.table.schema.as_str(), add.table.table.as_str()),
+                format!(
+                    "table {}.{} is not there",
+                    add.table.schema.as_str(),
+                    add.table.table.as_str()
+                ),
                 "check the table's name and schema in the migration",
             );
         };
-        let form = forms.entry(add.table.clone()).or_insert_with(|| empty_form(migration, table));
-        let up_text = add.up.clone().or_else(|| backfill_set(migration, &add.table, &add.column));
+        let form = forms
+            .entry(add.table.clone())
+            .or_insert_with(|| empty_form(migration, table));
+        let up_text = add
+            .up
+            .clone()
+            .or_else(|| backfill_set(migration, &add.table, &add.column));
         let label = tag(&[migration.name.as_str(), &form.tag, add.column.as_str()]);
         let added: Vec<(Ident, String)> = added_columns(migration, &add.table);
         let up = match up_text {
-            Some(text) => Some(mapping(table, &added, Ends {
-                function: format!("up_{label}"),
-                result_type: add.sql_type.clone(),
-                expression: text,
-                over: Over::Old,
-            })?),
+            Some(text) => Some(mapping(
+                table,
+                &added,
+                Ends {
+                    function: format!("up_{label}"),
+                    result_type: add.sql_type.clone(),
+                    expression: text,
+                    over: Over::Old,
+                },
+            )?),
             None => None,
         };
         let mut down = Vec::new();
         for (place, (old, text)) in add.down.iter().enumerate() {
             let Some(column) = table.column(old) else {
                 return impossible(
-                    format!("down names column {} which {} does not have", old.as_str(), form.qualified()),
+                    format!(
+                        "down names column {} which {} does not have",
+                        old.as_str(),
+                        form.qualified()
+                    ),
                     "name an existing column in down",
                 );
             };
@@ -207,7 +248,12 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
 }
 
 fn empty_form(migration: &Migration, table: &Table) -> Form {
-    let key = table.key.iter().filter_map(|name| table.column(name)).cloned().collect();
+    let key = table
+        .key
+        .iter()
+        .filter_map(|name| table.column(name))
+        .cloned()
+        .collect();
     let (schema, name) = (table.name.schema.as_str(), table.name.table.as_str());
     Form {
         table: table.name.clone(),
@@ -218,19 +264,25 @@ fn empty_form(migration: &Migration, table: &Table) -> Form {
 }
 
 fn backfill_set(migration: &Migration, table: &TableName, column: &Ident) -> Option<String> {
-    migration.operations.iter().find_map(|operation| match operation {
-        Operation::Backfill(fill) if fill.table == *table => fill.set.get(column).cloned(),
-        _ => None,
-    })
+    migration
+        .operations
+        .iter()
+        .find_map(|operation| match operation {
+            Operation::Backfill(fill) if fill.table == *table => fill.set.get(column).cloned(),
+            _ => None,
+        })
 }
 
 fn added_columns(migration: &Migration, table: &TableName) -> Vec<(Ident, String)> {
-    let added = migration.operations.iter().filter_map(|operation| match operation {
-        Operation::AddColumn(add) if add.table == *table => {
-            Some((add.column.clone(), add.sql_type.clone()))
-        }
-        _ => None,
-    });
+    let added = migration
+        .operations
+        .iter()
+        .filter_map(|operation| match operation {
+            Operation::AddColumn(add) if add.table == *table => {
+                Some((add.column.clone(), add.sql_type.clone()))
+            }
+            _ => None,
+        });
     added.collect()
 }
 
@@ -255,17 +307,27 @@ fn mapping(table: &Table, added: &[(Ident, String)], ends: Ends) -> Result<Mappi
         remedy: "correct the expression in the migration".into(),
     })?;
     let mut inputs = Vec::new();
-    for column in table.columns.iter().filter(|c| mentioned.contains(c.name.as_str())) {
+    for column in table
+        .columns
+        .iter()
+        .filter(|c| mentioned.contains(c.name.as_str()))
+    {
         if column.generated {
             return impossible(
-                format!("expression `{}` reads generated column {}", ends.expression, column.name.as_str()),
+                format!(
+                    "expression `{}` reads generated column {}",
+                    ends.expression,
+                    column.name.as_str()
+                ),
                 "read the columns it is generated from",
             );
         }
         inputs.push((column.name.clone(), column.sql_type.clone()));
     }
     if matches!(ends.over, Over::Both) {
-        let new = added.iter().filter(|(name, _)| mentioned.contains(name.as_str()));
+        let new = added
+            .iter()
+            .filter(|(name, _)| mentioned.contains(name.as_str()));
         inputs.extend(new.cloned());
     }
     Ok(Mapping {

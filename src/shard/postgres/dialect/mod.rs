@@ -39,7 +39,12 @@ pub(super) fn compile(
 ) -> Result<Program, Impossible> {
     let forms = forms(migration, catalog)?;
     let mut program = Program::default();
-    let source = Source { migration, forms: &forms, volatility, route };
+    let source = Source {
+        migration,
+        forms: &forms,
+        volatility,
+        route,
+    };
     for stop in route {
         let parts = source.stop(*stop);
         for (direction, list) in [(Direction::Run, &parts.run), (Direction::Undo, &parts.undo)] {

@@ -27,16 +27,28 @@ pub(crate) struct RowSql {
 
 impl RowSql {
     fn key_list(&self) -> String {
-        self.key.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+        self.key
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     fn key_texts(&self) -> String {
-        let texts: Vec<String> = self.key.iter().map(|(name, _)| format!("{name}::text")).collect();
+        let texts: Vec<String> = self
+            .key
+            .iter()
+            .map(|(name, _)| format!("{name}::text"))
+            .collect();
         format!("ARRAY[{}]", texts.join(", "))
     }
 
     fn order(&self, direction: &str) -> String {
-        let terms: Vec<String> = self.key.iter().map(|(name, _)| format!("{name} {direction}")).collect();
+        let terms: Vec<String> = self
+            .key
+            .iter()
+            .map(|(name, _)| format!("{name} {direction}"))
+            .collect();
         terms.join(", ")
     }
 
@@ -67,7 +79,12 @@ impl RowSql {
 
     /// The lowest (`ASC`) or highest (`DESC`) key of the table.
     pub(crate) fn end(&self, direction: &str) -> String {
-        format!("SELECT {} FROM {} ORDER BY {} LIMIT 1", self.key_texts(), self.table, self.order(direction))
+        format!(
+            "SELECT {} FROM {} ORDER BY {} LIMIT 1",
+            self.key_texts(),
+            self.table,
+            self.order(direction)
+        )
     }
 
     /// A sample of keys in key order, for cutting ranges.
@@ -82,12 +99,17 @@ impl RowSql {
 
     /// The work with its range filled in.
     pub(crate) fn work(&self, after: Bound, until: Bound) -> String {
-        self.work.replace("{range}", &range(&self.key, "t.", after, until))
+        self.work
+            .replace("{range}", &range(&self.key, "t.", after, until))
     }
 
     /// The search for wrong rows with its range filled in.
     pub(crate) fn wrong(&self, after: Bound, until: Bound) -> Option<String> {
-        Some(self.wrong.as_ref()?.replace("{range}", &range(&self.key, "t.", after, until)))
+        Some(
+            self.wrong
+                .as_ref()?
+                .replace("{range}", &range(&self.key, "t.", after, until)),
+        )
     }
 }
 
@@ -100,19 +122,28 @@ pub(crate) enum Bound {
 
 impl<T> From<&Option<T>> for Bound {
     fn from(end: &Option<T>) -> Self {
-        if end.is_some() { Self::Given } else { Self::Open }
+        if end.is_some() {
+            Self::Given
+        } else {
+            Self::Open
+        }
     }
 }
 
 /// `(key) > ($1) AND (key) <= ($2)`, each parameter cast to its type, so that
 /// the index of the key bounds the scan on both sides.
 fn range(key: &[(String, String)], prefix: &str, after: Bound, until: Bound) -> String {
-    let columns: Vec<String> = key.iter().map(|(name, _)| format!("{prefix}{name}")).collect();
+    let columns: Vec<String> = key
+        .iter()
+        .map(|(name, _)| format!("{prefix}{name}"))
+        .collect();
     let values = |parameter: u8| -> String {
         let casts: Vec<String> = key
             .iter()
             .enumerate()
-            .map(|(place, (_, sql_type))| format!("(${parameter}::text[])[{}]::{sql_type}", place + 1))
+            .map(|(place, (_, sql_type))| {
+                format!("(${parameter}::text[])[{}]::{sql_type}", place + 1)
+            })
             .collect();
         casts.join(", ")
     };
@@ -130,12 +161,19 @@ fn range(key: &[(String, String)], prefix: &str, after: Bound, until: Bound) -> 
 
 /// Builds the SQL of one job on one form.
 pub(crate) fn row_sql(form: &Form, word: &str, kind: RowJobKind) -> RowSql {
-    let key: Vec<(String, String)> =
-        form.key.iter().map(|c| (c.name.to_string(), c.sql_type.clone())).collect();
+    let key: Vec<(String, String)> = form
+        .key
+        .iter()
+        .map(|c| (c.name.to_string(), c.sql_type.clone()))
+        .collect();
     let (work, wrong) = match kind {
         RowJobKind::Fill => (fill(form), None),
         RowJobKind::Verify => {
-            let condition = if word == "verify" { wrong_new(form) } else { wrong_old(form) };
+            let condition = if word == "verify" {
+                wrong_new(form)
+            } else {
+                wrong_old(form)
+            };
             verify(form, &condition)
         }
         RowJobKind::Export => (export(form), None),
@@ -151,12 +189,19 @@ pub(crate) fn row_sql(form: &Form, word: &str, kind: RowJobKind) -> RowSql {
 }
 
 fn fill(form: &Form) -> String {
-    let sets: Vec<String> =
-        form.ruled().map(|(column, up)| match column.fill {
+    let sets: Vec<String> = form
+        .ruled()
+        .map(|(column, up)| match column.fill {
             Fill::Always => format!("{} = {}", column.name, up.call("t")),
             Fill::Once => format!("{0} = coalesce(t.{0}, {1})", column.name, up.call("t")),
-        }).collect();
-    format!("UPDATE {} AS t SET {} WHERE {{range}} AND ({})", form.qualified(), sets.join(", "), wrong_new(form))
+        })
+        .collect();
+    format!(
+        "UPDATE {} AS t SET {} WHERE {{range}} AND ({})",
+        form.qualified(),
+        sets.join(", "),
+        wrong_new(form)
+    )
 }
 
 /// "A new column is not what `up` says."
@@ -164,12 +209,20 @@ fn wrong_new(form: &Form) -> String {
     let terms: Vec<String> = form
         .ruled()
         .filter_map(|(column, up)| match column.fill {
-            Fill::Always => Some(format!("t.{} IS DISTINCT FROM {}", column.name, up.call("t"))),
+            Fill::Always => Some(format!(
+                "t.{} IS DISTINCT FROM {}",
+                column.name,
+                up.call("t")
+            )),
             Fill::Once if !column.nullable => Some(format!("t.{} IS NULL", column.name)),
             Fill::Once => None,
         })
         .collect();
-    if terms.is_empty() { "false".into() } else { terms.join(" OR ") }
+    if terms.is_empty() {
+        "false".into()
+    } else {
+        terms.join(" OR ")
+    }
 }
 
 /// "An old column is not what `down` says."
@@ -178,7 +231,11 @@ fn wrong_old(form: &Form) -> String {
         .replaced()
         .map(|(_, old, down)| format!("t.{} IS DISTINCT FROM {}", old.name, down.call("t")))
         .collect();
-    if terms.is_empty() { "false".into() } else { terms.join(" OR ") }
+    if terms.is_empty() {
+        "false".into()
+    } else {
+        terms.join(" OR ")
+    }
 }
 
 /// One statement, one snapshot: count, wrong rows, and the sum of a 64-bit
@@ -193,7 +250,11 @@ fn verify(form: &Form, condition: &str) -> (String, Option<String>) {
         "SELECT count(*), count(*) FILTER (WHERE {condition}), coalesce(sum(hash_record_extended({row}, 1)), 0)::text, coalesce(sum(hash_record_extended({row}, 2)), 0)::text FROM {} AS t WHERE {{range}}",
         form.qualified()
     );
-    let keys: Vec<String> = form.key.iter().map(|c| format!("t.{}::text", c.name)).collect();
+    let keys: Vec<String> = form
+        .key
+        .iter()
+        .map(|c| format!("t.{}::text", c.name))
+        .collect();
     let wrong = format!(
         "SELECT string_agg(k, ', ') FROM (SELECT concat_ws('/', {}) AS k FROM {} AS t WHERE {{range}} AND ({condition}) LIMIT 5) s",
         keys.join(", "),
@@ -217,7 +278,10 @@ fn kept_columns(form: &Form) -> Vec<String> {
 fn export(form: &Form) -> String {
     let columns = kept_columns(form);
     let from: Vec<String> = columns.iter().map(|c| format!("t.{c}")).collect();
-    let fresh: Vec<String> = columns.iter().map(|c| format!("{c} = excluded.{c}")).collect();
+    let fresh: Vec<String> = columns
+        .iter()
+        .map(|c| format!("{c} = excluded.{c}"))
+        .collect();
     format!(
         "INSERT INTO {} ({}) SELECT {} FROM {} AS t WHERE {{range}} ON CONFLICT ({}) DO UPDATE SET {}",
         export_table(form),
@@ -232,8 +296,11 @@ fn export(form: &Form) -> String {
 /// Merge restore: the exported value where the row's new form is unchanged,
 /// `down(new)` elsewhere.
 fn restore(form: &Form) -> String {
-    let same_key: Vec<String> =
-        form.key.iter().map(|c| format!("e.{0} = t.{0}", c.name)).collect();
+    let same_key: Vec<String> = form
+        .key
+        .iter()
+        .map(|c| format!("e.{0} = t.{0}", c.name))
+        .collect();
     let sets: Vec<String> = form
         .replaced()
         .map(|(column, old, down)| {
@@ -245,7 +312,11 @@ fn restore(form: &Form) -> String {
             )
         })
         .collect();
-    let key: Vec<String> = form.key.iter().map(|c| format!("s.{0} = t.{0}", c.name)).collect();
+    let key: Vec<String> = form
+        .key
+        .iter()
+        .map(|c| format!("s.{0} = t.{0}", c.name))
+        .collect();
     format!(
         "UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS found FROM {} AS e WHERE {}) AS e ON true WHERE {} AND {{range}}",
         sets.join(", "),

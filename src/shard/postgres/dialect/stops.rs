@@ -21,7 +21,10 @@ pub(super) struct Parts {
 #[derive(Clone, Debug)]
 pub(super) enum Part {
     Act(Action),
-    Check { id: &'static str, title: &'static str },
+    Check {
+        id: &'static str,
+        title: &'static str,
+    },
     Rows(RowJob),
     Share(u8),
 }
@@ -29,12 +32,14 @@ pub(super) enum Part {
 impl Part {
     pub(super) fn step(&self) -> Step {
         match self {
-            Self::Act(action) => {
-                Step::Act { id: action.id.clone(), title: action.title.clone() }
-            }
-            Self::Check { id, title } => {
-                Step::Check { id: (*id).to_owned(), title: (*title).to_owned() }
-            }
+            Self::Act(action) => Step::Act {
+                id: action.id.clone(),
+                title: action.title.clone(),
+            },
+            Self::Check { id, title } => Step::Check {
+                id: (*id).to_owned(),
+                title: (*title).to_owned(),
+            },
             Self::Rows(job) => Step::Rows(job.clone()),
             Self::Share(percent) => Step::Share { percent: *percent },
         }
@@ -54,11 +59,17 @@ impl Source<'_> {
     pub(super) fn stop(&self, stop: Stop) -> Parts {
         match stop {
             Stop::Preflight => Parts {
-                run: vec![Part::Check { id: "preflight", title: "checks, nothing is written" }],
+                run: vec![Part::Check {
+                    id: "preflight",
+                    title: "checks, nothing is written",
+                }],
                 undo: vec![],
             },
             Stop::Snapshot => Parts {
-                run: vec![Part::Check { id: "snapshot", title: "a way back outside pilothouse" }],
+                run: vec![Part::Check {
+                    id: "snapshot",
+                    title: "a way back outside pilothouse",
+                }],
                 undo: vec![],
             },
             Stop::Expand => self.expand(),
@@ -80,12 +91,17 @@ impl Source<'_> {
         for form in self.forms {
             for column in &form.columns {
                 parts.run.push(Part::Act(add_column(form, column)));
-                parts.undo.insert(0, Part::Act(drop_new_column(form, column)));
+                parts
+                    .undo
+                    .insert(0, Part::Act(drop_new_column(form, column)));
             }
         }
         for (place, operation) in self.migration.operations.iter().enumerate() {
             if let Operation::Sql(sql) = operation {
-                let (up, down) = (format!("expand/sql/{place}"), format!("undo_expand/sql/{place}"));
+                let (up, down) = (
+                    format!("expand/sql/{place}"),
+                    format!("undo_expand/sql/{place}"),
+                );
                 let probe = match &sql.probe {
                     Some(probe) => when(&format!("coalesce(({probe}), false)")),
                     None => when(&is_marked(&up)),
@@ -94,7 +110,11 @@ impl Source<'_> {
                     Some(probe) => when(&format!("NOT coalesce(({probe}), false)")),
                     None => when(&format!("NOT {}", is_marked(&up))),
                 };
-                let mode = if sql.probe.is_some() { Mode::Alone } else { Mode::Transaction };
+                let mode = if sql.probe.is_some() {
+                    Mode::Alone
+                } else {
+                    Mode::Transaction
+                };
                 parts.run.push(Part::Act(Action {
                     id: up.clone(),
                     title: format!("sql {}", place + 1),
@@ -103,15 +123,21 @@ impl Source<'_> {
                     mode,
                     lock: "as your statement takes it",
                 }));
-                let unmark = format!("DELETE FROM pilothouse.step_done WHERE id = {}", quote_literal(&up));
-                parts.undo.insert(0, Part::Act(Action {
-                    id: down,
-                    title: format!("undo sql {}", place + 1),
-                    probe: undone,
-                    statements: vec![sql.down.clone(), unmark],
-                    mode,
-                    lock: "as your statement takes it",
-                }));
+                let unmark = format!(
+                    "DELETE FROM pilothouse.step_done WHERE id = {}",
+                    quote_literal(&up)
+                );
+                parts.undo.insert(
+                    0,
+                    Part::Act(Action {
+                        id: down,
+                        title: format!("undo sql {}", place + 1),
+                        probe: undone,
+                        statements: vec![sql.down.clone(), unmark],
+                        mode,
+                        lock: "as your statement takes it",
+                    }),
+                );
             }
         }
         parts
@@ -151,7 +177,12 @@ impl Source<'_> {
         let mut parts = Parts::default();
         for form in self.dual() {
             let table = form.table.table.as_str();
-            parts.run.push(Part::Rows(row_job("fill", form, RowJobKind::Fill, &format!("fill {table}"))));
+            parts.run.push(Part::Rows(row_job(
+                "fill",
+                form,
+                RowJobKind::Fill,
+                &format!("fill {table}"),
+            )));
         }
         parts
     }
@@ -165,10 +196,18 @@ impl Source<'_> {
             }
             let table = form.table.table.as_str();
             let title = format!("compare every row of {table}");
-            parts.run.push(Part::Rows(row_job("verify", form, RowJobKind::Verify, &title)));
+            parts.run.push(Part::Rows(row_job(
+                "verify",
+                form,
+                RowJobKind::Verify,
+                &title,
+            )));
         }
         if !self.migration.invariants.is_empty() {
-            parts.run.push(Part::Check { id: "invariants", title: "invariants" });
+            parts.run.push(Part::Check {
+                id: "invariants",
+                title: "invariants",
+            });
         }
         parts
     }
@@ -181,12 +220,20 @@ impl Source<'_> {
             .copied()
             .rfind(|s| s.stage() == Stage::Shift && s.share_percent() < percent);
         if earlier.is_none() {
-            parts.run.extend(self.dual().map(|f| Part::Act(self.switch("publish", f, Authority::Both))));
+            parts.run.extend(
+                self.dual()
+                    .map(|f| Part::Act(self.switch("publish", f, Authority::Both))),
+            );
         }
         parts.run.push(Part::Share(percent));
-        parts.undo.push(Part::Share(earlier.map_or(0, Stop::share_percent)));
+        parts
+            .undo
+            .push(Part::Share(earlier.map_or(0, Stop::share_percent)));
         if earlier.is_none() {
-            parts.undo.extend(self.dual().map(|f| Part::Act(self.switch("unpublish", f, Authority::Old))));
+            parts.undo.extend(
+                self.dual()
+                    .map(|f| Part::Act(self.switch("unpublish", f, Authority::Old))),
+            );
         }
         parts
     }
@@ -197,7 +244,12 @@ impl Source<'_> {
         statements.extend(trigger::install(form, authority));
         let nothing_to_keep = authority == Authority::New && form.replaced().next().is_none();
         let probe = if nothing_to_keep {
-            when(&is_disarmed(&form.qualified(), &form.trigger(), schema, table))
+            when(&is_disarmed(
+                &form.qualified(),
+                &form.trigger(),
+                schema,
+                table,
+            ))
         } else {
             when(&is_armed(schema, table, authority.word()))
         };
@@ -213,13 +265,25 @@ impl Source<'_> {
 
     fn retire(&self) -> Parts {
         let mut parts = Parts::default();
-        parts.run.push(Part::Check { id: "quiet", title: "old-form writers are quiet" });
+        parts.run.push(Part::Check {
+            id: "quiet",
+            title: "old-form writers are quiet",
+        });
         for form in self.dual() {
-            parts.run.push(Part::Act(self.switch("retire", form, Authority::New)));
-            parts.undo.insert(0, Part::Act(self.switch("unretire", form, Authority::Both)));
+            parts
+                .run
+                .push(Part::Act(self.switch("retire", form, Authority::New)));
+            parts
+                .undo
+                .insert(0, Part::Act(self.switch("unretire", form, Authority::Both)));
             if form.replaced().next().is_some() {
                 let title = format!("compare {} strictly", form.table.table.as_str());
-                parts.run.push(Part::Rows(row_job("strict", form, RowJobKind::Verify, &title)));
+                parts.run.push(Part::Rows(row_job(
+                    "strict",
+                    form,
+                    RowJobKind::Verify,
+                    &title,
+                )));
             }
         }
         parts
@@ -232,16 +296,31 @@ impl Source<'_> {
             if form.replaced().next().is_some() {
                 parts.run.push(Part::Act(create_export(form)));
                 let export = format!("export what {table} loses");
-                parts.run.push(Part::Rows(row_job("export", form, RowJobKind::Export, &export)));
+                parts.run.push(Part::Rows(row_job(
+                    "export",
+                    form,
+                    RowJobKind::Export,
+                    &export,
+                )));
                 let proof = format!("compare {table} once more");
-                parts.run.push(Part::Rows(row_job("final", form, RowJobKind::Verify, &proof)));
+                parts.run.push(Part::Rows(row_job(
+                    "final",
+                    form,
+                    RowJobKind::Verify,
+                    &proof,
+                )));
             }
             parts.run.push(Part::Act(drop_old(form)));
             if form.replaced().next().is_some() {
                 let title = format!("bring dropped values of {table} back");
                 parts.undo.push(Part::Act(create_export(form)));
                 parts.undo.push(Part::Act(self.bring_columns_back(form)));
-                parts.undo.push(Part::Rows(row_job("restore", form, RowJobKind::Restore, &title)));
+                parts.undo.push(Part::Rows(row_job(
+                    "restore",
+                    form,
+                    RowJobKind::Restore,
+                    &title,
+                )));
                 parts.undo.push(Part::Act(self.close_restore(form)));
             } else {
                 parts.undo.push(Part::Act(loosen(form)));
@@ -302,16 +381,27 @@ impl Source<'_> {
 }
 
 fn row_job(word: &str, form: &Form, kind: RowJobKind, title: &str) -> RowJob {
-    RowJob { id: format!("{word}/{}", form.tag), title: title.to_owned(), kind }
+    RowJob {
+        id: format!("{word}/{}", form.tag),
+        title: title.to_owned(),
+        kind,
+    }
 }
 
 fn add_column(form: &Form, column: &NewColumn) -> Action {
     let (qualified, name) = (form.qualified(), &column.name);
     Action {
         id: format!("expand/{}", column.tag),
-        title: format!("add column {} to {}", name.as_str(), form.table.table.as_str()),
+        title: format!(
+            "add column {} to {}",
+            name.as_str(),
+            form.table.table.as_str()
+        ),
         probe: when(&has_column(&qualified, name.as_str())),
-        statements: vec![format!("ALTER TABLE {qualified} ADD COLUMN {name} {}", column.sql_type)],
+        statements: vec![format!(
+            "ALTER TABLE {qualified} ADD COLUMN {name} {}",
+            column.sql_type
+        )],
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only, no rewrite",
     }
@@ -321,9 +411,15 @@ fn drop_new_column(form: &Form, column: &NewColumn) -> Action {
     let (qualified, name) = (form.qualified(), &column.name);
     Action {
         id: format!("undo_expand/{}", column.tag),
-        title: format!("drop column {} of {}", name.as_str(), form.table.table.as_str()),
+        title: format!(
+            "drop column {} of {}",
+            name.as_str(),
+            form.table.table.as_str()
+        ),
         probe: when(&format!("NOT {}", has_column(&qualified, name.as_str()))),
-        statements: vec![format!("ALTER TABLE {qualified} DROP COLUMN IF EXISTS {name}")],
+        statements: vec![format!(
+            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {name}"
+        )],
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
@@ -337,8 +433,14 @@ fn undo_dual_write(form: &Form) -> Action {
     let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
     statements.extend(trigger::remove(form));
     for (column, _) in form.ruled() {
-        statements.push(format!("ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}", column.name));
-        statements.push(format!("ALTER TABLE {qualified} ADD COLUMN {} {}", column.name, column.sql_type));
+        statements.push(format!(
+            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}",
+            column.name
+        ));
+        statements.push(format!(
+            "ALTER TABLE {qualified} ADD COLUMN {} {}",
+            column.name, column.sql_type
+        ));
     }
     Action {
         id: format!("undo_dual_write/{}", form.tag),
@@ -372,8 +474,14 @@ fn not_null(form: &Form, column: &NewColumn) -> [Action; 2] {
         Action {
             id: format!("not_null_valid/{}", column.tag),
             title: format!("validate: {title}"),
-            probe: when(&has_constraint(&qualified, &constraint, " AND c.convalidated")),
-            statements: vec![format!("ALTER TABLE {qualified} VALIDATE CONSTRAINT {constraint}")],
+            probe: when(&has_constraint(
+                &qualified,
+                &constraint,
+                " AND c.convalidated",
+            )),
+            statements: vec![format!(
+                "ALTER TABLE {qualified} VALIDATE CONSTRAINT {constraint}"
+            )],
             mode: Mode::Alone,
             lock: "SHARE UPDATE EXCLUSIVE for one scan: reads and writes go on",
         },
@@ -385,8 +493,13 @@ fn drop_not_null(form: &Form, column: &NewColumn) -> Action {
     Action {
         id: format!("undo_not_null/{}", column.tag),
         title: format!("{} may be null again", column.name.as_str()),
-        probe: when(&format!("NOT {}", has_constraint(&qualified, &constraint, ""))),
-        statements: vec![format!("ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {constraint}")],
+        probe: when(&format!(
+            "NOT {}",
+            has_constraint(&qualified, &constraint, "")
+        )),
+        statements: vec![format!(
+            "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {constraint}"
+        )],
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
@@ -399,12 +512,18 @@ pub(super) fn export_table(form: &Form) -> String {
 
 fn create_export(form: &Form) -> Action {
     let table = export_table(form);
-    let mut columns: Vec<String> =
-        form.key.iter().map(|c| format!("{} {} NOT NULL", c.name, c.sql_type)).collect();
+    let mut columns: Vec<String> = form
+        .key
+        .iter()
+        .map(|c| format!("{} {} NOT NULL", c.name, c.sql_type))
+        .collect();
     for (column, old, _) in form.replaced() {
         let fresh = format!("{} {}", column.name, column.sql_type);
         for wanted in [fresh, format!("{} {}", old.name, old.sql_type)] {
-            if !columns.iter().any(|c| c.split(' ').next() == wanted.split(' ').next()) {
+            if !columns
+                .iter()
+                .any(|c| c.split(' ').next() == wanted.split(' ').next())
+            {
                 columns.push(wanted);
             }
         }
@@ -412,7 +531,10 @@ fn create_export(form: &Form) -> Action {
     Action {
         id: format!("export_table/{}", form.tag),
         title: format!("a place for what {} loses", form.table.table.as_str()),
-        probe: when(&format!("to_regclass({}) IS NOT NULL", quote_literal(&table))),
+        probe: when(&format!(
+            "to_regclass({}) IS NOT NULL",
+            quote_literal(&table)
+        )),
         statements: vec![format!(
             "CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({}))",
             columns.join(", "),
@@ -431,15 +553,31 @@ fn drop_old(form: &Form) -> Action {
     let mut gone = vec![is_disarmed(&qualified, &form.trigger(), schema, table)];
     for column in &form.columns {
         if !column.nullable {
-            statements.push(format!("ALTER TABLE {qualified} ALTER COLUMN {} SET NOT NULL", column.name));
-            statements.push(format!("ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {}", constraint_name(column)));
+            statements.push(format!(
+                "ALTER TABLE {qualified} ALTER COLUMN {} SET NOT NULL",
+                column.name
+            ));
+            statements.push(format!(
+                "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {}",
+                constraint_name(column)
+            ));
         }
-        if let Some(default) = column.default.as_ref().filter(|_| column.fill == Fill::Always) {
-            statements.push(format!("ALTER TABLE {qualified} ALTER COLUMN {} SET DEFAULT {default}", column.name));
+        if let Some(default) = column
+            .default
+            .as_ref()
+            .filter(|_| column.fill == Fill::Always)
+        {
+            statements.push(format!(
+                "ALTER TABLE {qualified} ALTER COLUMN {} SET DEFAULT {default}",
+                column.name
+            ));
         }
     }
     for (_, old, _) in form.replaced() {
-        statements.push(format!("ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}", old.name));
+        statements.push(format!(
+            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}",
+            old.name
+        ));
         gone.push(format!("NOT {}", has_column(&qualified, old.name.as_str())));
     }
     Action {
@@ -463,10 +601,16 @@ fn loosen(form: &Form) -> Action {
                 constraint_name(column),
                 column.name
             ));
-            statements.push(format!("ALTER TABLE {qualified} ALTER COLUMN {} DROP NOT NULL", column.name));
+            statements.push(format!(
+                "ALTER TABLE {qualified} ALTER COLUMN {} DROP NOT NULL",
+                column.name
+            ));
         }
         if column.default.is_some() {
-            statements.push(format!("ALTER TABLE {qualified} ALTER COLUMN {} DROP DEFAULT", column.name));
+            statements.push(format!(
+                "ALTER TABLE {qualified} ALTER COLUMN {} DROP DEFAULT",
+                column.name
+            ));
         }
     }
     let probe = form
@@ -475,7 +619,11 @@ fn loosen(form: &Form) -> Action {
         .filter(|c| !c.nullable)
         .map(|c| has_constraint(&qualified, &constraint_name(c), ""))
         .collect::<Vec<_>>();
-    let probe = if probe.is_empty() { "true".to_owned() } else { probe.join(" AND ") };
+    let probe = if probe.is_empty() {
+        "true".to_owned()
+    } else {
+        probe.join(" AND ")
+    };
     Action {
         id: format!("loosen/{}", form.tag),
         title: format!("{} as retire left it", form.table.table.as_str()),

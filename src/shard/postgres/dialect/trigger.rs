@@ -58,7 +58,9 @@ pub(crate) fn install(form: &Form, authority: Authority) -> Vec<String> {
         "CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW\n  WHEN ({condition})\n  EXECUTE FUNCTION pilothouse.dual_{}()",
         form.tag
     ));
-    statements.push(format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"));
+    statements.push(format!(
+        "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"
+    ));
     statements.push(remember_row(form, authority));
     statements
 }
@@ -66,7 +68,11 @@ pub(crate) fn install(form: &Form, authority: Authority) -> Vec<String> {
 /// Statements that take trigger and functions away.
 pub(crate) fn remove(form: &Form) -> Vec<String> {
     let mut statements = vec![
-        format!("DROP TRIGGER IF EXISTS {} ON {}", form.trigger(), form.qualified()),
+        format!(
+            "DROP TRIGGER IF EXISTS {} ON {}",
+            form.trigger(),
+            form.qualified()
+        ),
         format!("DROP FUNCTION IF EXISTS pilothouse.dual_{}()", form.tag),
         forget_row(form),
     ];
@@ -93,7 +99,9 @@ fn remember_row(form: &Form, authority: Authority) -> String {
 
 fn forget_row(form: &Form) -> String {
     let (schema, table) = names(form);
-    format!("DELETE FROM pilothouse.dual_write WHERE schema_name = {schema} AND table_name = {table}")
+    format!(
+        "DELETE FROM pilothouse.dual_write WHERE schema_name = {schema} AND table_name = {table}"
+    )
 }
 
 /// When the function has to look at a row.
@@ -142,12 +150,17 @@ fn old_body(form: &Form) -> String {
     for (column, up) in form.ruled() {
         let (name, made) = (&column.name, up.call("NEW"));
         if column.fill == Fill::Once {
-            lines.push(format!("  IF NEW.{name} IS NULL THEN NEW.{name} := {made}; END IF;"));
+            lines.push(format!(
+                "  IF NEW.{name} IS NULL THEN NEW.{name} := {made}; END IF;"
+            ));
             continue;
         }
         let refusal = refuse(
             REFUSED_NEW,
-            &format!("pilothouse: column {} is not open for writing yet", column.name.as_str()),
+            &format!(
+                "pilothouse: column {} is not open for writing yet",
+                column.name.as_str()
+            ),
             "write the old form until the flag says otherwise",
         );
         lines.push(format!("  IF NEW.{name} IS DISTINCT FROM {made} THEN"));
@@ -173,9 +186,15 @@ fn old_side(column: &NewColumn, up: &Mapping) -> Vec<String> {
 }
 
 fn any_changed(columns: &[String]) -> String {
-    let terms: Vec<String> =
-        columns.iter().map(|c| format!("NEW.{c} IS DISTINCT FROM OLD.{c}")).collect();
-    if terms.is_empty() { "false".into() } else { format!("({})", terms.join(" OR ")) }
+    let terms: Vec<String> = columns
+        .iter()
+        .map(|c| format!("NEW.{c} IS DISTINCT FROM OLD.{c}"))
+        .collect();
+    if terms.is_empty() {
+        "false".into()
+    } else {
+        format!("({})", terms.join(" OR "))
+    }
 }
 
 fn set_old(column: &NewColumn, indent: &str) -> String {
@@ -184,7 +203,11 @@ fn set_old(column: &NewColumn, indent: &str) -> String {
         .iter()
         .map(|(old, down)| format!("{indent}NEW.{} := {};", old.name, down.call("NEW")))
         .collect();
-    if lines.is_empty() { format!("{indent}NULL;") } else { lines.join("\n") }
+    if lines.is_empty() {
+        format!("{indent}NULL;")
+    } else {
+        lines.join("\n")
+    }
 }
 
 /// "The old side says what the new side says."
@@ -194,7 +217,11 @@ fn old_follows(column: &NewColumn) -> String {
         .iter()
         .map(|(old, down)| format!("NEW.{} IS NOT DISTINCT FROM {}", old.name, down.call("NEW")))
         .collect();
-    if terms.is_empty() { "false".into() } else { format!("({})", terms.join(" AND ")) }
+    if terms.is_empty() {
+        "false".into()
+    } else {
+        format!("({})", terms.join(" AND "))
+    }
 }
 
 /// "Nobody set the old side": NULL, or what the column would get by itself.
@@ -203,11 +230,18 @@ fn old_is_unset(column: &NewColumn) -> String {
         .down
         .iter()
         .map(|(old, _)| match &old.default {
-            Some(default) => format!("(NEW.{0} IS NULL OR NEW.{0} IS NOT DISTINCT FROM ({default}))", old.name),
+            Some(default) => format!(
+                "(NEW.{0} IS NULL OR NEW.{0} IS NOT DISTINCT FROM ({default}))",
+                old.name
+            ),
             None => format!("NEW.{} IS NULL", old.name),
         })
         .collect();
-    if terms.is_empty() { "true".into() } else { format!("({})", terms.join(" AND ")) }
+    if terms.is_empty() {
+        "true".into()
+    } else {
+        format!("({})", terms.join(" AND "))
+    }
 }
 
 /// Counts old-form writers and remembers their names once per session: what
@@ -241,7 +275,10 @@ fn both_column(column: &NewColumn, up: &Mapping) -> String {
     let (name, made) = (&column.name, up.call("NEW"));
     let conflict = refuse(
         REFUSED_CONFLICT,
-        &format!("pilothouse: the old form and {} were both written and do not agree", column.name.as_str()),
+        &format!(
+            "pilothouse: the old form and {} were both written and do not agree",
+            column.name.as_str()
+        ),
         "write one form, or set pilothouse.writer to 'old' or 'new' for the session",
     );
     let old_changed = any_changed(&old_side(column, up));
