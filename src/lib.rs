@@ -13,3 +13,9 @@ pub mod rollout;
 pub mod worker;
 
 pub mod shard;
+
+pub mod wire;
+
+pub mod api;
+
+pub mod cli;

@@ -1,0 +1,3 @@
+//! One file per subcommand: what the cockpit can do, a script can do.
+
+pub mod status;
