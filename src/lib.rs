@@ -3,8 +3,10 @@
 //!
 //! Imports point **down** this list only; `tests/architecture.rs` checks it.
 
+pub mod api;
 pub mod base;
 pub mod cli;
+pub mod engine;
 pub mod flags;
 pub mod fleet;
 pub mod journal;
@@ -13,4 +15,5 @@ pub mod migration;
 pub mod rollout;
 pub mod shard;
 pub mod store;
+pub mod wire;
 pub mod worker;

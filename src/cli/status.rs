@@ -1,0 +1,164 @@
+//! `pilothouse status`: the fleet as plain lines. As JSON it is the view
+//! itself.
+
+use crate::base::{Timestamp, Untrusted};
+use crate::wire::{FleetView, Progress, RolloutView, ShardView, Standing, words};
+
+/// The view as lines of text, for a terminal or a log.
+pub fn render(view: &FleetView, now: Timestamp) -> String {
+    let mut out = Vec::new();
+    let identity = &view.header.identity;
+    let production = if identity.production {
+        " (production)"
+    } else {
+        ""
+    };
+    out.push(format!(
+        "Fleet {}, environment {}{production}",
+        identity.fleet, identity.environment
+    ));
+    match &view.header.rollout {
+        None => out.push("No rollout yet.".into()),
+        Some(rollout) => rollout_lines(view, rollout, now, &mut out),
+    }
+    if !view.events.is_empty() {
+        out.push(String::new());
+        out.push("Last events".into());
+        let newest = view.events.iter().rev().take(10).rev();
+        out.extend(newest.map(|e| {
+            format!(
+                "  {}  {:<16}  {}  ({})",
+                e.at.clock(),
+                e.scope.to_string(),
+                clean(&e.text),
+                clean(&e.actor)
+            )
+        }));
+    }
+    if let Some(head) = &view.header.head {
+        out.push(String::new());
+        out.push(format!("Journal head {} {}", head.seq, head.hash));
+    }
+    let mut text: String = out.join("\n");
+    text.push('\n');
+    text
+}
+
+fn rollout_lines(view: &FleetView, rollout: &RolloutView, now: Timestamp, out: &mut Vec<String>) {
+    out.push(format!(
+        "Rollout {} of {}, plan {}, opened {}",
+        clean(&rollout.id),
+        rollout.migration,
+        rollout.plan,
+        rollout.opened_at
+    ));
+    out.push(format!("State: {}", sentence(&rollout.standing, now)));
+    out.push(totals(view));
+    if !view.needs_you.is_empty() {
+        out.push(String::new());
+        out.push(format!("Needs you ({})", view.needs_you.len()));
+        out.extend(view.needs_you.iter().map(|n| {
+            format!(
+                "  {}: {}: {} (for {})",
+                n.scope,
+                clean(&n.what),
+                clean(&n.why),
+                words::ago(now, n.since)
+            )
+        }));
+    }
+    out.push(String::new());
+    let mut rings = vec![row(["Ring", "Shards", "Stage", "State"])];
+    rings.extend(view.rings.iter().map(|r| {
+        let stop = r.stop.map_or_else(|| "-".into(), |s| s.to_string());
+        [
+            r.name.to_string(),
+            r.shards.to_string(),
+            stop,
+            sentence(&r.standing, now),
+        ]
+    }));
+    aligned(&rings, out);
+    out.push(String::new());
+    let head = [
+        "Shard", "Ring", "Stage", "Phase", "Progress", "Rows/s", "Lag", "Flag", "Now",
+    ];
+    let mut shards = vec![row(head)];
+    shards.extend(view.shards.iter().map(shard_row));
+    aligned(&shards, out);
+}
+
+fn totals(view: &FleetView) -> String {
+    let t = &view.totals;
+    let total = t
+        .rows_total
+        .map_or_else(String::new, |n| format!(" of about {}", words::count(n)));
+    let rate = t.rows_per_s.map_or_else(|| "-".into(), words::count);
+    format!(
+        "Rows {}{total}, {rate} rows/s, ETA {}, failed {} of {} shards",
+        words::count(t.rows_done),
+        words::eta(t.eta),
+        t.failed,
+        t.shards
+    )
+}
+
+fn sentence(standing: &Standing, now: Timestamp) -> String {
+    let mut text = clean(&standing.word);
+    if !standing.cause.is_empty() {
+        text.push_str(&format!(", {}", clean(&standing.cause)));
+    }
+    text.push_str(&format!(", for {}", words::ago(now, standing.since)));
+    if !standing.clears.is_empty() {
+        text.push_str(&format!("; clears when: {}", clean(&standing.clears)));
+    }
+    if !standing.next.is_empty() {
+        text.push_str(&format!("; next: {}", clean(&standing.next)));
+    }
+    text
+}
+
+fn shard_row(shard: &ShardView) -> [String; 9] {
+    let dash = || "-".to_owned();
+    let progress = match shard.progress {
+        Progress::None => dash(),
+        Progress::Unmeasured => "running".into(),
+        Progress::Percent(percent) => format!("{percent} %"),
+        Progress::Done => "done".into(),
+    };
+    [
+        shard.name.to_string(),
+        shard.ring.to_string(),
+        shard.stop.to_string(),
+        shard.phase.word().into(),
+        progress,
+        shard.rows_per_s.map_or_else(dash, words::count),
+        shard.lag_ms.map_or_else(dash, |lag| words::ms(lag.value)),
+        format!("{} %", shard.share_percent),
+        clean(&shard.now),
+    ]
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> [String; N] {
+    cells.map(str::to_owned)
+}
+
+fn aligned<const N: usize>(rows: &[[String; N]], out: &mut Vec<String>) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|r| r.get(column));
+        cells.map(|c| c.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for cells in rows {
+        let line: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        out.push(format!("  {}", line.join("  ")).trim_end().to_owned());
+    }
+}
+
+fn clean(text: &str) -> String {
+    Untrusted::new(text).to_string()
+}

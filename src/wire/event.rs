@@ -1,0 +1,89 @@
+//! One sentence per fact, for feeds and logs.
+
+use super::words;
+use crate::base::ShardName;
+use crate::rollout::{Event, Fact, Outcome};
+
+/// What happened, as a sentence; the scope and the actor stand beside it.
+pub fn describe(fact: &Fact) -> String {
+    let text = what(&fact.event);
+    let told = matches!(
+        fact.event,
+        Event::Held
+            | Event::Released
+            | Event::Paused
+            | Event::Resumed
+            | Event::Retried { .. }
+            | Event::RollbackBegun { .. }
+            | Event::AbortBegun
+            | Event::ShardAbandoned
+            | Event::Throttled { .. }
+            | Event::RingAdmitted { .. }
+    );
+    if told && !fact.reason.is_empty() {
+        format!("{text}: {}", fact.reason)
+    } else {
+        text
+    }
+}
+
+fn what(event: &Event) -> String {
+    match event {
+        Event::RolloutOpened(opening) => {
+            let shards: usize = opening.rings.iter().map(|(_, members)| members.len()).sum();
+            format!(
+                "rollout {} of {} opened on {}, plan {}",
+                opening.id,
+                opening.migration,
+                words::shards(shards),
+                opening.plan_digest.short()
+            )
+        }
+        Event::RingAdmitted { stop, readings, .. } => {
+            format!("admitted to {stop}, {} gates passed", readings.len())
+        }
+        Event::StageBegun { stop, shards, .. } => format!("{stop} begins on {}", list(shards)),
+        Event::StageDone { stop, evidence, .. } if evidence.rows > 0 => {
+            format!("{stop} done, {} rows", words::count(evidence.rows))
+        }
+        Event::StageDone { stop, .. } => format!("{stop} done"),
+        Event::StageUndone { stop } => format!("{stop} undone"),
+        Event::ShardAttached { epoch, .. } => format!("connected, fence epoch {epoch}"),
+        Event::ShardFailed { fault } => format!("failed ({}): {}", fault.code, fault.what),
+        Event::ShardRegressed { found, why, .. } => {
+            format!("knows less than the journal, back at {found}: {why}")
+        }
+        Event::GenerationBumped { generation, why } => {
+            format!("checkpoints void, generation {generation}: {why}")
+        }
+        Event::ShardFenced { epoch } => format!("another engine owns it, epoch {epoch}"),
+        Event::ShareSeen { percent, clients } => {
+            format!("flag at {percent} %, seen by {clients} clients")
+        }
+        Event::Held => "held".into(),
+        Event::Released => "released".into(),
+        Event::Paused => "paused".into(),
+        Event::Resumed => "resumed".into(),
+        Event::Retried { shards } => format!("retry of {}", list(shards)),
+        Event::RollbackBegun { to, shards } => {
+            format!("roll back of {} to the end of {to}", list(shards))
+        }
+        Event::AbortBegun => "abort: everything is rolled back".into(),
+        Event::ShardAbandoned => "abandoned".into(),
+        Event::Throttled {
+            rows_per_s_max: Some(cap),
+        } => format!("capped at {} rows/s per shard", words::count(*cap)),
+        Event::Throttled { .. } => "cap lifted".into(),
+        Event::Automated { auto: Some(auto) } => format!("automatic up to {}", auto.to),
+        Event::Automated { auto: None } => "automatic promotion off".into(),
+        Event::RolloutEnded { outcome } => match outcome {
+            Outcome::Done => "rollout done".into(),
+            Outcome::Aborted => "rollout aborted, everything undone".into(),
+        },
+    }
+}
+
+fn list(shards: &[ShardName]) -> String {
+    let names: Vec<&str> = shards.iter().map(ShardName::as_str).collect();
+    words::names(&names)
+}

@@ -1,0 +1,36 @@
+//! What a screen, a script or a peer gets to see, and how it asks for acts.
+//!
+//! Pure data and pure functions over the heart's state: `project` turns state,
+//! observations and telemetry into a [`FleetView`]; `diff` and `fold` move it
+//! over a wire in numbered steps. Must not know a clock, a socket, a terminal,
+//! or how anything is executed; must not decide anything.
+
+mod command;
+mod event;
+mod need;
+mod project;
+mod ring;
+mod shard;
+mod standing;
+mod stream;
+mod telemetry;
+mod totals;
+mod view;
+pub mod words;
+
+pub use command::{Answer, CommandEnvelope, ServerMessage};
+pub use event::describe;
+pub use project::{Source, project};
+pub use standing::{Sign, Standing};
+pub use stream::{Delta, Feed, Stream, diff, fold};
+pub use telemetry::{CheckCount, Rate, ShardTelemetry, Telemetry};
+pub use view::{
+    Cell, Eta, EventView, FleetView, Head, Header, Identity, LagMax, Need, Progress, RingView,
+    RolloutView, ShardView, Throttled, Totals, WayBack,
+};
+
+// The words of the heart that a view carries; screens import them from here.
+pub use crate::rollout::{
+    Auto, Gate, GateReading, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verb, Verdict,
+    Verified,
+};

@@ -1,0 +1,86 @@
+//! What waits for a person, the most urgent first.
+
+use super::Sign;
+use super::view::{Need, RingView, RolloutView, ShardView};
+use crate::base::{Cause, Timestamp};
+use crate::rollout::{Phase, Scope};
+
+/// A shard that was throttled longer than this deserves a look.
+const SLOW_AFTER_MS: u64 = 120_000;
+
+pub(super) fn project_needs(
+    rollout: &RolloutView,
+    rings: &[RingView],
+    shards: &[ShardView],
+    now: Timestamp,
+) -> Vec<Need> {
+    if rollout.outcome.is_some() {
+        return Vec::new();
+    }
+    let mut needs = Vec::new();
+    if let Some(mark) = rollout
+        .paused
+        .as_ref()
+        .filter(|m| m.cause != Cause::Operator)
+    {
+        needs.push(Need {
+            scope: Scope::Fleet,
+            sign: Sign::Paused,
+            what: "paused by a rule; mend the cause, then resume".into(),
+            why: mark.reason.clone(),
+            since: mark.at,
+        });
+    }
+    needs.extend(shards.iter().filter_map(|shard| of_shard(shard, now)));
+    for ring in rings {
+        let standing = &ring.standing;
+        let by_rule = ring
+            .hold
+            .as_ref()
+            .filter(|h| h.cause != Cause::Operator && standing.sign == Sign::Held);
+        if let Some(hold) = by_rule {
+            needs.push(Need {
+                scope: Scope::Ring(ring.name.clone()),
+                sign: Sign::Held,
+                what: format!("held: {}; look, then release", hold.cause),
+                why: hold.reason.clone(),
+                since: hold.at,
+            });
+        } else if standing.sign == Sign::NeedsHuman {
+            needs.push(Need {
+                scope: Scope::Ring(ring.name.clone()),
+                sign: Sign::NeedsHuman,
+                what: standing.word.clone(),
+                why: standing.cause.clone(),
+                since: standing.since,
+            });
+        }
+    }
+    needs.sort_by_key(|need| match need.sign {
+        Sign::Paused => 0,
+        Sign::Failed => 1,
+        Sign::Unknown => 2,
+        Sign::NeedsHuman => 3,
+        Sign::Held => 4,
+        _ => 5,
+    });
+    needs
+}
+
+fn of_shard(shard: &ShardView, now: Timestamp) -> Option<Need> {
+    let standing = &shard.standing;
+    let slow = now.since(standing.since).ms() >= SLOW_AFTER_MS;
+    let what = match standing.sign {
+        Sign::Failed => format!("{} failed; retry or roll back", shard.stop),
+        Sign::Unknown if shard.phase != Phase::Abandoned => "unreachable".into(),
+        Sign::Throttled if slow => "slow".into(),
+        _ => return None,
+    };
+    Some(Need {
+        scope: Scope::Shard(shard.name.clone()),
+        sign: standing.sign,
+        what,
+        why: standing.cause.clone(),
+        since: standing.since,
+    })
+}

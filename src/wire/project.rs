@@ -1,0 +1,127 @@
+//! State, observations and telemetry in; everything a screen shows out.
+
+use super::need::project_needs;
+use super::ring::project_ring;
+use super::shard::project_shard;
+use super::standing::{self, Standing};
+use super::telemetry::Telemetry;
+use super::totals::project_totals;
+use super::view::{EventView, FleetView, Head, Header, Identity, RingView, RolloutView};
+use super::{Sign, describe};
+use crate::base::{RingName, Timestamp};
+use crate::rollout::{Fact, Observations, Rollout, State};
+use std::collections::BTreeMap;
+
+/// Most events that a view carries.
+const EVENTS_MAX: usize = 50;
+
+/// What a view is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Which fleet.
+    pub identity: &'a Identity,
+    /// What the journal says.
+    pub state: &'a State,
+    /// What is observed.
+    pub observations: &'a Observations,
+    /// What the drivers measure.
+    pub telemetry: &'a Telemetry,
+    /// The newest facts with their numbers, oldest first.
+    pub recent: &'a [(u64, Fact)],
+    /// Where the journal ends.
+    pub head: Option<&'a Head>,
+}
+
+/// Makes the view. Pure: the same input gives the same view.
+pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
+    let mut view = FleetView {
+        header: Header {
+            identity: source.identity.clone(),
+            rollout: None,
+            head: source.head.cloned(),
+        },
+        events: events(source.recent),
+        ..FleetView::default()
+    };
+    let Some(rollout) = &source.state.rollout else {
+        return view;
+    };
+    view.rings = rings(source, rollout, now);
+    let standings: BTreeMap<&RingName, &Standing> =
+        view.rings.iter().map(|r| (&r.name, &r.standing)).collect();
+    let members = rollout
+        .opening
+        .rings
+        .iter()
+        .flat_map(|(_, members)| members);
+    for member in members {
+        let Some(shard) = rollout.shards.get_key_value(&member.shard) else {
+            continue;
+        };
+        let Some(ring) = standings.get(&shard.1.ring) else {
+            continue;
+        };
+        view.shards.push(project_shard(
+            rollout,
+            source.observations,
+            source.telemetry,
+            shard,
+            ring,
+            now,
+        ));
+    }
+    view.totals = project_totals(&view.shards, source.telemetry);
+    let header = project_rollout(rollout, &view.rings);
+    view.needs_you = project_needs(&header, &view.rings, &view.shards, now);
+    view.header.rollout = Some(header);
+    view
+}
+
+fn rings(source: &Source<'_>, rollout: &Rollout, now: Timestamp) -> Vec<RingView> {
+    rollout
+        .ring_order()
+        .filter_map(|name| rollout.rings.get_key_value(name))
+        .map(|ring| project_ring(rollout, source.observations, source.telemetry, ring, now))
+        .map(|mut ring| {
+            if rollout.outcome.is_some() && ring.standing.sign != Sign::RolledBack {
+                ring.standing.next = "nothing more".into();
+            }
+            ring
+        })
+        .collect()
+}
+
+fn project_rollout(rollout: &Rollout, rings: &[RingView]) -> RolloutView {
+    let standings: Vec<Standing> = rings.iter().map(|r| r.standing.clone()).collect();
+    let opening = &rollout.opening;
+    RolloutView {
+        id: opening.id.clone(),
+        migration: opening.migration.clone(),
+        plan: opening.plan_digest.short(),
+        opened_at: rollout.opened_at,
+        route: opening.route.clone(),
+        outcome: rollout.outcome,
+        paused: rollout.paused.clone(),
+        hold: rollout.hold.clone(),
+        aborting: rollout.aborting.clone(),
+        auto: rollout.auto.clone(),
+        rows_per_s_max: rollout.rows_per_s_max,
+        failed_allowed: opening.policy.max_failed_shards,
+        version: rollout.version,
+        standing: standing::of_fleet(rollout, &standings),
+    }
+}
+
+fn events(recent: &[(u64, Fact)]) -> Vec<EventView> {
+    let skip = recent.len().saturating_sub(EVENTS_MAX);
+    recent[skip..]
+        .iter()
+        .map(|(seq, fact)| EventView {
+            seq: *seq,
+            at: fact.at,
+            scope: fact.scope.clone(),
+            actor: fact.actor.to_string(),
+            text: describe(fact),
+        })
+        .collect()
+}

@@ -1,0 +1,122 @@
+//! One shard for the screens.
+
+use super::standing;
+use super::telemetry::{ShardTelemetry, Telemetry};
+use super::view::{Progress, ShardView, Throttled, WayBack};
+use super::{Sign, Standing, words};
+use crate::base::{ShardName, Stage, Stop, Timestamp};
+use crate::rollout::{Observations, Phase, Rollout, ShardState};
+
+/// The wire name of the lag that has a column of its own.
+const LAG_SIGNAL: &str = "replica_lag_ms";
+
+pub(super) fn project_shard(
+    rollout: &Rollout,
+    observations: &Observations,
+    telemetry: &Telemetry,
+    shard: (&ShardName, &ShardState),
+    ring: &Standing,
+    now: Timestamp,
+) -> ShardView {
+    let (name, state) = shard;
+    let measured = telemetry.shards.get(name);
+    let seen = observations.shard(name);
+    let busy = matches!(state.phase, Phase::Running | Phase::RollingBack);
+    let at_work = measured.filter(|_| busy);
+    let wait = at_work.and_then(|t| t.wait.as_ref());
+    let standing = standing::of_shard(rollout, observations, shard, wait, ring);
+    ShardView {
+        name: name.clone(),
+        ring: state.ring.clone(),
+        instance: state.instance.clone(),
+        stop: state.at,
+        phase: state.phase,
+        since: state.since,
+        progress: progress(state, measured),
+        rows_done: measured.map_or(0, |t| t.rows_done),
+        rows_total: measured.and_then(|t| t.rows_total),
+        rows_per_s: at_work.and_then(|t| t.rate).map(|r| r.rows_per_s),
+        rows_per_s_max: rollout.rows_per_s_max(state),
+        chunk_rows: at_work.and_then(|t| t.chunk_rows),
+        chunk_ms_p50: at_work.and_then(|t| t.chunk_ms_p50),
+        chunk_ms_p90: at_work.and_then(|t| t.chunk_ms_p90),
+        throttled: Throttled {
+            percent: at_work.and_then(|t| t.throttled_percent),
+            reasons: seen.map_or_else(Vec::new, |s| s.throttle.clone()),
+            read_at: seen.and_then(|s| s.throttle_read_at),
+        },
+        lag_ms: seen.and_then(|s| s.signals.get(LAG_SIGNAL).copied()),
+        share_percent: state.share_percent,
+        checks: measured.and_then(|t| t.checks),
+        verified: state.verified.clone(),
+        way_back: way_back(state),
+        now: now_text(state, at_work, &standing, now),
+        standing,
+        failure: state.failure.clone(),
+        paused: state.paused.clone(),
+        epoch: state.epoch,
+        version: state.version,
+    }
+}
+
+fn progress(state: &ShardState, measured: Option<&ShardTelemetry>) -> Progress {
+    match state.phase {
+        Phase::Done => Progress::Done,
+        Phase::Waiting | Phase::RolledBack | Phase::Abandoned => Progress::None,
+        Phase::Running | Phase::Failed | Phase::RollingBack => {
+            let total = measured.and_then(|t| t.rows_total).filter(|n| *n > 0);
+            match (total, measured) {
+                (Some(total), Some(t)) => Progress::Percent(percent(t.rows_done, total)),
+                _ => Progress::Unmeasured,
+            }
+        }
+    }
+}
+
+/// Rounded down, and never 100 before the end: an estimate may be too low.
+pub(super) fn percent(done: u64, total: u64) -> u8 {
+    let percent = u128::from(done) * 100 / u128::from(total.max(1));
+    u8::try_from(percent).unwrap_or(99).min(99)
+}
+
+fn way_back(state: &ShardState) -> WayBack {
+    let begun = !matches!(state.phase, Phase::Waiting | Phase::RolledBack);
+    match state.at {
+        _ if !begun => WayBack::NothingToUndo,
+        Stop::Drop => WayBack::MergeRestore,
+        stop if stop.stage() >= Stage::Shift => WayBack::FlagBack,
+        stop if stop.stage() >= Stage::Expand => WayBack::Exact,
+        _ => WayBack::NothingToUndo,
+    }
+}
+
+fn now_text(
+    state: &ShardState,
+    at_work: Option<&ShardTelemetry>,
+    standing: &Standing,
+    now: Timestamp,
+) -> String {
+    match standing.sign {
+        Sign::Running if state.phase == Phase::Running => {}
+        Sign::Throttled => return format!("waiting: {}", standing.cause),
+        Sign::Held if standing.at.is_some_and(|at| at > now) => {
+            return standing.at.map_or_else(String::new, |at| {
+                format!("{} until {}", standing.word, at.clock())
+            });
+        }
+        _ => return standing.word.clone(),
+    }
+    let Some(t) = at_work else {
+        return standing.word.clone();
+    };
+    if t.wait.is_some() {
+        return standing.cause.clone();
+    }
+    match (t.chunk_rows, t.chunk_ms_p50) {
+        (Some(rows), Some(ms)) => {
+            format!("chunk {} rows {}", words::count(rows), words::ms(ms))
+        }
+        _ if t.step.is_empty() => standing.word.clone(),
+        _ => t.step.clone(),
+    }
+}

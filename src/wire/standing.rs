@@ -1,0 +1,456 @@
+//! Why is it not moving, since when, who did it, what clears it, and what
+//! happens next by itself.
+
+use super::words;
+use crate::base::{RingName, ShardName, Stop, Timestamp};
+use crate::rollout::{
+    Mark, Observations, Outcome, Phase, Refusal, RingState, Rollout, ShardState, Verdict,
+    next_automatic, ready,
+};
+use crate::worker::WaitReason;
+use serde::{Deserialize, Serialize};
+
+/// One mark, one meaning, on every screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// Not yet.
+    NotYet,
+    /// At work.
+    Running,
+    /// Partly, for example a flag share.
+    Partly,
+    /// Done.
+    Done,
+    /// A person must decide.
+    NeedsHuman,
+    /// Held by a rule or a person: the next stage is closed.
+    Held,
+    /// Paused.
+    Paused,
+    /// Work waits for a signal.
+    Throttled,
+    /// Failed.
+    Failed,
+    /// Unknown or stale.
+    Unknown,
+    /// Being undone, or undone.
+    RolledBack,
+}
+
+/// Why something stands as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The mark.
+    pub sign: Sign,
+    /// A word or two beside the mark.
+    pub word: String,
+    /// Why, as a sentence.
+    pub cause: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who did it.
+    pub by: Option<String>,
+    /// What clears it.
+    pub clears: String,
+    /// What happens next by itself.
+    pub next: String,
+    /// When waiting alone clears it.
+    pub at: Option<Timestamp>,
+}
+
+impl Standing {
+    fn new(sign: Sign, word: impl Into<String>, since: Timestamp) -> Self {
+        Self {
+            sign,
+            word: word.into(),
+            cause: String::new(),
+            since,
+            by: None,
+            clears: String::new(),
+            next: String::new(),
+            at: None,
+        }
+    }
+
+    fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
+    fn clears(mut self, clears: impl Into<String>) -> Self {
+        self.clears = clears.into();
+        self
+    }
+
+    fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = next.into();
+        self
+    }
+
+    fn mark(mut self, mark: &Mark) -> Self {
+        self.by = Some(mark.by.to_string());
+        self.since = mark.at;
+        self.cause = if mark.reason.is_empty() {
+            format!("{} by {}", mark.cause, mark.by)
+        } else {
+            mark.reason.clone()
+        };
+        self
+    }
+}
+
+const NOTHING: &str = "nothing by itself";
+
+/// The rollout as a whole.
+pub(super) fn of_fleet(rollout: &Rollout, rings: &[Standing]) -> Standing {
+    let opened = rollout.opened_at;
+    if let Some(outcome) = rollout.outcome {
+        let (sign, word) = match outcome {
+            Outcome::Done => (Sign::Done, "done"),
+            Outcome::Aborted => (Sign::RolledBack, "aborted"),
+        };
+        return Standing::new(sign, word, opened)
+            .cause("the rollout has ended")
+            .next("nothing more");
+    }
+    if let Some(mark) = &rollout.aborting {
+        return Standing::new(Sign::RolledBack, "aborting", mark.at)
+            .mark(mark)
+            .clears("all shards are rolled back or abandoned")
+            .next("keeps rolling back; failed shards are tried again every 10 s");
+    }
+    if let Some(mark) = &rollout.paused {
+        return paused(mark, "the fleet");
+    }
+    if let Some(mark) = &rollout.hold {
+        return Standing::new(Sign::Held, "held", mark.at)
+            .mark(mark)
+            .clears("release the fleet")
+            .next("running stages end; no ring begins another");
+    }
+    // The ring that most needs a look speaks for the fleet.
+    let worst = rings.iter().max_by_key(|s| urgency(s.sign));
+    worst
+        .cloned()
+        .unwrap_or_else(|| Standing::new(Sign::NotYet, "not yet", opened))
+}
+
+fn urgency(sign: Sign) -> u8 {
+    match sign {
+        Sign::Failed => 10,
+        Sign::Unknown => 9,
+        Sign::NeedsHuman => 8,
+        Sign::Paused => 7,
+        Sign::RolledBack => 6,
+        Sign::Throttled => 5,
+        Sign::Running | Sign::Partly => 4,
+        Sign::Held => 3,
+        Sign::NotYet => 2,
+        Sign::Done => 1,
+    }
+}
+
+fn paused(mark: &Mark, scope: &str) -> Standing {
+    Standing::new(Sign::Paused, format!("paused by {}", mark.by), mark.at)
+        .mark(mark)
+        .clears(format!("resume {scope}"))
+        .next("nothing until resumed; triggers stay and guards stay armed")
+}
+
+/// One ring.
+pub(super) fn of_ring(
+    rollout: &Rollout,
+    observations: &Observations,
+    name: &RingName,
+    ring: &RingState,
+    now: Timestamp,
+) -> Standing {
+    let in_phase = |phase: Phase| -> Vec<&str> {
+        let shards = ring
+            .shards
+            .iter()
+            .filter_map(|n| Some((n, rollout.shards.get(n)?)));
+        shards
+            .filter(|(_, s)| s.phase == phase)
+            .map(|(n, _)| n.as_str())
+            .collect()
+    };
+    let since = newest(rollout, ring);
+    let failed = in_phase(Phase::Failed);
+    if !failed.is_empty() {
+        return Standing::new(Sign::Failed, format!("{} failed", failed.len()), since)
+            .cause(format!("{} failed", words::names(&failed)))
+            .clears("retry, or roll back")
+            .next("the others finish the stage; the ring waits");
+    }
+    let undoing = in_phase(Phase::RollingBack);
+    if !undoing.is_empty() {
+        return Standing::new(Sign::RolledBack, "rolling back", since)
+            .cause(format!("rolling back {}", words::names(&undoing)))
+            .clears("the undo ends")
+            .next("ends held");
+    }
+    let fleet_pause = rollout.paused.as_ref();
+    if let Some(mark) = fleet_pause.or(ring.paused.as_ref()) {
+        let scope = if fleet_pause.is_some() {
+            "the fleet".into()
+        } else {
+            format!("ring {name}")
+        };
+        return paused(mark, &scope);
+    }
+    let running = in_phase(Phase::Running);
+    if !running.is_empty() {
+        return running_ring(rollout, observations, name, &running, now);
+    }
+    idle_ring(rollout, observations, name, ring, now)
+}
+
+fn newest(rollout: &Rollout, ring: &RingState) -> Timestamp {
+    let all = ring.shards.iter().filter_map(|n| rollout.shards.get(n));
+    all.map(|s| s.since).max().unwrap_or(rollout.opened_at)
+}
+
+fn running_ring(
+    rollout: &Rollout,
+    observations: &Observations,
+    name: &RingName,
+    running: &[&str],
+    now: Timestamp,
+) -> Standing {
+    let states = || running.iter().filter_map(|n| find(rollout, n));
+    let since = states().map(|(_, s)| s.since).min().unwrap_or(now);
+    let stop = states().map(|(_, s)| s.at).min();
+    let what = stop.map_or_else(String::new, |s| s.to_string());
+    let next = format!(
+        "{what} ends; then {}",
+        then(rollout, observations, name, now)
+    );
+    let closed: Vec<String> = states()
+        .filter_map(|(n, _)| observations.shard(n)?.throttle.first())
+        .map(words::throttle_reason)
+        .collect();
+    if closed.len() == running.len()
+        && let Some(first) = closed.first()
+    {
+        return Standing::new(Sign::Throttled, "throttled", since)
+            .cause(first.clone())
+            .clears("every signal is known and within its limit")
+            .next("goes on by itself when the throttle opens");
+    }
+    Standing::new(Sign::Running, format!("running {what}"), since)
+        .cause(format!("{} at work", words::shards(running.len())))
+        .clears("it ends")
+        .next(next)
+}
+
+fn find<'a>(rollout: &'a Rollout, name: &str) -> Option<(&'a ShardName, &'a ShardState)> {
+    let name = ShardName::new(name).ok()?;
+    rollout.shards.get_key_value(&name)
+}
+
+fn then(rollout: &Rollout, observations: &Observations, name: &RingName, now: Timestamp) -> String {
+    match next_automatic(rollout, observations, name, now) {
+        Some((to, Some(at))) if at > now => {
+            format!("{to} by itself at {} if its gates pass", at.clock())
+        }
+        Some((to, _)) => format!("{to} by itself if its gates pass"),
+        None => "it waits for a promotion".into(),
+    }
+}
+
+fn idle_ring(
+    rollout: &Rollout,
+    observations: &Observations,
+    name: &RingName,
+    ring: &RingState,
+    now: Timestamp,
+) -> Standing {
+    let since = newest(rollout, ring);
+    let Some(at) = rollout.ring_stop(ring) else {
+        return Standing::new(Sign::RolledBack, "rolled back", since)
+            .cause("every shard of the ring is rolled back or abandoned")
+            .next(NOTHING);
+    };
+    let Some(to) = next_stop(rollout, ring) else {
+        return Standing::new(Sign::Done, "done", since)
+            .cause(format!("{at} is done"))
+            .next("nothing more");
+    };
+    if let Some(hold) = rollout.hold_over(ring) {
+        let scope = if rollout.hold.is_some() {
+            "the fleet".into()
+        } else {
+            format!("ring {name}")
+        };
+        return Standing::new(Sign::Held, format!("held by {}", hold.by), hold.at)
+            .mark(hold)
+            .clears(format!("release {scope}"))
+            .next("nothing until released");
+    }
+    let automatic = next_automatic(rollout, observations, name, now);
+    match ready(rollout, observations, name, now) {
+        Ok(_) if automatic.is_some() => Standing::new(Sign::Running, "promoting", since)
+            .cause(format!("every gate before {to} has passed"))
+            .next(format!("{to} begins now by itself")),
+        Ok(_) => Standing::new(Sign::NeedsHuman, format!("promote to {to}"), since)
+            .cause(format!(
+                "{at} is done and every gate before {to} has passed"
+            ))
+            .clears(format!("promote ring {name}"))
+            .next(NOTHING),
+        Err(refusal) => refused(&refusal, to, since, then(rollout, observations, name, now)),
+    }
+}
+
+fn refused(refusal: &Refusal, to: Stop, since: Timestamp, then: String) -> Standing {
+    match refusal {
+        Refusal::Gates(readings) => {
+            let closed = readings.iter().filter(|r| r.verdict != Verdict::Pass);
+            let word = readings.first().map_or("gates", |r| r.gate.word());
+            let cause: Vec<String> = closed.map(|r| r.value.clone()).collect();
+            let clears: Vec<String> = readings
+                .iter()
+                .map(|r| format!("{}: {}", r.gate.word(), r.limit))
+                .collect();
+            // Waiting alone clears it only if every closed gate says when.
+            let at = readings
+                .iter()
+                .map(|r| r.clears_at)
+                .collect::<Option<Vec<_>>>();
+            let mut standing = Standing::new(Sign::Held, format!("held: {word}"), since)
+                .cause(format!("{to}: {}", cause.join("; ")))
+                .clears(clears.join("; "))
+                .next(then);
+            standing.at = at.and_then(|all| all.into_iter().max());
+            standing
+        }
+        Refusal::Running(_) => Standing::new(Sign::NotYet, "waiting", since)
+            .cause("admitted, and waits for a free place on its instance")
+            .clears("another shard of the instance finishes")
+            .next("begins by itself"),
+        other => Standing::new(Sign::Held, "held", since)
+            .cause(other.to_string())
+            .next(then),
+    }
+}
+
+/// The stop a promotion would admit the ring to.
+pub(super) fn next_stop(rollout: &Rollout, ring: &RingState) -> Option<Stop> {
+    rollout.stop_after(rollout.ring_stop(ring)?)
+}
+
+/// One shard; `ring` speaks for a shard that has nothing of its own to say.
+pub(super) fn of_shard(
+    rollout: &Rollout,
+    observations: &Observations,
+    shard: (&ShardName, &ShardState),
+    wait: Option<&WaitReason>,
+    ring: &Standing,
+) -> Standing {
+    let (name, state) = shard;
+    let since = state.since;
+    if let Some(fault) = &state.failure {
+        return Standing::new(Sign::Failed, format!("failed {}", fault.code), since)
+            .cause(fault.what.clone())
+            .clears(fault.can.clone())
+            .next(NOTHING);
+    }
+    match state.phase {
+        Phase::RolledBack => {
+            return Standing::new(Sign::RolledBack, "rolled back", since)
+                .cause("undone to before expand")
+                .clears("retry lets it join its ring again")
+                .next(NOTHING);
+        }
+        Phase::Abandoned => {
+            return Standing::new(Sign::Unknown, "abandoned", since)
+                .cause("given up during abort; leftovers are listed")
+                .next(NOTHING);
+        }
+        _ => {}
+    }
+    let seen = observations.shard(name);
+    if let Some(since) = seen.and_then(|s| s.unreachable_since) {
+        return Standing::new(Sign::Unknown, "unreachable", since)
+            .cause(format!("nobody answers on {name}"))
+            .clears("the database answers")
+            .next("connects again by itself");
+    }
+    if let Some(mark) = rollout.pause_over(state) {
+        return paused(mark, &pause_scope(rollout, shard));
+    }
+    if state.phase == Phase::RollingBack {
+        return Standing::new(Sign::RolledBack, "rolling back", since)
+            .cause(format!("undoing {}", state.at))
+            .clears("the undo ends")
+            .next("ends held");
+    }
+    if state.phase == Phase::Running {
+        return running_shard(state, seen.map(|s| s.throttle.as_slice()), wait);
+    }
+    ring.clone()
+}
+
+fn pause_scope(rollout: &Rollout, (name, state): (&ShardName, &ShardState)) -> String {
+    let ring = rollout.rings.get(&state.ring);
+    if rollout.paused.is_some() {
+        "the fleet".into()
+    } else if ring.is_some_and(|r| r.paused.is_some()) {
+        format!("ring {}", state.ring)
+    } else {
+        format!("shard {name}")
+    }
+}
+
+fn running_shard(
+    state: &ShardState,
+    throttle: Option<&[crate::rollout::ThrottleReason]>,
+    wait: Option<&WaitReason>,
+) -> Standing {
+    if let Some([first, rest @ ..]) = throttle {
+        let more = match rest.len() {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        return Standing::new(Sign::Throttled, "throttled", first.since)
+            .cause(format!("{}{more}", words::throttle_reason(first)))
+            .clears("every signal is known and within its limit")
+            .next("goes on by itself when the throttle opens");
+    }
+    let running = Standing::new(Sign::Running, format!("running {}", state.at), state.since);
+    let goes_on = "goes on by itself";
+    match wait {
+        None => running
+            .cause("at work")
+            .clears("it ends")
+            .next("the stage ends"),
+        // The pause is lifted in the record; the driver hears it next.
+        Some(WaitReason::Paused) => running.cause("resuming").next(goes_on),
+        Some(WaitReason::Throttled) => Standing {
+            sign: Sign::Throttled,
+            ..running.cause("the throttle is closed").next(goes_on)
+        },
+        Some(WaitReason::Rate) => running
+            .cause("at its cap of rows per second")
+            .clears("throttle up lifts the cap")
+            .next(goes_on),
+        Some(WaitReason::BackOff { code, attempt }) => running
+            .cause(format!(
+                "backing off after {code}, attempt {attempt} comes next"
+            ))
+            .next("tries again by itself"),
+        Some(WaitReason::Check { value }) => running
+            .cause(format!("a check is not yet good: {value}"))
+            .next("reads it again by itself"),
+        Some(WaitReason::Clients { behind }) => running
+            .cause(format!(
+                "clients have not seen the flag: {}",
+                words::names(behind)
+            ))
+            .clears("they read the flag")
+            .next(goes_on),
+    }
+}

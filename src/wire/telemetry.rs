@@ -1,0 +1,62 @@
+//! What the drivers of the engine measure. Never journalled, lost on restart.
+
+use crate::base::{ShardName, Timestamp};
+use crate::worker::WaitReason;
+use std::collections::BTreeMap;
+
+/// Newest measurements of every shard at work.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Telemetry {
+    /// By shard; a shard that was never at work has none.
+    pub shards: BTreeMap<ShardName, ShardTelemetry>,
+}
+
+/// Measurements of one shard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShardTelemetry {
+    /// When this was measured.
+    pub at: Timestamp,
+    /// What it is doing, for example `backfill customers.email_v2`.
+    pub step: String,
+    /// Rows finished in the current stage.
+    pub rows_done: u64,
+    /// Rows there will be, as estimated at its start.
+    pub rows_total: Option<u64>,
+    /// Rows of the newest chunk.
+    pub chunk_rows: Option<u64>,
+    /// Median time of a chunk.
+    pub chunk_ms_p50: Option<u64>,
+    /// Time that nine of ten chunks stay under.
+    pub chunk_ms_p90: Option<u64>,
+    /// Rows per second; `None` until there is enough to measure.
+    pub rate: Option<Rate>,
+    /// Share of the last minute spent waiting for the throttle, in percent.
+    pub throttled_percent: Option<u8>,
+    /// Why it waits, if it does.
+    pub wait: Option<WaitReason>,
+    /// Checks of the current stage.
+    pub checks: Option<CheckCount>,
+}
+
+/// Rows per second over the last measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Now.
+    pub rows_per_s: u64,
+    /// The slowest of the last measurements.
+    pub rows_per_s_low: u64,
+    /// The fastest of the last measurements.
+    pub rows_per_s_high: u64,
+}
+
+/// How many checks are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckCount {
+    /// Good ones.
+    pub passed: u32,
+    /// All.
+    pub total: u32,
+    /// When they were read.
+    pub at: Timestamp,
+}
