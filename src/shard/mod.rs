@@ -70,6 +70,8 @@ pub struct Measurement {
 pub struct CompiledPlan {
     /// What the worker drives.
     pub plan: ShardPlan,
+    /// Planner's estimate of the rows that row jobs will visit.
+    pub rows_estimate: u64,
     /// Every statement it may run, for people: `pilothouse plan`.
     pub listing: Vec<Listed>,
 }

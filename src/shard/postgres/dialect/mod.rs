@@ -58,6 +58,8 @@ pub(super) fn compile(
         };
         program.plan.plan.stops.insert(*stop, plan);
     }
+    let estimate = |form: &Form| catalog.table(&form.table).map_or(0, |t| t.rows_estimate);
+    program.plan.rows_estimate = forms.iter().filter(|f| f.is_dual()).map(estimate).sum();
     program.forms = forms;
     Ok(program)
 }

@@ -1,0 +1,244 @@
+//! From files to an engine: reads, opens, checks, and touches nothing.
+
+use super::exit::{Ended, Exit};
+use crate::base::{Digest, ShardName, Stop};
+use crate::engine::{Book, Shares, now};
+use crate::flags::FileFlags;
+use crate::fleet::{Endpoint, Fleet, LoadedFleet};
+use crate::migration::{LoadedMigration, Migration};
+use crate::rollout::{Member, Opening};
+use crate::shard::postgres::{Context, PostgresShard};
+use crate::shard::sqlite::SqliteShard;
+use crate::shard::{CompileError, RolloutIdentity, Shard};
+use crate::store::{Lease, LeaseError, Store};
+use crate::worker::Variant;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A fleet and a migration that belong together.
+pub struct Job {
+    /// The fleet, with its file.
+    pub fleet: LoadedFleet,
+    /// The migration, with its file.
+    pub migration: LoadedMigration,
+    /// The stops.
+    pub route: Vec<Stop>,
+    /// Who this engine is.
+    pub engine: String,
+    /// Which engine.
+    pub variant: Variant,
+}
+
+/// Shards by name; those nobody answers at are missing.
+pub struct Opened {
+    /// Ready to work.
+    pub shards: BTreeMap<ShardName, Arc<dyn Shard>>,
+    /// Why the others are not.
+    pub missing: BTreeMap<ShardName, String>,
+}
+
+/// Loads a fleet file.
+///
+/// # Errors
+/// Every mistake in it, each with its place.
+pub fn load_fleet(path: &Path) -> Result<LoadedFleet, Ended> {
+    crate::fleet::load(path).map_err(|d| Ended::new(Exit::BadInput, d.to_string()))
+}
+
+/// Loads a migration file.
+///
+/// # Errors
+/// Every mistake in it, each with its place.
+pub fn load_migration(path: &Path) -> Result<LoadedMigration, Ended> {
+    crate::migration::load(path).map_err(|d| Ended::new(Exit::BadInput, d.to_string()))
+}
+
+/// Every stop of a rollout under this policy.
+pub fn route(fleet: &Fleet) -> Vec<Stop> {
+    let mut route = vec![
+        Stop::Preflight,
+        Stop::Snapshot,
+        Stop::Expand,
+        Stop::DualWrite,
+        Stop::Backfill,
+        Stop::Verify,
+    ];
+    route.extend(fleet.policy.shift_steps.iter().map(|percent| Stop::Shift(*percent)));
+    route.extend([Stop::Retire, Stop::Drop]);
+    route
+}
+
+/// Id of the rollout of a plan over a shard set: what an operator types to
+/// confirm, and the same wherever it is computed.
+pub fn rollout_id(fleet: &Fleet, migration: &Migration) -> String {
+    let (plan, set) = (migration.plan_digest(), fleet.shard_set_digest());
+    let digest = Digest::of("rollout-id/1", &[plan.bytes(), set.bytes()]);
+    format!("{}-{}", migration.name, digest.short())
+}
+
+impl Job {
+    /// Of two loaded files.
+    pub fn new(fleet: LoadedFleet, migration: LoadedMigration, variant: Variant) -> Self {
+        let route = route(&fleet.fleet);
+        let seed = format!("{} {}", std::process::id(), now().0);
+        let engine = Digest::of("engine-id/1", &[seed.as_bytes()]).short();
+        Self { fleet, migration, route, engine, variant }
+    }
+
+    /// Id of the rollout.
+    pub fn rollout_id(&self) -> String {
+        rollout_id(&self.fleet.fleet, &self.migration.migration)
+    }
+
+    /// What a journal opens with.
+    pub fn opening(&self) -> Opening {
+        let fleet = &self.fleet.fleet;
+        let members = |ring| {
+            let shards = fleet.shards.iter().filter(|s| s.ring == *ring);
+            shards
+                .map(|s| Member { shard: s.name.clone(), instance: s.instance.clone() })
+                .collect()
+        };
+        Opening {
+            id: self.rollout_id(),
+            migration: self.migration.migration.name.clone(),
+            plan_digest: self.migration.migration.plan_digest(),
+            shard_set_digest: fleet.shard_set_digest(),
+            policy: fleet.policy.clone(),
+            guards: fleet.guards.clone(),
+            route: self.route.clone(),
+            rings: fleet.rings.iter().map(|ring| (ring.clone(), members(ring))).collect(),
+            instance_caps: fleet.instances.clone(),
+            production: fleet.environment.production,
+        }
+    }
+
+    fn identity(&self) -> RolloutIdentity {
+        RolloutIdentity {
+            id: self.rollout_id(),
+            plan_digest: self.migration.migration.plan_digest(),
+            shard_set_digest: self.fleet.fleet.shard_set_digest(),
+        }
+    }
+
+    /// Opens one shard.
+    ///
+    /// # Errors
+    /// It does not answer, or cannot do what the migration asks for.
+    pub async fn open_shard(&self, name: &ShardName) -> Result<Arc<dyn Shard>, CompileError> {
+        let fleet = &self.fleet.fleet;
+        let migration = &self.migration.migration;
+        let flags = Arc::new(Shares::new(Arc::new(FileFlags::new(fleet.flags.clone()))));
+        let Some(spec) = fleet.shards.iter().find(|s| s.name == *name) else {
+            return Err(CompileError::NotPossible {
+                shard: name.clone(),
+                what: "it is not in the fleet file".into(),
+                remedy: "use the fleet file that the rollout was opened with".into(),
+            });
+        };
+        match spec.candidates.first() {
+            Some(Endpoint::Sqlite(path)) => {
+                let shard = SqliteShard::open(
+                    spec.name.clone(),
+                    path.clone(),
+                    migration,
+                    self.identity(),
+                    &self.route,
+                    flags,
+                )
+                .await?;
+                Ok(Arc::new(shard))
+            }
+            _ => {
+                let context = Context {
+                    rollout: self.identity(),
+                    route: self.route.clone(),
+                    engine: self.engine.clone(),
+                    flags,
+                    quiet: fleet.policy.quiet,
+                    variant: self.variant,
+                };
+                Ok(Arc::new(PostgresShard::open(spec, migration, context).await?))
+            }
+        }
+    }
+
+    /// Opens every shard, side by side.
+    pub async fn open_shards(&self) -> Opened {
+        let names: Vec<ShardName> = self.fleet.fleet.shards.iter().map(|s| s.name.clone()).collect();
+        let openings = names.iter().map(|name| self.open_shard(name));
+        let results = futures_util::future::join_all(openings).await;
+        let mut opened = Opened { shards: BTreeMap::new(), missing: BTreeMap::new() };
+        for (name, result) in names.into_iter().zip(results) {
+            match result {
+                Ok(shard) => {
+                    opened.shards.insert(name, shard);
+                }
+                Err(error) => {
+                    opened.missing.insert(name, error.to_string());
+                }
+            }
+        }
+        opened
+    }
+
+    /// Turns shards that did not open into one message with their places.
+    pub fn not_opened(&self, missing: &BTreeMap<ShardName, String>) -> Ended {
+        let lines: Vec<String> = missing
+            .iter()
+            .map(|(name, why)| {
+                let place = format!("shard.{name}.candidates");
+                let (message, remedy) = why.rsplit_once("; ").unwrap_or((why, "check the shard"));
+                self.fleet.source.diagnostic(&place, message, remedy).to_string()
+            })
+            .collect();
+        Ended::new(Exit::BadInput, lines.join("\n"))
+    }
+
+    /// Two shards that turn out to be one database.
+    pub fn same_database(&self, opened: &Opened) -> Option<Ended> {
+        let mut seen: BTreeMap<String, &ShardName> = BTreeMap::new();
+        for (name, shard) in &opened.shards {
+            let Some(pin) = shard.pin() else { continue };
+            if let Some(other) = seen.insert(pin, name) {
+                let place = format!("shard.{name}.candidates");
+                let found = self.fleet.source.diagnostic(
+                    &place,
+                    &format!("shards {other} and {name} are one and the same database"),
+                    "give every shard a database of its own",
+                );
+                return Some(Ended::new(Exit::BadInput, found.to_string()));
+            }
+        }
+        None
+    }
+}
+
+/// Takes the lease of a store.
+///
+/// # Errors
+/// Another engine has it.
+pub fn lease(store: &Path, engine: &str) -> Result<Lease, Ended> {
+    Store::lock(store, engine, now()).map_err(|error| match error {
+        LeaseError::Owned(_) | LeaseError::OwnedByUnknown => {
+            Ended::new(Exit::Owned, error.to_string())
+        }
+        other => Ended::new(Exit::Failed, other.to_string()),
+    })
+}
+
+/// Opens the journal and folds it.
+///
+/// # Errors
+/// It cannot be read or written.
+pub async fn book(store: &Path, variant: Variant) -> Result<Book, Ended> {
+    let failed = |error: String| Ended::new(Exit::Failed, format!("journal in {}: {error}", store.display()));
+    let opened = Store::open(store).await.map_err(|e| failed(e.to_string()))?;
+    Book::open(opened, variant).await.map_err(|e| failed(e.to_string()))
+}
+
+/// Where the store keeps the migration that is under way.
+pub fn kept_migration(store: &Path, plan: &Digest) -> PathBuf {
+    store.join(format!("migration-{}.toml", plan.short()))
+}

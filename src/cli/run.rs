@@ -1,0 +1,324 @@
+//! `pilothouse run`: opens a rollout or resumes it, and drives it.
+
+use super::exit::{Ended, Exit};
+use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet, load_migration};
+use super::summary::{Summary, summary};
+use crate::api::embedded;
+use crate::base::{Actor, Cause, Stage, Stop};
+use crate::engine::{Book, Engine, Goal, Setup, Stopped, Taken, now};
+use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
+use crate::store::{Inbox, Lease};
+use crate::wire::{Identity, describe};
+use crate::worker::Variant;
+use std::path::PathBuf;
+use tokio::sync::oneshot;
+
+/// What is run.
+pub struct RunArgs {
+    /// Fleet file.
+    pub fleet: PathBuf,
+    /// Migration file.
+    pub migration: PathBuf,
+    /// Whether rings are promoted without asking.
+    pub promote: Promote,
+    /// With a screen or without.
+    pub face: Face,
+    /// The last stop.
+    pub to: Option<Stop>,
+    /// Rollout id, typed: contract is allowed.
+    pub confirm_contract: Option<String>,
+    /// Which engine.
+    pub variant: Variant,
+}
+
+/// Who promotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promote {
+    /// A person.
+    ByHand,
+    /// The engine, when every gate has passed.
+    Auto,
+}
+
+/// With a screen or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// One event per line on stderr, one JSON object on stdout.
+    Headless,
+    /// The cockpit.
+    Screen,
+}
+
+/// Everything that is open while an engine runs.
+pub struct Ready {
+    /// The job.
+    pub job: Job,
+    /// Its shards.
+    pub opened: Opened,
+    /// The journal.
+    pub book: Book,
+    /// Held as long as the engine runs.
+    pub lease: Lease,
+}
+
+/// Who sits at this terminal, by the operating system's word.
+pub fn person() -> Actor {
+    let uid = rustix::process::getuid();
+    let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|text| {
+        let line = text.lines().find(|l| l.split(':').nth(2) == Some(&uid.as_raw().to_string()))?;
+        line.split(':').next().map(str::to_owned)
+    });
+    Actor::person(name.unwrap_or_else(|| format!("uid {}", uid.as_raw())))
+}
+
+/// An order by the person at this terminal.
+pub fn order(scope: Scope, verb: Verb, reason: &str) -> Order {
+    let key = format!("cli/{}/{}/{}", std::process::id(), now().0, verb.word());
+    Order {
+        key,
+        actor: person(),
+        cause: Cause::Operator,
+        scope,
+        verb,
+        seen: None,
+        reason: reason.to_owned(),
+    }
+}
+
+/// Runs a migration; gives the object for stdout and the exit code.
+///
+/// # Errors
+/// What kept it from starting.
+pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
+    let fleet = load_fleet(&args.fleet)?;
+    let migration = load_migration(&args.migration)?;
+    let job = Job::new(fleet, migration, args.variant);
+    contract_is_allowed(&job, &args)?;
+    let ready = make_ready(job).await?;
+    let ready = open_or_resume(ready).await?;
+    let goal = goal(&ready, &args);
+    let ready = automate(ready, &args).await?;
+    match args.face {
+        Face::Headless => headless(ready, goal).await,
+        Face::Screen => super::screen::run(ready).await,
+    }
+}
+
+fn contract_is_allowed(job: &Job, args: &RunArgs) -> Result<(), Ended> {
+    let Some(confirmed) = &args.confirm_contract else { return Ok(()) };
+    if job.fleet.fleet.environment.production {
+        let text = "contract is never automatic in production: leave --allow-contract out and promote by hand";
+        return Err(Ended::new(Exit::Refused, text));
+    }
+    let id = job.rollout_id();
+    if *confirmed == id || *confirmed == job.migration.migration.name.as_str() {
+        return Ok(());
+    }
+    Err(Ended::new(
+        Exit::Refused,
+        format!("contract drops the old form: confirm it with --confirm {id} (not {confirmed})"),
+    ))
+}
+
+/// Files are read; opens shards, lease and journal.
+///
+/// # Errors
+/// What is in the way; nothing was changed.
+pub async fn make_ready(job: Job) -> Result<Ready, Ended> {
+    let store = job.fleet.fleet.store.clone();
+    let opened = job.open_shards().await;
+    let resumes = store.join(crate::store::JOURNAL_FILE).exists();
+    if !opened.missing.is_empty() && !resumes {
+        return Err(job.not_opened(&opened.missing));
+    }
+    if let Some(ended) = job.same_database(&opened) {
+        return Err(ended);
+    }
+    std::fs::create_dir_all(&store)
+        .map_err(|e| Ended::new(Exit::Failed, format!("{}: {e}", store.display())))?;
+    restrict(&store)?;
+    let lease = lease(&store, &job.engine)?;
+    let book = book(&store, job.variant).await?;
+    if !opened.missing.is_empty() && book.state().open().is_none() {
+        return Err(job.not_opened(&opened.missing));
+    }
+    Ok(Ready { job, opened, book, lease })
+}
+
+fn restrict(store: &std::path::Path) -> Result<(), Ended> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(store, std::fs::Permissions::from_mode(0o700))
+        .map_err(|e| Ended::new(Exit::Failed, format!("{}: {e}", store.display())))
+}
+
+/// Opens the rollout, or goes on with the one that is open.
+async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
+    let opening = ready.job.opening();
+    if let Some(rollout) = ready.book.state().open() {
+        let same = rollout.opening.plan_digest == opening.plan_digest
+            && rollout.opening.shard_set_digest == opening.shard_set_digest;
+        if same {
+            eprintln!("going on with rollout {}", rollout.opening.id);
+            return Ok(ready);
+        }
+        return Err(Ended::new(
+            Exit::Refused,
+            format!(
+                "rollout {} is open on this fleet with another plan or shard set (plan {}, yours {}); finish or abort it first",
+                rollout.opening.id,
+                rollout.opening.plan_digest.short(),
+                opening.plan_digest.short()
+            ),
+        ));
+    }
+    let kept = kept_migration(&ready.job.fleet.fleet.store, &opening.plan_digest);
+    let text = std::fs::read(ready.job.migration.source.path());
+    text.and_then(|text| std::fs::write(&kept, text))
+        .map_err(|e| Ended::new(Exit::Failed, format!("{}: {e}", kept.display())))?;
+    let command = Command::Open(Box::new(opening), person());
+    recorded(ready.book.take(&Observations::default(), &command).await)?;
+    Ok(ready)
+}
+
+/// A command that must have been taken.
+///
+/// # Errors
+/// Why it was not.
+pub fn recorded(taken: Taken) -> Result<(), Ended> {
+    match taken {
+        Taken::Recorded(..) | Taken::Repeated => Ok(()),
+        Taken::Refused(refusal) => Err(Ended::new(Exit::Refused, refusal.to_string())),
+        Taken::Unrecorded => Err(Ended::new(Exit::Failed, "it works already, but could not be recorded")),
+        Taken::NotTaken(why) => Err(Ended::new(Exit::Failed, why)),
+    }
+}
+
+fn last_stop(ready: &Ready, args: &RunArgs) -> Stop {
+    let before_contract =
+        ready.job.route.iter().copied().rfind(|s| s.stage() < Stage::Contract);
+    let last = if args.confirm_contract.is_some() {
+        ready.job.route.last().copied()
+    } else {
+        before_contract
+    };
+    let last = last.unwrap_or(Stop::Verify);
+    args.to.map_or(last, |to| to.min(last))
+}
+
+fn goal(ready: &Ready, args: &RunArgs) -> Goal {
+    match args.face {
+        Face::Screen => Goal::Told,
+        Face::Headless => Goal::Reached(args.to.unwrap_or_else(|| {
+            ready.job.route.last().copied().unwrap_or(Stop::Drop)
+        })),
+    }
+}
+
+async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
+    if args.promote == Promote::ByHand {
+        return Ok(ready);
+    }
+    let to = last_stop(&ready, args);
+    let id = ready.job.rollout_id();
+    let confirm = (to.stage() == Stage::Contract).then_some(id);
+    let order = order(Scope::Fleet, Verb::Automate { to: Some(to), confirm }, "run --promote auto");
+    recorded(ready.book.take(&Observations::default(), &Command::Order(order)).await)?;
+    Ok(ready)
+}
+
+/// An engine over what is ready, with its end of the clients' channel.
+///
+/// # Errors
+/// The inbox cannot be opened.
+pub async fn engine(
+    ready: Ready,
+    goal: Goal,
+    print: Box<dyn FnMut(u64, &crate::rollout::Fact) + Send>,
+) -> Result<(Engine, embedded::Publisher, Lease), Ended> {
+    let Ready { job, opened, book, lease } = ready;
+    let fleet = &job.fleet.fleet;
+    let inbox = Inbox::open(&fleet.store)
+        .await
+        .map_err(|e| Ended::new(Exit::Failed, format!("inbox: {e}")))?;
+    let (publisher, orders) = embedded::channel();
+    let setup = Setup {
+        book,
+        inbox: Some(inbox),
+        identity: Identity {
+            fleet: fleet.name.clone(),
+            environment: fleet.environment.name.clone(),
+            production: fleet.environment.production,
+        },
+        shards: opened.shards,
+        missing: opened.missing.into_keys().collect(),
+        throttle: fleet.throttle.clone(),
+        chunks: job.migration.migration.chunks.clone(),
+        publisher: publisher.clone(),
+        orders,
+        variant: job.variant,
+        opener: Some(std::sync::Arc::new(job)),
+    };
+    Ok((Engine::new(setup, goal, print), publisher, lease))
+}
+
+/// Drives an engine without a screen.
+///
+/// # Errors
+/// The inbox cannot be opened.
+pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended> {
+    let print = Box::new(|seq: u64, fact: &crate::rollout::Fact| {
+        eprintln!("{} #{seq} {}: {}", fact.at.clock(), fact.actor, describe(fact));
+    });
+    let (engine, _publisher, lease) = engine(ready, goal, print).await?;
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(async move {
+        signalled().await;
+        // The engine may have stopped by itself meanwhile.
+        let _ = stop.send(());
+    });
+    let (why, book, _) = engine.run(stopped).await;
+    let result = finish(why, book).await;
+    drop(lease);
+    result
+}
+
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+/// Sums up and says how it ended.
+///
+/// # Errors
+/// The journal cannot be read back.
+pub async fn finish(why: Stopped, book: Book) -> Result<(Summary, Exit), Ended> {
+    let outcome = book.state().rollout.as_ref().and_then(|r| r.outcome);
+    let failed = book.state().open().is_some_and(|r| !r.failed_now().is_empty());
+    let (word, exit) = match (&why, outcome) {
+        (_, Some(Outcome::Done)) => ("done", Exit::Done),
+        (_, Some(Outcome::Aborted)) => ("aborted", Exit::Done),
+        (Stopped::Fenced(_), _) => ("fenced", Exit::Owned),
+        (Stopped::Reached, None) => ("reached", Exit::Done),
+        (Stopped::Told, None) => ("stopped", Exit::Waiting),
+        (Stopped::NeedsHuman(_), None) if failed => ("failed", Exit::Failed),
+        (Stopped::NeedsHuman(_), None) => ("waiting", Exit::Waiting),
+    };
+    match &why {
+        Stopped::NeedsHuman(text) => eprintln!("waiting for a human: {text}"),
+        Stopped::Fenced(shard) => eprintln!("another engine has taken shard {shard} over; this one stops"),
+        Stopped::Told => eprintln!("stopped; run it again to go on"),
+        Stopped::Reached => {}
+    }
+    let summary = summary(word, &book).await?;
+    let exit = if summary.promise_is_broken() { Exit::Failed } else { exit };
+    book.close().await.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+    Ok((summary, exit))
+}

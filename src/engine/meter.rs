@@ -1,0 +1,110 @@
+//! Measures a shard's work for the screens: rate, chunk times, waits.
+
+use crate::base::{Period, Timestamp};
+use crate::wire::{Rate, ShardTelemetry};
+use crate::worker::WaitReason;
+use std::collections::VecDeque;
+
+/// Chunks remembered for the percentiles.
+const CHUNKS_MAX: usize = 64;
+/// The rate is taken over this long.
+const WINDOW: Period = Period::from_ms(10_000);
+/// Rates remembered for the range.
+const RATES_MAX: usize = 30;
+
+/// One thing that happened on a shard.
+#[derive(Clone, Debug)]
+pub enum Tick {
+    /// Another step.
+    Step(String),
+    /// A row job began with this many rows done already.
+    Rows { done: u64 },
+    /// A chunk was committed.
+    Chunk { rows: u64, took_ms: u64 },
+    /// Work waits.
+    Wait(WaitReason),
+}
+
+/// Folds ticks of one shard.
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    seen: ShardTelemetry,
+    chunks: VecDeque<(Timestamp, u64, u64)>,
+    rates: VecDeque<u64>,
+    rated_at: Timestamp,
+}
+
+impl Meter {
+    /// Sets the planner's estimate of the rows there are.
+    pub fn expect(&mut self, rows: u64) {
+        self.seen.rows_total = (rows > 0).then_some(rows);
+    }
+
+    /// Takes one tick in.
+    pub fn note(&mut self, tick: Tick, now: Timestamp) {
+        self.seen.at = now;
+        match tick {
+            Tick::Step(title) => {
+                if self.seen.step != title {
+                    self.seen.rate = None;
+                }
+                self.seen.step = title;
+                self.seen.wait = None;
+            }
+            Tick::Rows { done } => self.seen.rows_done = done,
+            Tick::Chunk { rows, took_ms } => {
+                self.seen.wait = None;
+                self.seen.rows_done += rows;
+                self.seen.chunk_rows = Some(rows);
+                self.chunks.push_back((now, rows, took_ms));
+                while self.chunks.len() > CHUNKS_MAX {
+                    self.chunks.pop_front();
+                }
+                self.percentiles();
+                self.rate(now);
+            }
+            Tick::Wait(reason) => self.seen.wait = Some(reason),
+        }
+        if let Some(total) = self.seen.rows_total {
+            // An estimate that was too low must not show more than 100 %.
+            self.seen.rows_total = Some(total.max(self.seen.rows_done));
+        }
+    }
+
+    /// What is known.
+    pub fn seen(&self) -> &ShardTelemetry {
+        &self.seen
+    }
+
+    fn percentiles(&mut self) {
+        let mut times: Vec<u64> = self.chunks.iter().map(|(_, _, took)| *took).collect();
+        times.sort_unstable();
+        let at = |percent: usize| times.get(times.len().saturating_sub(1) * percent / 100).copied();
+        self.seen.chunk_ms_p50 = at(50);
+        self.seen.chunk_ms_p90 = at(90);
+    }
+
+    fn rate(&mut self, now: Timestamp) {
+        if now.since(self.rated_at) < Period::from_ms(500) {
+            return;
+        }
+        self.rated_at = now;
+        let recent = || self.chunks.iter().filter(|(at, _, _)| now.since(*at) <= WINDOW);
+        let Some((first, _, _)) = recent().next() else { return };
+        let span_ms = now.since(*first).ms();
+        if span_ms < 500 {
+            return;
+        }
+        let rows: u64 = recent().skip(1).map(|(_, rows, _)| rows).sum();
+        let rows_per_s = rows * 1_000 / span_ms;
+        self.rates.push_back(rows_per_s);
+        while self.rates.len() > RATES_MAX {
+            self.rates.pop_front();
+        }
+        self.seen.rate = Some(Rate {
+            rows_per_s,
+            rows_per_s_low: self.rates.iter().copied().min().unwrap_or(rows_per_s),
+            rows_per_s_high: self.rates.iter().copied().max().unwrap_or(rows_per_s),
+        });
+    }
+}

@@ -1,0 +1,23 @@
+//! The engine: a reconcile loop around the pure heart.
+//!
+//! It compares what should be running with what runs, starts and stops the
+//! difference, and appends what is reported. An intent is durable before its
+//! effect. It holds no rule of its own: those are in `rollout` and `worker`.
+
+mod book;
+mod clock;
+mod driver;
+mod failpoint;
+mod meter;
+mod poller;
+mod record;
+mod shares;
+mod supervisor;
+mod throttle;
+
+pub use book::{Book, BookError, Taken};
+pub use clock::now;
+pub use record::{UnknownEntry, draft, fact, replay};
+pub use shares::Shares;
+pub use supervisor::{Engine, Goal, Setup, Stopped};
+pub use throttle::Throttle;
