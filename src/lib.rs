@@ -19,3 +19,5 @@ pub mod wire;
 pub mod api;
 
 pub mod cli;
+
+pub mod cockpit;
