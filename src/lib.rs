@@ -3,21 +3,18 @@
 //!
 //! Imports point **down** this list only; `tests/architecture.rs` checks it.
 
-pub mod base;
-
-pub mod fleet;
-pub mod migration;
-
-pub mod rollout;
-
-pub mod worker;
-
-pub mod shard;
-
-pub mod wire;
-
 pub mod api;
-
+pub mod base;
 pub mod cli;
-
 pub mod cockpit;
+pub mod engine;
+pub mod flags;
+pub mod fleet;
+pub mod journal;
+pub mod lab;
+pub mod migration;
+pub mod rollout;
+pub mod shard;
+pub mod store;
+pub mod wire;
+pub mod worker;

@@ -4,22 +4,33 @@
 
 mod actor;
 mod cause;
+mod diagnostic;
 mod digest;
+mod document;
+mod excerpt;
+mod findings;
 mod ident;
 mod name;
 mod period;
 mod secret;
+mod source;
 mod stage;
+mod suggest;
 mod time;
 mod untrusted;
 
 pub use actor::{Actor, ActorSource};
 pub use cause::{Cause, Fault};
+pub use diagnostic::{Diagnostic, Diagnostics};
 pub use digest::{Digest, DigestError};
+pub use document::read_toml;
+pub use findings::Findings;
 pub use ident::{Ident, IdentError, quote_literal};
 pub use name::{MigrationName, NameError, RingName, ShardName};
 pub use period::{Period, PeriodError};
 pub use secret::Secret;
+pub use source::{Location, Source};
 pub use stage::{Stage, Stop, StopError};
+pub use suggest::{did_you_mean, nearest};
 pub use time::Timestamp;
 pub use untrusted::Untrusted;

@@ -1,11 +1,25 @@
 //! The migration file: operations, chunk settings, invariants.
 //!
-//! Pure. Knows no database kind: what SQL an operation becomes is the
+//! Pure but for reading the file. Knows no database kind: what SQL an operation becomes is the
 //! business of `shard/KIND/dialect`.
 
+mod columns;
+mod expression;
+mod expression_check;
+mod file;
 mod model;
+mod operation_section;
+mod raw;
+mod sql_type;
+mod table_name;
 
+pub use crate::base::Source;
+pub use expression::{ExpressionError, Problem, Token, TokenKind, mentioned, tokens};
+pub use expression_check::{check_expression, check_query, check_statements};
+pub use file::{LoadedMigration, load, parse};
 pub use model::{
     AddColumn, Backfill, Chunks, Fill, Invariant, Migration, Operation, Sql, TableName,
     UserTriggers,
 };
+pub use sql_type::{TypeError, check_type};
+pub use table_name::TableNameError;

@@ -34,6 +34,8 @@ pub enum Gate {
     FreshVerify,
     /// Every signal is known and within its limit.
     Throttle,
+    /// Nobody writes the old form any more.
+    Quiet,
     /// Enough people approved.
     Approval,
 }
@@ -48,6 +50,7 @@ impl Gate {
             Self::FailedBudget => "failed budget",
             Self::FreshVerify => "fresh verify",
             Self::Throttle => "throttle",
+            Self::Quiet => "quiet",
             Self::Approval => "approval",
         }
     }
@@ -125,6 +128,7 @@ pub fn read(
     readings.push(failed_budget(rollout));
     readings.extend(fresh_verify(rollout, state, to, now));
     readings.extend(throttle(rollout, observations, state, to, now));
+    readings.extend(quiet(rollout, observations, state, to, now));
     readings.push(approval(rollout, to));
     readings
 }
@@ -334,6 +338,46 @@ fn throttle(
     let mut found = reading(Gate::Throttle, Verdict::Pass, "open".into(), limit);
     found.age_ms = age;
     Some(found)
+}
+
+/// Retire would refuse old-form writes: nobody may be writing them.
+fn quiet(
+    rollout: &Rollout,
+    observations: &Observations,
+    ring: &RingState,
+    to: Stop,
+    now: Timestamp,
+) -> Option<GateReading> {
+    if to != Stop::Retire {
+        return None;
+    }
+    let needed = rollout.opening.policy.quiet;
+    let limit = format!("no old-form write for {needed}");
+    let mut shortest: Option<Period> = None;
+    for (name, _) in rollout.live(ring) {
+        let Some(old_form) = observations.shard(name).and_then(|s| s.old_form.as_ref()) else {
+            let value = format!("{name}: no reading yet");
+            return Some(reading(Gate::Quiet, Verdict::Inconclusive, value, limit));
+        };
+        let quiet = old_form.read_at.since(old_form.quiet_since);
+        if quiet < needed {
+            let who = if old_form.writers.is_empty() {
+                "nobody now"
+            } else {
+                &old_form.writers
+            };
+            let value = format!(
+                "{name}: quiet for {} s, still writing: {who}",
+                quiet.ms() / 1_000
+            );
+            let mut found = reading(Gate::Quiet, Verdict::Fail, value, limit);
+            found.age_ms = now.since(old_form.read_at).ms();
+            return Some(found);
+        }
+        shortest = Some(shortest.map_or(quiet, |s| s.min(quiet)));
+    }
+    let value = format!("quiet for {}", shortest.unwrap_or_default());
+    Some(reading(Gate::Quiet, Verdict::Pass, value, limit))
 }
 
 fn approval(rollout: &Rollout, to: Stop) -> GateReading {

@@ -25,7 +25,7 @@ pub use event::{Event, Fact};
 pub use gate::{Gate, GateReading, Verdict, read as read_gates};
 pub use guard::watch as watch_guards;
 pub use next::{Job, Next, next, next_automatic};
-pub use observation::{Observations, Reading, ShardObservation, ThrottleReason};
+pub use observation::{Observations, OldForm, Reading, ShardObservation, ThrottleReason};
 pub use promote::{Ready, ready};
 pub use refusal::Refusal;
 pub use state::{

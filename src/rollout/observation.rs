@@ -22,8 +22,23 @@ pub struct ShardObservation {
     pub throttle_read_at: Option<Timestamp>,
     /// Since when nobody answers there, if so.
     pub unreachable_since: Option<Timestamp>,
+    /// Writes in the old form, once both forms are open.
+    pub old_form: Option<OldForm>,
     /// Per guard name: since when it is breached without a break.
     pub breached_since: BTreeMap<String, Timestamp>,
+}
+
+/// What is known of writers that still use the old form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldForm {
+    /// Old-form writes seen so far.
+    pub count: u64,
+    /// Since when the count has not moved.
+    pub quiet_since: Timestamp,
+    /// Newest reading.
+    pub read_at: Timestamp,
+    /// Sessions that wrote it and are still there, for people.
+    pub writers: String,
 }
 
 /// One value with its age.

@@ -1,0 +1,183 @@
+//! Reads the migration file.
+
+use crate::base::{
+    Diagnostics, Digest, Findings, MigrationName, Period, Source, did_you_mean, read_toml,
+};
+use crate::migration::model::{Chunks, Invariant, Migration, Operation, UserTriggers};
+use crate::migration::raw::{RawChunks, RawInvariant, RawMigration};
+use crate::migration::{columns, operation_section};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A checked migration, and where each of its keys stands.
+#[derive(Clone, Debug)]
+pub struct LoadedMigration {
+    /// The migration.
+    pub migration: Migration,
+    /// The place of every key, for later findings.
+    pub source: Source,
+}
+
+/// Reads and checks a migration file.
+pub fn load(path: &Path) -> Result<LoadedMigration, Diagnostics> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Diagnostics::unreadable(path, &error))?;
+    parse(&text, path)
+}
+
+/// Checks the text of a migration file; `path` is for messages only.
+pub fn parse(text: &str, path: &Path) -> Result<LoadedMigration, Diagnostics> {
+    let (raw, source) = read_toml::<RawMigration>(text, &path.display().to_string())?;
+    let migration = check(&raw, &source)?;
+    Ok(LoadedMigration { migration, source })
+}
+
+impl Migration {
+    /// Digest of everything the migration says. Comments, layout and the
+    /// order of keys in the file do not count; defaults count as written out.
+    pub fn plan_digest(&self) -> Digest {
+        #[expect(
+            clippy::expect_used,
+            reason = "the model has only string keys and no float, so it always becomes JSON"
+        )]
+        let bytes = serde_json::to_vec(self).expect("plain data");
+        Digest::of("plan/1", &[&bytes])
+    }
+}
+
+fn check(raw: &RawMigration, source: &Source) -> Result<Migration, Diagnostics> {
+    let mut findings = Findings::new(source);
+    let name = match MigrationName::new(&raw.name) {
+        Ok(name) => Some(name),
+        Err(rule) => {
+            findings.report(
+                "name",
+                format!("{:?} cannot be a name", raw.name),
+                rule.to_string(),
+            );
+            None
+        }
+    };
+    versions(raw, &mut findings);
+    let triggers = [
+        ("refuse", UserTriggers::Refuse),
+        ("fire", UserTriggers::Fire),
+    ];
+    let user_triggers = match &raw.user_triggers {
+        Some(text) => findings.choose("user_triggers", "choice", text, &triggers),
+        None => Some(UserTriggers::Refuse),
+    };
+    if raw.operation.is_empty() {
+        let remedy = "add [[operation]] with add_column, sql or backfill";
+        findings.report("operation", "the migration does nothing", remedy);
+    }
+    let mut operations: Vec<(String, Operation)> = Vec::new();
+    for (position, raw) in raw.operation.iter().enumerate() {
+        let path = format!("operation[{}]", position + 1);
+        let operation = operation_section::operation(&path, raw, &mut findings);
+        operations.extend(operation.map(|operation| (path, operation)));
+    }
+    // A missing operation would make others look wrong.
+    if operations.len() == raw.operation.len() {
+        columns::check(&operations, &mut findings);
+    }
+    let chunks = chunks(&raw.chunks, &mut findings);
+    let invariants = invariants(&raw.invariant, &mut findings);
+    let migration = name
+        .zip(user_triggers)
+        .map(|(name, user_triggers)| Migration {
+            name,
+            description: raw.description.trim().to_owned(),
+            user_triggers,
+            operations: operations
+                .into_iter()
+                .map(|(_, operation)| operation)
+                .collect(),
+            chunks,
+            invariants,
+        });
+    findings.finish(migration)
+}
+
+fn versions(raw: &RawMigration, findings: &mut Findings<'_>) {
+    match raw.versions.as_deref() {
+        None | Some("none") => {}
+        Some("schemas") => findings.report(
+            "versions",
+            "version schemas are not in this version of pilothouse",
+            "write versions = \"none\", and let clients move by flag",
+        ),
+        Some(other) => {
+            let guess = did_you_mean(other, ["none"]);
+            let remedy = format!("{guess}this version accepts only \"none\"");
+            findings.report("versions", format!("unknown choice {other:?}"), remedy);
+        }
+    }
+}
+
+fn chunks(raw: &RawChunks, findings: &mut Findings<'_>) -> Chunks {
+    let default = Chunks::default();
+    let limits = Period::from_ms(50)..=Period::from_ms(2_000);
+    let target = findings.period(
+        "chunks.target",
+        raw.target.as_deref(),
+        limits,
+        default.target,
+    );
+    let mut count = |key: &str, value: Option<i64>, limits, default: u32| match value {
+        Some(value) => findings
+            .number(&format!("chunks.{key}"), value, limits)
+            .unwrap_or(default),
+        None => default,
+    };
+    let most = i64::from(default.rows_max);
+    let rows_start = count("rows_start", raw.rows_start, 10..=most, default.rows_start);
+    let rows_min = count("rows_min", raw.rows_min, 10..=most, default.rows_min);
+    let rows_max = count("rows_max", raw.rows_max, 10..=most, default.rows_max);
+    let ranges = count("ranges", raw.ranges, 1..=16, default.ranges);
+    let per_second = raw.rows_per_s_max;
+    let rows_per_s_max =
+        per_second.and_then(|rows| findings.number("chunks.rows_per_s_max", rows, 1..=i64::MAX));
+    if rows_min > rows_max {
+        let message = format!("rows_min {rows_min} is above rows_max {rows_max}");
+        findings.report(
+            "chunks.rows_min",
+            message,
+            "lower rows_min or raise rows_max",
+        );
+    } else if !(rows_min..=rows_max).contains(&rows_start) {
+        let message = format!("rows_start {rows_start} is not between rows_min and rows_max");
+        let remedy = format!("choose from {rows_min} to {rows_max}");
+        findings.report("chunks.rows_start", message, remedy);
+    }
+    Chunks {
+        target,
+        rows_start,
+        rows_min,
+        rows_max,
+        ranges,
+        rows_per_s_max,
+    }
+}
+
+fn invariants(raw: &[RawInvariant], findings: &mut Findings<'_>) -> Vec<Invariant> {
+    let mut seen = BTreeSet::new();
+    let mut invariants = Vec::new();
+    for (position, invariant) in raw.iter().enumerate() {
+        let path = format!("invariant[{}]", position + 1);
+        let name = invariant.name.trim();
+        if name.is_empty() || name.contains(char::is_control) {
+            let remedy = "say in a few words what must hold";
+            findings.report(&format!("{path}.name"), "an invariant needs a name", remedy);
+        } else if !seen.insert(name) {
+            let message = format!("there are two invariants named {name:?}");
+            findings.report(&format!("{path}.name"), message, "rename one of them");
+        }
+        operation_section::query(&format!("{path}.sql"), &invariant.sql, findings);
+        invariants.push(Invariant {
+            name: name.to_owned(),
+            sql: invariant.sql.trim().to_owned(),
+        });
+    }
+    invariants
+}

@@ -1,0 +1,218 @@
+//! Checks each `[[operation]]` by itself.
+
+use crate::base::{Findings, Ident};
+use crate::migration::expression::ExpressionError;
+use crate::migration::expression_check::{
+    check_expression, check_query, check_statements, columns_read, outside_transaction,
+    transaction_word,
+};
+use crate::migration::model::{AddColumn, Backfill, Fill, Operation, Sql, TableName};
+use crate::migration::raw::{RawAddColumn, RawBackfill, RawOperation, RawSql};
+use crate::migration::sql_type::check_type;
+use crate::migration::table_name::TableNameError;
+use std::collections::BTreeMap;
+
+/// The operation, if nothing essential is wrong with it.
+pub(super) fn operation(
+    path: &str,
+    raw: &RawOperation,
+    findings: &mut Findings<'_>,
+) -> Option<Operation> {
+    match raw {
+        RawOperation::AddColumn(raw) => add_column(path, raw, findings).map(Operation::AddColumn),
+        RawOperation::Sql(raw) => Some(Operation::Sql(sql(path, raw, findings))),
+        RawOperation::Backfill(raw) => backfill(path, raw, findings).map(Operation::Backfill),
+    }
+}
+
+fn add_column(path: &str, raw: &RawAddColumn, findings: &mut Findings<'_>) -> Option<AddColumn> {
+    let table = table(path, &raw.table, findings);
+    let name_path = format!("{path}.column.name");
+    let column = column(&name_path, &raw.column.name, findings);
+    if let Err(error) = check_type(&raw.column.sql_type) {
+        findings.report(
+            &format!("{path}.column.type"),
+            error.to_string(),
+            error.remedy(),
+        );
+    }
+    if let Some(default) = &raw.column.default {
+        expression(&format!("{path}.column.default"), default, findings);
+    }
+    if let Some(up) = &raw.up {
+        expression(&format!("{path}.up"), up, findings);
+        if columns_read(up).contains(&raw.column.name) {
+            let message = format!(
+                "up reads {:?}, the very column that it computes",
+                raw.column.name
+            );
+            findings.report(
+                &format!("{path}.up"),
+                message,
+                "compute it from old columns only",
+            );
+        }
+    }
+    if !raw.column.nullable && raw.up.is_none() && raw.column.default.is_none() {
+        findings.report(
+            &format!("{path}.column.nullable"),
+            format!(
+                "{:?} is NOT NULL, but nothing gives it a value",
+                raw.column.name
+            ),
+            "add up (from old columns) or column.default, or make it nullable",
+        );
+    }
+    let down = down(path, raw, findings);
+    Some(AddColumn {
+        table: table?,
+        column: column?,
+        sql_type: raw.column.sql_type.trim().to_owned(),
+        nullable: raw.column.nullable,
+        default: raw.column.default.clone(),
+        up: raw.up.clone(),
+        down,
+        fill: fill(path, raw, findings),
+    })
+}
+
+fn fill(path: &str, raw: &RawAddColumn, findings: &mut Findings<'_>) -> Fill {
+    let Some(text) = &raw.fill else {
+        return Fill::Always;
+    };
+    let path = format!("{path}.fill");
+    let choices = [("always", Fill::Always), ("once", Fill::Once)];
+    let fill = findings
+        .choose(&path, "choice", text, &choices)
+        .unwrap_or(Fill::Always);
+    if raw.up.is_none() {
+        findings.report(
+            &path,
+            "fill says when up is evaluated, but there is no up",
+            "add up, or remove fill",
+        );
+    }
+    fill
+}
+
+fn down(path: &str, raw: &RawAddColumn, findings: &mut Findings<'_>) -> BTreeMap<Ident, String> {
+    let list = format!("{path}.down");
+    if !raw.down.is_empty() && raw.up.is_none() {
+        let message = "down replaces old columns, but without up nothing fills the new one";
+        findings.report(&list, message, "add up, or remove down");
+    }
+    let mut down = BTreeMap::new();
+    for (old, sql) in &raw.down {
+        let path = format!("{list}.{old}");
+        let name = column(&path, old, findings);
+        expression(&path, sql, findings);
+        if *old == raw.column.name {
+            let message = format!("down computes {old:?}, which is the new column itself");
+            let remedy = "name the old columns that it replaces: down = { old_column = \"expression over the new row\" }";
+            findings.report(&path, message, remedy);
+        } else if columns_read(sql).contains(old) {
+            let message = format!("down reads {old:?}, the very column that it computes");
+            findings.report(&path, message, "compute it from the new column");
+        }
+        down.extend(name.map(|name| (name, sql.clone())));
+    }
+    down
+}
+
+fn sql(path: &str, raw: &RawSql, findings: &mut Findings<'_>) -> Sql {
+    for (key, text) in [("up", &raw.up), ("down", &raw.down)] {
+        let path = format!("{path}.{key}");
+        if sql_error(&path, check_statements(text), text, findings) {
+            continue;
+        }
+        if let Some(word) = transaction_word(text) {
+            let message = format!(
+                "\"{word}\" would break the transaction that pilothouse puts around the statements"
+            );
+            findings.report(&path, message, "remove it");
+        }
+        if let Some(word) = outside_transaction(text).filter(|_| raw.probe.is_none()) {
+            findings.report(
+                &path,
+                format!("a statement with \"{word}\" cannot run in a transaction, so pilothouse must be able to ask whether it is done"),
+                "add probe = \"select …\", which returns true when up is already in effect",
+            );
+        }
+    }
+    if let Some(probe) = &raw.probe {
+        query(&format!("{path}.probe"), probe, findings);
+    }
+    Sql {
+        up: raw.up.clone(),
+        down: raw.down.clone(),
+        probe: raw.probe.clone(),
+    }
+}
+
+fn backfill(path: &str, raw: &RawBackfill, findings: &mut Findings<'_>) -> Option<Backfill> {
+    let table = table(path, &raw.table, findings);
+    let mut set = BTreeMap::new();
+    if raw.set.is_empty() {
+        let remedy = "write set = { column = \"expression\" }";
+        findings.report(&format!("{path}.set"), "this backfill sets nothing", remedy);
+    }
+    for (name, sql) in &raw.set {
+        let path = format!("{path}.set.{name}");
+        expression(&path, sql, findings);
+        let column = column(&path, name, findings);
+        set.extend(column.map(|column| (column, sql.clone())));
+    }
+    Some(Backfill { table: table?, set })
+}
+
+fn table(path: &str, text: &str, findings: &mut Findings<'_>) -> Option<TableName> {
+    findings.accept(
+        &format!("{path}.table"),
+        text.parse(),
+        TableNameError::remedy(),
+    )
+}
+
+fn column(path: &str, text: &str, findings: &mut Findings<'_>) -> Option<Ident> {
+    findings.accept(
+        path,
+        Ident::new(text),
+        "write the column as the catalog spells it, without quotes of its own",
+    )
+}
+
+fn expression(path: &str, sql: &str, findings: &mut Findings<'_>) {
+    sql_error(path, check_expression(sql), sql, findings);
+}
+
+/// One statement that returns one boolean.
+pub(super) fn query(path: &str, sql: &str, findings: &mut Findings<'_>) {
+    if sql_error(path, check_query(sql), sql, findings) {
+        return;
+    }
+    let first = crate::migration::expression_check::first_word(sql);
+    if first != "select" && first != "with" {
+        let remedy = "write one SELECT that returns one boolean";
+        findings.report(path, "this statement is not a SELECT", remedy);
+    }
+}
+
+/// Whether there was an error, which is then reported.
+fn sql_error(
+    path: &str,
+    checked: Result<(), ExpressionError>,
+    sql: &str,
+    findings: &mut Findings<'_>,
+) -> bool {
+    let Err(error) = checked else { return false };
+    let before = sql.get(..error.at).unwrap_or_default();
+    let message = match before.is_empty() {
+        true => error.to_string(),
+        false => format!(
+            "{error} (character {} of the SQL)",
+            before.chars().count() + 1
+        ),
+    };
+    findings.report(path, message, error.problem.remedy());
+    true
+}

@@ -1,0 +1,117 @@
+//! Actions and flag shares.
+
+use super::dialect::{Action, Mode};
+use super::error::own;
+use super::fence::{self, Durability};
+use super::sql;
+use super::{Failure, Inner, int};
+use crate::base::Fault;
+use crate::worker::{CallError, ErrorKind, Probe, Reply};
+use sqlx::postgres::PgConnection;
+
+fn action<'a>(shard: &'a Inner, id: &str) -> Result<&'a Action, Failure> {
+    shard.program().actions.get(id).ok_or_else(|| {
+        Failure(own(
+            ErrorKind::Refused,
+            "PH023",
+            format!("the plan has no step {id}"),
+        ))
+    })
+}
+
+/// Is it already so?
+pub(super) async fn probe(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    id: &str,
+) -> Result<Reply, Failure> {
+    let action = action(shard, id)?;
+    let found = sql::text(connection, &action.probe, vec![]).await?;
+    Ok(Reply::Probed(match found.as_deref() {
+        Some("already") => Probe::Already,
+        Some("half") => Probe::Half,
+        _ => Probe::Absent,
+    }))
+}
+
+/// Brings it about.
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    epoch: u64,
+    id: &str,
+) -> Result<Reply, Failure> {
+    let action = action(shard, id)?;
+    let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    if action.mode == Mode::Alone {
+        // The fence was ours a moment ago; what follows is idempotent and may
+        // run for hours, so it cannot hold the fence.
+        fence::commit(connection).await?;
+        sql::run(connection, "SET statement_timeout = 0").await?;
+        sql::run(connection, "SET lock_timeout = '10s'").await?;
+        take_role(connection, shard, "SET ROLE").await?;
+        for statement in &action.statements {
+            sql::run(connection, statement).await?;
+        }
+        sql::run(connection, "RESET ROLE").await?;
+        sql::run(connection, "RESET lock_timeout").await?;
+        sql::run(connection, "RESET statement_timeout").await?;
+        return Ok(Reply::Done {
+            generation: fence.generation,
+        });
+    }
+    for statement in &action.statements {
+        // Only what touches the application's tables needs their owner.
+        let ours = statement.contains("pilothouse.")
+            && !statement.starts_with("CREATE OR REPLACE TRIGGER");
+        if !ours {
+            take_role(connection, shard, "SET LOCAL ROLE").await?;
+        }
+        sql::run(connection, statement).await?;
+        if !ours {
+            sql::run(connection, "RESET ROLE").await?;
+        }
+    }
+    let mark = "INSERT INTO pilothouse.step_done (id, epoch) VALUES ($1, $2)
+        ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, at = clock_timestamp()";
+    sql::execute(connection, mark, vec![id.into(), int(epoch)]).await?;
+    fence::commit(connection).await?;
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
+}
+
+async fn take_role(connection: &mut PgConnection, shard: &Inner, how: &str) -> Result<(), Failure> {
+    if let Some(role) = &shard.spec.ddl_role {
+        sql::run(connection, &format!("{how} {role}")).await?;
+    }
+    Ok(())
+}
+
+fn flag_error(fault: &Fault) -> Failure {
+    Failure(CallError {
+        kind: ErrorKind::Yielded,
+        code: fault.code.clone(),
+        message: fault.what.clone(),
+    })
+}
+
+/// Sets the flag share.
+pub(super) async fn set_share(shard: &Inner, percent: u8) -> Result<Reply, Failure> {
+    shard
+        .flags
+        .set(&shard.spec.name, percent)
+        .await
+        .map_err(|f| flag_error(&f))?;
+    Ok(Reply::Done { generation: 0 })
+}
+
+/// Who has seen it?
+pub(super) async fn share_seen(shard: &Inner, percent: u8) -> Result<Reply, Failure> {
+    let seen = shard.flags.seen(&shard.spec.name, percent).await;
+    let seen = seen.map_err(|f| flag_error(&f))?;
+    Ok(Reply::Seen {
+        clients: seen.clients,
+        behind: seen.behind,
+    })
+}

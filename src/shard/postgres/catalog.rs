@@ -1,0 +1,129 @@
+//! Reads what the dialect needs to know of the tables.
+
+use super::Failure;
+use super::dialect::{Catalog, Column, Table, TriggerTime};
+use super::error::own;
+use super::sql::{self, Value};
+use crate::base::Ident;
+use crate::migration::{Migration, Operation, TableName};
+use crate::worker::ErrorKind;
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+use std::collections::BTreeSet;
+
+/// Reads the tables of a migration. A table that is not there is left out.
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    migration: &Migration,
+) -> Result<Catalog, Failure> {
+    let names: BTreeSet<&TableName> = migration
+        .operations
+        .iter()
+        .filter_map(|operation| match operation {
+            Operation::AddColumn(add) => Some(&add.table),
+            Operation::Backfill(fill) => Some(&fill.table),
+            Operation::Sql(_) => None,
+        })
+        .collect();
+    let mut catalog = Catalog::default();
+    for name in names {
+        catalog.tables.extend(table(connection, name).await?);
+    }
+    Ok(catalog)
+}
+
+/// The catalog that an earlier engine kept on the shard, if any: it knows
+/// the columns that a later stage has dropped.
+pub(super) async fn kept(connection: &mut PgConnection) -> Result<Option<Catalog>, Failure> {
+    let there = "SELECT (to_regclass('pilothouse.registry') IS NOT NULL)::text";
+    if sql::text(connection, there, vec![]).await?.as_deref() != Some("true") {
+        return Ok(None);
+    }
+    let text = sql::text(
+        connection,
+        "SELECT catalog FROM pilothouse.registry",
+        vec![],
+    )
+    .await?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+async fn table(connection: &mut PgConnection, name: &TableName) -> Result<Option<Table>, Failure> {
+    let qualified = format!("{}.{}", name.schema, name.table);
+    let found = "SELECT c.oid::text, greatest(c.reltuples, 0)::bigint FROM pg_class c
+        WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p')";
+    let Some(row) = sql::row(connection, found, vec![qualified.into()]).await? else {
+        return Ok(None);
+    };
+    let oid: String = row.try_get(0)?;
+    let rows: i64 = row.try_get(1)?;
+    Ok(Some(Table {
+        name: name.clone(),
+        columns: columns(connection, &oid).await?,
+        key: key(connection, &oid).await?,
+        triggers: triggers(connection, &oid).await?,
+        rows_estimate: u64::try_from(rows).unwrap_or(0),
+    }))
+}
+
+fn ident(row: &PgRow, place: usize) -> Result<Ident, Failure> {
+    let name: String = row.try_get(place)?;
+    Ident::new(name).map_err(|e| Failure(own(ErrorKind::Refused, "identifier", e.to_string())))
+}
+
+async fn columns(connection: &mut PgConnection, oid: &str) -> Result<Vec<Column>, Failure> {
+    let statement = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+            pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> ''
+        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+    let mut columns = Vec::new();
+    for row in sql::rows(connection, statement, vec![oid.into()]).await? {
+        columns.push(Column {
+            name: ident(&row, 0)?,
+            sql_type: row.try_get(1)?,
+            not_null: row.try_get(2)?,
+            default: row.try_get(3)?,
+            generated: row.try_get(4)?,
+        });
+    }
+    Ok(columns)
+}
+
+/// The primary key, or the narrowest unique index over NOT NULL columns.
+async fn key(connection: &mut PgConnection, oid: &str) -> Result<Vec<Ident>, Failure> {
+    let statement = "SELECT a.attname::text FROM (
+            SELECT i.indexrelid, i.indkey FROM pg_index i
+            WHERE i.indrelid = $1::text::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+              AND i.indpred IS NULL AND i.indexprs IS NULL
+              AND NOT EXISTS (SELECT 1 FROM pg_attribute n WHERE n.attrelid = i.indrelid
+                  AND n.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT n.attnotnull)
+            ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) i
+        JOIN pg_index x ON x.indexrelid = i.indexrelid
+        CROSS JOIN LATERAL unnest(i.indkey[0:x.indnkeyatts - 1]) WITH ORDINALITY AS k(attnum, place)
+        JOIN pg_attribute a ON a.attrelid = $1::text::oid AND a.attnum = k.attnum
+        ORDER BY k.place";
+    let rows = sql::rows(connection, statement, vec![oid.into()]).await?;
+    rows.iter().map(|row| ident(row, 0)).collect()
+}
+
+async fn triggers(
+    connection: &mut PgConnection,
+    oid: &str,
+) -> Result<Vec<(String, TriggerTime)>, Failure> {
+    // Bit 0: row trigger; bit 1: BEFORE; bits 2 and 4: INSERT, UPDATE.
+    let statement = "SELECT tgname::text, (tgtype & 2) <> 0 FROM pg_trigger
+        WHERE tgrelid = $1::text::oid AND NOT tgisinternal AND (tgtype & 1) <> 0
+          AND (tgtype & 20) <> 0 AND tgenabled <> 'D' AND tgname NOT LIKE 'zzzz\\_pilothouse\\_%'
+        ORDER BY tgname";
+    let mut triggers = Vec::new();
+    for row in sql::rows(connection, statement, vec![Value::from(oid)]).await? {
+        let before: bool = row.try_get(1)?;
+        let time = if before {
+            TriggerTime::Before
+        } else {
+            TriggerTime::After
+        };
+        triggers.push((row.try_get(0)?, time));
+    }
+    Ok(triggers)
+}

@@ -1,0 +1,127 @@
+//! Checks that stops make: preflight, snapshot, quiet, invariants.
+
+use super::error::own;
+use super::sql;
+use super::{Failure, Inner, preflight};
+use crate::base::Untrusted;
+use crate::worker::{Check, CheckVerdict, ErrorKind, Reply};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+use std::time::Instant;
+
+/// What the quiet check saw last, kept by the session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct QuietMemory {
+    last: Option<(i64, Instant)>,
+}
+
+/// Runs one check.
+pub(super) async fn check(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    id: &str,
+    memory: QuietMemory,
+) -> Result<(Reply, QuietMemory), Failure> {
+    let checks = match id {
+        "preflight" => preflight::run(connection, shard).await?,
+        "snapshot" => vec![snapshot()],
+        "invariants" => invariants(connection, shard).await?,
+        "quiet" => {
+            let (found, memory) = quiet(connection, shard, memory).await?;
+            return Ok((Reply::Checked(vec![found]), memory));
+        }
+        other => {
+            let message = format!("the plan has no check {other}");
+            return Err(Failure(own(ErrorKind::Refused, "PH023", message)));
+        }
+    };
+    Ok((Reply::Checked(checks), memory))
+}
+
+fn snapshot() -> Check {
+    Check {
+        name: "snapshot/policy".into(),
+        verdict: CheckVerdict::Pass,
+        value: "no snapshot demanded".into(),
+        limit: "as policy demands".into(),
+        remedy: "–".into(),
+    }
+}
+
+async fn invariants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {
+    let mut out = Vec::new();
+    for invariant in &shard.migration.invariants {
+        // One snapshot, and nothing it calls can write.
+        sql::run(
+            connection,
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        )
+        .await?;
+        sql::run(connection, "SET LOCAL statement_timeout = 0").await?;
+        sql::run(connection, "SET LOCAL search_path = public, pg_catalog").await?;
+        let statement = format!("SELECT (({}))::boolean::text", invariant.sql);
+        let found = sql::text(connection, &statement, vec![]).await;
+        sql::run(connection, "ROLLBACK").await?;
+        let (verdict, value) = match found {
+            Ok(Some(text)) if text == "true" => (CheckVerdict::Pass, "true".to_owned()),
+            Ok(Some(text)) => (CheckVerdict::Fail, text),
+            Ok(None) => (CheckVerdict::Fail, "null: it cannot be told".to_owned()),
+            Err(error) if matches!(error, sqlx::Error::Database(_)) => (
+                CheckVerdict::Fail,
+                Untrusted::new(super::error::plain(&error)).to_string(),
+            ),
+            Err(error) => return Err(error.into()),
+        };
+        out.push(Check {
+            name: format!("verify/invariant {}", invariant.name),
+            verdict,
+            value,
+            limit: "true".into(),
+            remedy: "find out which form is wrong before going on".into(),
+        });
+    }
+    Ok(out)
+}
+
+/// Old-form writers must have been silent for the policy's quiet period.
+async fn quiet(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    memory: QuietMemory,
+) -> Result<(Check, QuietMemory), Failure> {
+    let statement = "SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pilothouse.old_write_count),
+        (SELECT string_agg(format('%s (pid %s)', w.application_name, w.pid), ', ' ORDER BY w.pid)
+         FROM pilothouse.old_writer w JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_start <= w.first_at)";
+    let row = sql::row(connection, statement, vec![])
+        .await?
+        .ok_or_else(|| Failure(own(ErrorKind::Unknown, "quiet", "no answer")))?;
+    let count: i64 = row.try_get(0)?;
+    let writers: Option<String> = row.try_get(1)?;
+    let since = match memory.last {
+        Some((last, since)) if last == count => since,
+        _ => Instant::now(),
+    };
+    let quiet = since.elapsed();
+    let good = quiet >= shard.quiet.duration();
+    let who = writers.map_or_else(
+        || "nobody connected".to_owned(),
+        |w| Untrusted::new(w).to_string(),
+    );
+    let check = Check {
+        name: "retire/quiet".into(),
+        verdict: if good {
+            CheckVerdict::Pass
+        } else {
+            CheckVerdict::Wait
+        },
+        value: format!("quiet for {} s; old-form writers: {who}", quiet.as_secs()),
+        limit: format!("no old-form write for {}", shard.quiet),
+        remedy: "move these clients to the new form".into(),
+    };
+    Ok((
+        check,
+        QuietMemory {
+            last: Some((count, since)),
+        },
+    ))
+}

@@ -1,0 +1,212 @@
+//! Connections: whom to talk to, and with which settings.
+
+use super::Failure;
+use super::error::{own, plain};
+use super::sql::{self, Value};
+use crate::fleet::{Endpoint, PostgresEndpoint, Tls};
+use crate::worker::ErrorKind;
+use sqlx::Row;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions, Connection};
+use std::time::Duration;
+
+/// How long a connection attempt may take.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Session settings by purpose. They are in the startup packet, so no
+/// statement ever runs without them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Steps, checks and bookkeeping.
+    Step,
+    /// Chunks: give way at once, so that the application never has to.
+    Chunk {
+        /// Longest a chunk statement may run, in milliseconds.
+        statement_ms: u64,
+    },
+    /// Signals.
+    Measure,
+}
+
+impl Purpose {
+    fn settings(self) -> Vec<(&'static str, String)> {
+        let (lock_ms, statement_ms) = match self {
+            Self::Step => (1_500, 60_000),
+            Self::Chunk { statement_ms } => (100, statement_ms),
+            Self::Measure => (500, 2_000),
+        };
+        let mut settings = vec![
+            ("lock_timeout", format!("{lock_ms}ms")),
+            ("statement_timeout", format!("{statement_ms}ms")),
+            ("idle_in_transaction_session_timeout", "5s".into()),
+            ("client_connection_check_interval", "1s".into()),
+            ("tcp_keepalives_idle", "2".into()),
+            ("tcp_keepalives_interval", "1".into()),
+            ("tcp_keepalives_count", "2".into()),
+            ("tcp_user_timeout", "3000".into()),
+            ("search_path", "pg_catalog".into()),
+            ("standard_conforming_strings", "on".into()),
+            ("IntervalStyle", "postgres".into()),
+            ("default_transaction_isolation", "read\\ committed".into()),
+        ];
+        if let Self::Chunk { .. } = self {
+            // A chunk walks its key in order; anything else is a plan gone wrong.
+            settings.push(("enable_seqscan", "off".into()));
+            settings.push(("enable_bitmapscan", "off".into()));
+        }
+        settings
+    }
+}
+
+/// Who we are to the server: shown in `pg_stat_activity`.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    /// Engine id.
+    pub(super) engine: String,
+}
+
+/// Opens one connection to one address.
+pub(super) async fn open(
+    endpoint: &PostgresEndpoint,
+    identity: &Identity,
+    purpose: Purpose,
+) -> Result<PgConnection, Failure> {
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(&endpoint.host)
+        .port(endpoint.port)
+        .database(&endpoint.database)
+        .username(&endpoint.user)
+        .application_name(&format!("pilothouse/{}", identity.engine))
+        .statement_cache_capacity(0)
+        .options(purpose.settings())
+        .disable_statement_logging();
+    options = match &endpoint.tls {
+        Tls::Off => options.ssl_mode(PgSslMode::Disable),
+        Tls::VerifyFull { root } => {
+            let options = options.ssl_mode(PgSslMode::VerifyFull);
+            match root {
+                Some(root) => options.ssl_root_cert(root),
+                None => options,
+            }
+        }
+    };
+    if endpoint.host.starts_with('/') {
+        options = options.socket(&endpoint.host);
+    }
+    if let Some(reference) = &endpoint.password {
+        let secret = reference
+            .resolve()
+            .map_err(|e| Failure(own(ErrorKind::Refused, "secret", e.to_string())))?;
+        options = options.password(secret.reveal());
+    }
+    let unreachable = |why: String| {
+        let place = format!("{}:{}/{}", endpoint.host, endpoint.port, endpoint.database);
+        Failure(own(
+            ErrorKind::Unreachable,
+            "unreachable",
+            format!("{place}: {why}"),
+        ))
+    };
+    match tokio::time::timeout(CONNECT, PgConnection::connect_with(&options)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(unreachable(plain(&error))),
+        Err(_) => Err(unreachable(format!(
+            "no answer within {} s",
+            CONNECT.as_secs()
+        ))),
+    }
+}
+
+/// A primary that was found.
+pub(super) struct Primary {
+    pub(super) connection: PgConnection,
+    /// `system identifier/database`.
+    pub(super) pin: String,
+    pub(super) endpoint: PostgresEndpoint,
+    pub(super) timeline: String,
+}
+
+/// Finds the primary: the candidate that is not in recovery and matches the
+/// pin. Of two (an old primary came back), the newer timeline is the one.
+pub(super) async fn primary(
+    candidates: &[Endpoint],
+    identity: &Identity,
+    purpose: Purpose,
+    pin: Option<&str>,
+) -> Result<Primary, Failure> {
+    let mut found: Option<Primary> = None;
+    let mut problems = Vec::new();
+    for candidate in candidates {
+        let Endpoint::Postgres(endpoint) = candidate else {
+            continue;
+        };
+        match look(endpoint, identity, purpose).await {
+            Ok(Some(primary)) => {
+                if pin.is_some_and(|pin| pin != primary.pin) {
+                    problems.push(format!(
+                        "{}:{} is another system",
+                        endpoint.host, endpoint.port
+                    ));
+                } else if found.as_ref().is_none_or(|f| f.timeline < primary.timeline) {
+                    found = Some(primary);
+                }
+            }
+            Ok(None) => problems.push(format!(
+                "{}:{} is in recovery",
+                endpoint.host, endpoint.port
+            )),
+            Err(failure) => problems.push(failure.0.message),
+        }
+    }
+    found.ok_or_else(|| {
+        let message = format!("no primary found: {}", problems.join("; "));
+        Failure(own(ErrorKind::Unreachable, "unreachable", message))
+    })
+}
+
+async fn look(
+    endpoint: &PostgresEndpoint,
+    identity: &Identity,
+    purpose: Purpose,
+) -> Result<Option<Primary>, Failure> {
+    let mut connection = open(endpoint, identity, purpose).await?;
+    let found = tokio::time::timeout(CONNECT, identify(&mut connection)).await;
+    let seen = match found {
+        Ok(seen) => seen?,
+        Err(_) => {
+            return Err(Failure(own(
+                ErrorKind::Unreachable,
+                "unreachable",
+                format!(
+                    "{}:{} accepted us but does not answer",
+                    endpoint.host, endpoint.port
+                ),
+            )));
+        }
+    };
+    Ok(seen.map(|(pin, timeline)| Primary {
+        connection,
+        pin,
+        endpoint: endpoint.clone(),
+        timeline,
+    }))
+}
+
+async fn identify(connection: &mut PgConnection) -> Result<Option<(String, String)>, Failure> {
+    let recovering = sql::text(connection, "SELECT pg_is_in_recovery()::text", vec![]).await?;
+    if recovering.as_deref() != Some("false") {
+        return Ok(None);
+    }
+    let statement = "SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database(), \
+                     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+    let row = sql::row(connection, statement, Vec::<Value>::new())
+        .await?
+        .ok_or_else(|| {
+            Failure(own(
+                ErrorKind::Unknown,
+                "identity",
+                "the server did not say who it is",
+            ))
+        })?;
+    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+}

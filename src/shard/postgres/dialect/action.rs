@@ -1,0 +1,85 @@
+//! Actions: statements with a probe that says whether they are done.
+
+use crate::base::quote_literal;
+
+/// One idempotent action of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Action {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    /// One `SELECT` that gives `already`, `absent` or `half`.
+    pub(crate) probe: String,
+    pub(crate) statements: Vec<String>,
+    pub(crate) mode: Mode,
+    /// For people: the strongest lock.
+    pub(crate) lock: &'static str,
+}
+
+/// How the statements are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// All in one transaction, with the fence check and a done-mark.
+    Transaction,
+    /// One by one, each outside a transaction, after a fence check; they may
+    /// run long.
+    Alone,
+}
+
+/// A probe from a condition.
+pub(crate) fn when(condition: &str) -> String {
+    format!("SELECT CASE WHEN {condition} THEN 'already' ELSE 'absent' END")
+}
+
+/// "The table has this column."
+pub(crate) fn has_column(qualified: &str, column: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attname = {} AND NOT a.attisdropped)",
+        quote_literal(qualified),
+        quote_literal(column)
+    )
+}
+
+/// "The table has this constraint", validated or not.
+pub(crate) fn has_constraint(qualified: &str, constraint: &str, extra: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conrelid = to_regclass({}) AND c.conname = {}{extra})",
+        quote_literal(qualified),
+        quote_literal(constraint)
+    )
+}
+
+/// "Our trigger is there, fires always, nobody has touched it, sorts last,
+/// and works under this authority."
+pub(crate) fn is_armed(schema: &str, table: &str, authority: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pilothouse.dual_write d JOIN pg_trigger t
+            ON t.tgrelid = to_regclass(format('%I.%I', d.schema_name, d.table_name)) AND t.tgname = d.trigger_name
+          WHERE d.schema_name = {} AND d.table_name = {} AND d.authority = {}
+            AND t.tgenabled = 'A' AND t.xmin::text = d.trigger_xmin
+            AND NOT EXISTS (SELECT 1 FROM pg_trigger o WHERE o.tgrelid = t.tgrelid AND NOT o.tgisinternal
+                AND o.tgtype & 3 = 3 AND o.tgname > t.tgname))",
+        quote_literal(schema),
+        quote_literal(table),
+        quote_literal(authority)
+    )
+}
+
+/// "Our trigger is not there."
+pub(crate) fn is_disarmed(qualified: &str, trigger: &str, schema: &str, table: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = to_regclass({}) AND t.tgname = {})
+          AND NOT EXISTS (SELECT 1 FROM pilothouse.dual_write d WHERE d.schema_name = {} AND d.table_name = {})",
+        quote_literal(qualified),
+        quote_literal(trigger),
+        quote_literal(schema),
+        quote_literal(table)
+    )
+}
+
+/// "This step carries its done-mark."
+pub(crate) fn is_marked(id: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pilothouse.step_done s WHERE s.id = {})",
+        quote_literal(id)
+    )
+}

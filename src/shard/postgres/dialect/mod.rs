@@ -1,0 +1,98 @@
+//! Compiles operations to steps. Pure: no connection, only a catalog.
+
+mod action;
+mod catalog;
+mod form;
+mod rows;
+mod stops;
+mod trigger;
+
+pub(super) use action::{Action, Mode};
+pub(super) use catalog::{Catalog, Column, Table, TriggerTime};
+pub(super) use form::{Form, Impossible, Mapping, Volatility, forms};
+pub(super) use rows::{Bound, RowSql};
+pub(super) use trigger::{Authority, install};
+
+use crate::base::Stop;
+use crate::migration::Migration;
+use crate::shard::{CompiledPlan, Direction, Listed};
+use crate::worker::{RowJobKind, StopPlan};
+use std::collections::BTreeMap;
+use stops::{Part, Source};
+
+/// A migration, ready to run on one PostgreSQL shard.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Program {
+    pub(super) plan: CompiledPlan,
+    pub(super) actions: BTreeMap<String, Action>,
+    pub(super) rows: BTreeMap<String, RowSql>,
+    pub(super) forms: Vec<Form>,
+}
+
+/// Compiles. `volatility` is what is known of each expression; what is not
+/// known counts as STABLE, which is right but slower.
+pub(super) fn compile(
+    migration: &Migration,
+    catalog: &Catalog,
+    volatility: &BTreeMap<String, Volatility>,
+    route: &[Stop],
+) -> Result<Program, Impossible> {
+    let forms = forms(migration, catalog)?;
+    let mut program = Program::default();
+    let source = Source {
+        migration,
+        forms: &forms,
+        volatility,
+        route,
+    };
+    for stop in route {
+        let parts = source.stop(*stop);
+        for (direction, list) in [(Direction::Run, &parts.run), (Direction::Undo, &parts.undo)] {
+            for part in list {
+                program.add(&forms, *stop, direction, part);
+            }
+        }
+        let plan = StopPlan {
+            run: parts.run.iter().map(Part::step).collect(),
+            undo: parts.undo.iter().map(Part::step).collect(),
+        };
+        program.plan.plan.stops.insert(*stop, plan);
+    }
+    program.forms = forms;
+    Ok(program)
+}
+
+impl Program {
+    fn add(&mut self, forms: &[Form], stop: Stop, direction: Direction, part: &Part) {
+        let mut listed = Listed {
+            stop,
+            direction,
+            title: part.step().title(),
+            sql: Vec::new(),
+            lock: "none".into(),
+        };
+        match part {
+            Part::Act(action) => {
+                listed.sql.clone_from(&action.statements);
+                listed.lock = action.lock.into();
+                self.actions.insert(action.id.clone(), action.clone());
+            }
+            Part::Rows(job) => {
+                let (word, tag) = job.id.split_once('/').unwrap_or((job.id.as_str(), ""));
+                if let Some(form) = forms.iter().find(|form| form.tag == tag) {
+                    let sql = rows::row_sql(form, word, job.kind);
+                    listed.sql = vec![sql.work(Bound::Given, Bound::Given)];
+                    listed.lock = match job.kind {
+                        RowJobKind::Fill | RowJobKind::Restore => {
+                            "row locks of one chunk, for at most the chunk target".into()
+                        }
+                        RowJobKind::Verify | RowJobKind::Export => "none: reads only".into(),
+                    };
+                    self.rows.insert(job.id.clone(), sql);
+                }
+            }
+            Part::Check { .. } | Part::Share(_) => {}
+        }
+        self.plan.listing.push(listed);
+    }
+}

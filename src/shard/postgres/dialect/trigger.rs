@@ -1,0 +1,345 @@
+//! The one trigger of a table: who may write what, under each authority.
+//!
+//! Its WHEN clause asks "is this row right already?" with the inlined `up`
+//! (or `down`), so a row that is right, such as one the backfill writes,
+//! never pays for a function call. One definition of `up`, no bypass.
+
+use super::form::{Form, Mapping, NewColumn};
+use crate::base::quote_literal;
+use crate::migration::Fill;
+
+/// Who may write what on a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Authority {
+    /// The old form is the truth.
+    Old,
+    /// The side that the statement changed wins.
+    Both,
+    /// The new form is the truth; the old one is hidden but maintained.
+    New,
+    /// As `New`, while dropped columns are being brought back: a statement
+    /// that leaves the new form alone may set the old one.
+    Restore,
+}
+
+impl Authority {
+    /// The word kept on the shard.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::Both => "both",
+            Self::New => "new",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+/// Refused: the new form was written while the old one is the truth.
+pub(crate) const REFUSED_NEW: &str = "PH001";
+/// Refused: the old form was written while the new one is the truth.
+pub(crate) const REFUSED_OLD: &str = "PH002";
+/// Refused: both forms were written and do not agree.
+pub(crate) const REFUSED_CONFLICT: &str = "PH003";
+
+/// Statements that put an authority in place, for one transaction. Taking the
+/// lock first means that no statement runs half under the old rule.
+pub(crate) fn install(form: &Form, authority: Authority) -> Vec<String> {
+    let (table, trigger) = (form.qualified(), form.trigger());
+    let mut statements = vec![format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")];
+    let condition = condition(form, authority);
+    if condition.is_empty() {
+        // Nothing is replaced, so nothing has to be kept up any more.
+        statements.push(format!("DROP TRIGGER IF EXISTS {trigger} ON {table}"));
+        statements.push(forget_row(form));
+        return statements;
+    }
+    statements.push(function(form, authority));
+    statements.push(format!(
+        "CREATE OR REPLACE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW\n  WHEN ({condition})\n  EXECUTE FUNCTION pilothouse.dual_{}()",
+        form.tag
+    ));
+    statements.push(format!(
+        "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"
+    ));
+    statements.push(remember_row(form, authority));
+    statements
+}
+
+/// Statements that take trigger and functions away.
+pub(crate) fn remove(form: &Form) -> Vec<String> {
+    let mut statements = vec![
+        format!(
+            "DROP TRIGGER IF EXISTS {} ON {}",
+            form.trigger(),
+            form.qualified()
+        ),
+        format!("DROP FUNCTION IF EXISTS pilothouse.dual_{}()", form.tag),
+        forget_row(form),
+    ];
+    statements.extend(form.ruled().map(|(_, up)| up.drop()));
+    statements.extend(form.replaced().map(|(_, _, down)| down.drop()));
+    statements
+}
+
+fn names(form: &Form) -> (String, String) {
+    (
+        quote_literal(form.table.schema.as_str()),
+        quote_literal(form.table.table.as_str()),
+    )
+}
+
+fn remember_row(form: &Form, authority: Authority) -> String {
+    let (schema, table) = names(form);
+    let (trigger, word) = (quote_literal(&form.trigger()), authority.word());
+    format!(
+        "INSERT INTO pilothouse.dual_write (schema_name, table_name, trigger_name, authority, trigger_xmin)\n  SELECT {schema}, {table}, {trigger}, '{word}', t.xmin::text FROM pg_trigger t\n  WHERE t.tgrelid = {}::regclass AND t.tgname = {trigger}\n  ON CONFLICT (schema_name, table_name) DO UPDATE SET authority = excluded.authority, trigger_name = excluded.trigger_name, trigger_xmin = excluded.trigger_xmin",
+        quote_literal(&form.qualified())
+    )
+}
+
+fn forget_row(form: &Form) -> String {
+    let (schema, table) = names(form);
+    format!(
+        "DELETE FROM pilothouse.dual_write WHERE schema_name = {schema} AND table_name = {table}"
+    )
+}
+
+/// When the function has to look at a row.
+fn condition(form: &Form, authority: Authority) -> String {
+    let terms: Vec<String> = match authority {
+        Authority::Old | Authority::Both => form
+            .ruled()
+            .map(|(column, up)| match column.fill {
+                Fill::Always => format!("NEW.{} IS DISTINCT FROM {}", column.name, up.call("NEW")),
+                Fill::Once => format!("NEW.{} IS NULL", column.name),
+            })
+            .collect(),
+        Authority::New | Authority::Restore => form
+            .replaced()
+            .map(|(_, old, down)| format!("NEW.{} IS DISTINCT FROM {}", old.name, down.call("NEW")))
+            .collect(),
+    };
+    terms.join(" OR ")
+}
+
+fn function(form: &Form, authority: Authority) -> String {
+    let body = match authority {
+        Authority::Old => old_body(form),
+        Authority::Both => both_body(form),
+        Authority::New => new_body(form),
+        Authority::Restore => restore_body(form),
+    };
+    // SECURITY DEFINER: the application has no right to our schema, and its
+    // session settings must not reach the expressions.
+    format!(
+        "CREATE OR REPLACE FUNCTION pilothouse.dual_{}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\n  SET search_path = pg_catalog SET TimeZone = 'UTC' SET DateStyle = 'ISO, MDY' SET IntervalStyle = 'postgres'\nAS $dual$\n{body}\n$dual$",
+        form.tag
+    )
+}
+
+fn refuse(code: &str, message: &str, hint: &str) -> String {
+    format!(
+        "RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = {}, HINT = {};",
+        quote_literal(message),
+        quote_literal(hint)
+    )
+}
+
+fn old_body(form: &Form) -> String {
+    let mut lines = vec!["BEGIN".to_owned()];
+    for (column, up) in form.ruled() {
+        let (name, made) = (&column.name, up.call("NEW"));
+        if column.fill == Fill::Once {
+            lines.push(format!(
+                "  IF NEW.{name} IS NULL THEN NEW.{name} := {made}; END IF;"
+            ));
+            continue;
+        }
+        let refusal = refuse(
+            REFUSED_NEW,
+            &format!(
+                "pilothouse: column {} is not open for writing yet",
+                column.name.as_str()
+            ),
+            "write the old form until the flag says otherwise",
+        );
+        lines.push(format!("  IF NEW.{name} IS DISTINCT FROM {made} THEN"));
+        lines.push(format!(
+            "    IF TG_OP = 'UPDATE' THEN\n      IF NEW.{name} IS DISTINCT FROM OLD.{name} THEN {refusal} END IF;\n    ELSIF NEW.{name} IS NOT NULL THEN {refusal}\n    END IF;"
+        ));
+        lines.push(format!("    NEW.{name} := {made};\n  END IF;"));
+    }
+    lines.push("  RETURN NEW;\nEND".into());
+    lines.join("\n")
+}
+
+/// Columns of the row that make up the old side of a new column.
+fn old_side(column: &NewColumn, up: &Mapping) -> Vec<String> {
+    let mut side: Vec<String> = up.inputs.iter().map(|(name, _)| name.to_string()).collect();
+    for (old, _) in &column.down {
+        let name = old.name.to_string();
+        if !side.contains(&name) {
+            side.push(name);
+        }
+    }
+    side
+}
+
+fn any_changed(columns: &[String]) -> String {
+    let terms: Vec<String> = columns
+        .iter()
+        .map(|c| format!("NEW.{c} IS DISTINCT FROM OLD.{c}"))
+        .collect();
+    if terms.is_empty() {
+        "false".into()
+    } else {
+        format!("({})", terms.join(" OR "))
+    }
+}
+
+fn set_old(column: &NewColumn, indent: &str) -> String {
+    let lines: Vec<String> = column
+        .down
+        .iter()
+        .map(|(old, down)| format!("{indent}NEW.{} := {};", old.name, down.call("NEW")))
+        .collect();
+    if lines.is_empty() {
+        format!("{indent}NULL;")
+    } else {
+        lines.join("\n")
+    }
+}
+
+/// "The old side says what the new side says."
+fn old_follows(column: &NewColumn) -> String {
+    let terms: Vec<String> = column
+        .down
+        .iter()
+        .map(|(old, down)| format!("NEW.{} IS NOT DISTINCT FROM {}", old.name, down.call("NEW")))
+        .collect();
+    if terms.is_empty() {
+        "false".into()
+    } else {
+        format!("({})", terms.join(" AND "))
+    }
+}
+
+/// "Nobody set the old side": NULL, or what the column would get by itself.
+fn old_is_unset(column: &NewColumn) -> String {
+    let terms: Vec<String> = column
+        .down
+        .iter()
+        .map(|(old, _)| match &old.default {
+            Some(default) => format!(
+                "(NEW.{0} IS NULL OR NEW.{0} IS NOT DISTINCT FROM ({default}))",
+                old.name
+            ),
+            None => format!("NEW.{} IS NULL", old.name),
+        })
+        .collect();
+    if terms.is_empty() {
+        "true".into()
+    } else {
+        format!("({})", terms.join(" AND "))
+    }
+}
+
+/// Counts old-form writers and remembers their names once per session: what
+/// retire waits for.
+const NOTE_OLD_WRITER: &str = "    PERFORM nextval('pilothouse.old_write_count');
+    INSERT INTO pilothouse.old_writer (pid, application_name, user_name, first_at)
+      VALUES (pg_backend_pid(), current_setting('application_name'), session_user, clock_timestamp())
+      ON CONFLICT (pid) DO NOTHING;";
+
+fn both_body(form: &Form) -> String {
+    let mut lines = vec![
+        "DECLARE".to_owned(),
+        "  writer text := current_setting('pilothouse.writer', true);".into(),
+        "BEGIN".into(),
+    ];
+    for (column, up) in form.ruled() {
+        lines.push(match column.fill {
+            Fill::Always => both_column(column, up),
+            Fill::Once => format!(
+                "  IF NEW.{0} IS NULL THEN NEW.{0} := {1}; END IF;",
+                column.name,
+                up.call("NEW")
+            ),
+        });
+    }
+    lines.push("  RETURN NEW;\nEND".into());
+    lines.join("\n")
+}
+
+fn both_column(column: &NewColumn, up: &Mapping) -> String {
+    let (name, made) = (&column.name, up.call("NEW"));
+    let conflict = refuse(
+        REFUSED_CONFLICT,
+        &format!(
+            "pilothouse: the old form and {} were both written and do not agree",
+            column.name.as_str()
+        ),
+        "write one form, or set pilothouse.writer to 'old' or 'new' for the session",
+    );
+    let old_changed = any_changed(&old_side(column, up));
+    let follows = old_follows(column);
+    let unset = old_is_unset(column);
+    let to_old = set_old(column, "      ");
+    format!(
+        "  IF TG_OP = 'UPDATE' THEN
+    IF NEW.{name} IS DISTINCT FROM OLD.{name} THEN
+      IF {old_changed} AND NEW.{name} IS DISTINCT FROM {made} AND NOT {follows} THEN {conflict} END IF;
+{to_old}
+    ELSIF {old_changed} THEN
+      NEW.{name} := {made};
+  {NOTE_OLD_WRITER}
+    END IF;
+  ELSIF NEW.{name} IS DISTINCT FROM {made} THEN
+    IF writer = 'new' THEN
+{to_old}
+    ELSIF writer = 'old' OR NEW.{name} IS NULL THEN
+      NEW.{name} := {made};
+  {NOTE_OLD_WRITER}
+    ELSIF {follows} THEN
+      NULL;
+    ELSIF {unset} THEN
+{to_old}
+    ELSE
+      {conflict}
+    END IF;
+  END IF;"
+    )
+}
+
+fn new_body(form: &Form) -> String {
+    let mut lines = vec!["BEGIN".to_owned()];
+    for (column, old, down) in form.replaced() {
+        let (name, made) = (&old.name, down.call("NEW"));
+        let refusal = refuse(
+            REFUSED_OLD,
+            &format!("pilothouse: column {} is retired", old.name.as_str()),
+            &format!("write column {} instead", column.name.as_str()),
+        );
+        let unset = old_is_unset(column);
+        lines.push(format!("  IF NEW.{name} IS DISTINCT FROM {made} THEN"));
+        lines.push(format!(
+            "    IF TG_OP = 'UPDATE' THEN\n      IF NEW.{name} IS DISTINCT FROM OLD.{name} THEN {refusal} END IF;\n    ELSIF NOT {unset} THEN {refusal}\n    END IF;"
+        ));
+        lines.push(format!("    NEW.{name} := {made};\n  END IF;"));
+    }
+    lines.push("  RETURN NEW;\nEND".into());
+    lines.join("\n")
+}
+
+fn restore_body(form: &Form) -> String {
+    let mut lines = vec!["BEGIN".to_owned()];
+    for column in form.columns.iter().filter(|c| !c.down.is_empty()) {
+        lines.push(format!(
+            "  IF TG_OP = 'INSERT' OR NEW.{0} IS DISTINCT FROM OLD.{0} THEN\n{1}\n  END IF;",
+            column.name,
+            set_old(column, "    ")
+        ));
+    }
+    lines.push("  RETURN NEW;\nEND".into());
+    lines.join("\n")
+}

@@ -1,0 +1,74 @@
+//! What a driver error means for the worker.
+
+use crate::worker::{CallError, ErrorKind};
+
+/// SQLSTATEs after which everything of the statement is rolled back and
+/// trying again can help.
+const YIELDED: [&str; 5] = ["55P03", "40P01", "40001", "57014", "55006"];
+
+/// SQLSTATE classes that say "not now": connections, resources, shutdown.
+const PASSING: [&str; 4] = ["08", "53", "57", "58"];
+
+/// Reads a driver error. `Unknown` whenever the connection may have died
+/// with the statement's outcome.
+pub(super) fn read(error: &sqlx::Error) -> CallError {
+    if let sqlx::Error::Database(database) = error {
+        let code = database
+            .code()
+            .map_or_else(|| "?".to_owned(), |code| code.to_string());
+        let kind = if YIELDED.contains(&code.as_str()) {
+            ErrorKind::Yielded
+        } else if PASSING.iter().any(|class| code.starts_with(class)) {
+            ErrorKind::Unknown
+        } else {
+            ErrorKind::Refused
+        };
+        return CallError {
+            kind,
+            code,
+            message: database.message().to_owned(),
+        };
+    }
+    let kind = match error {
+        // A mistake of ours: what came back is not what the statement gives.
+        sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::TypeNotFound { .. }
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::Encode(_)
+        | sqlx::Error::RowNotFound => ErrorKind::Refused,
+        _ => ErrorKind::Unknown,
+    };
+    CallError {
+        kind,
+        code: "connection".into(),
+        message: plain(error),
+    }
+}
+
+/// The message of a driver error without anything of the connection options.
+pub(super) fn plain(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => database.message().to_owned(),
+        sqlx::Error::Io(io) => format!("connection lost: {}", io.kind()),
+        sqlx::Error::Tls(_) => "the TLS handshake failed".into(),
+        sqlx::Error::Configuration(_) => "the connection settings are not usable".into(),
+        other => other.to_string(),
+    }
+}
+
+/// An error of our own.
+pub(super) fn own(kind: ErrorKind, code: &str, message: impl Into<String>) -> CallError {
+    CallError {
+        kind,
+        code: code.into(),
+        message: message.into(),
+    }
+}
+
+impl From<sqlx::Error> for super::Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self(read(&error))
+    }
+}

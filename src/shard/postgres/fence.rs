@@ -1,0 +1,80 @@
+//! Transactions under the fence: whoever is not the owner any more cannot
+//! commit anything.
+
+use super::Failure;
+use super::error::own;
+use super::schema::FENCE_KEY;
+use super::sql::{self, Value};
+use crate::worker::ErrorKind;
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+/// What the fence says inside the transaction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fence {
+    pub(super) generation: u64,
+}
+
+/// How a transaction commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Rows and checkpoint are lost together, and the shard is the truth.
+    Relaxed,
+    /// Flushed before it is acknowledged.
+    Synchronous,
+}
+
+/// `BEGIN`, take the fence shared, compare the epoch. The lock and the read
+/// are two statements: under READ COMMITTED only a later statement sees what
+/// the lock waited for.
+pub(super) async fn begin(
+    connection: &mut PgConnection,
+    epoch: u64,
+    durability: Durability,
+) -> Result<Fence, Failure> {
+    sql::run(connection, "BEGIN").await?;
+    if durability == Durability::Relaxed {
+        sql::run(connection, "SET LOCAL synchronous_commit = off").await?;
+    }
+    let locked = "SELECT pg_advisory_xact_lock_shared($1)";
+    sql::execute(connection, locked, vec![Value::Int(FENCE_KEY)]).await?;
+    let (found, fence) = read(connection).await?;
+    if found != epoch {
+        return Err(Failure(own(
+            ErrorKind::Fenced { epoch: found },
+            "PH020",
+            format!("the fence holds epoch {found}, ours is {epoch}"),
+        )));
+    }
+    Ok(fence)
+}
+
+/// As [`begin`], but for the broken variant that does not compare.
+pub(super) async fn begin_unfenced(connection: &mut PgConnection) -> Result<Fence, Failure> {
+    sql::run(connection, "BEGIN").await?;
+    sql::run(connection, "SET LOCAL synchronous_commit = off").await?;
+    Ok(read(connection).await?.1)
+}
+
+/// Epoch and fence.
+pub(super) async fn read(connection: &mut PgConnection) -> Result<(u64, Fence), Failure> {
+    let statement = "SELECT epoch, generation FROM pilothouse.fence";
+    let row = sql::row(connection, statement, vec![])
+        .await?
+        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+    let number = |place: usize| -> Result<u64, Failure> {
+        Ok(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))
+    };
+    Ok((
+        number(0)?,
+        Fence {
+            generation: number(1)?,
+        },
+    ))
+}
+
+/// `COMMIT`.
+pub(super) async fn commit(connection: &mut PgConnection) -> Result<(), Failure> {
+    sql::run(connection, "COMMIT").await?;
+    Ok(())
+}

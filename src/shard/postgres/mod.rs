@@ -1,0 +1,299 @@
+//! PostgreSQL 14 and later as a kind of shard.
+//!
+//! `dialect` compiles a migration to statements and is pure; the other files
+//! execute calls. No pool, no guard across a timeout: every session owns one
+//! connection, and a connection whose statement's outcome is open is closed.
+
+mod act;
+mod catalog;
+mod check;
+mod chunk;
+mod connect;
+mod dialect;
+mod error;
+mod fence;
+mod measure;
+mod preflight;
+mod registry;
+mod schema;
+mod session;
+mod split;
+mod sql;
+
+use crate::base::{Fault, Period, ShardName, Stop};
+use crate::fleet::Shard as ShardSpec;
+use crate::migration::Migration;
+use crate::shard::{
+    CompileError, CompiledPlan, Measurement, RolloutIdentity, Session, SessionRole, Shard,
+    ShareSwitch,
+};
+use crate::worker::{CallError, ErrorKind, Variant};
+use connect::{Identity, Primary, Purpose};
+use dialect::{Catalog, Program, RowSql, Volatility};
+use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An error on its way to becoming a reply.
+#[derive(Debug)]
+pub(crate) struct Failure(CallError);
+
+/// What an engine brings along.
+#[derive(Clone)]
+pub struct Context {
+    /// The rollout.
+    pub rollout: RolloutIdentity,
+    /// The stops of the rollout.
+    pub route: Vec<Stop>,
+    /// Engine id, shown in `pg_stat_activity`.
+    pub engine: String,
+    /// The flag.
+    pub flags: Arc<dyn ShareSwitch>,
+    /// How long no old-form write may have been seen before retire.
+    pub quiet: Period,
+    /// Which engine.
+    pub variant: Variant,
+}
+
+/// What all sessions of one shard share.
+pub(crate) struct Inner {
+    spec: ShardSpec,
+    migration: Migration,
+    rollout: RolloutIdentity,
+    identity: Identity,
+    flags: Arc<dyn ShareSwitch>,
+    quiet: Period,
+    variant: Variant,
+    catalog: Catalog,
+    program: Program,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    pin: Option<String>,
+    primary: Option<crate::fleet::PostgresEndpoint>,
+}
+
+/// A PostgreSQL shard.
+pub struct PostgresShard {
+    inner: Arc<Inner>,
+    measurer: tokio::sync::Mutex<measure::Measurer>,
+}
+
+/// Numbers travel as `bigint`.
+fn int(number: u64) -> sql::Value {
+    sql::Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+impl Inner {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        // A panic while this lock is held cannot leave half a value behind.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pin(&self) -> Option<String> {
+        self.seen().pin.clone()
+    }
+
+    /// From now on only a database with this identity is our shard.
+    fn expect(&self, pin: &str) {
+        self.seen().pin = Some(pin.to_owned());
+    }
+
+    fn remember(&self, found: &Primary) {
+        let mut seen = self.seen();
+        seen.pin = Some(found.pin.clone());
+        seen.primary = Some(found.endpoint.clone());
+    }
+
+    fn primary_place(&self) -> String {
+        self.seen().primary.as_ref().map_or_else(
+            || "primary".to_owned(),
+            |p| format!("{}:{}", p.host, p.port),
+        )
+    }
+
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn row_sql(&self, job: &str) -> Result<&RowSql, Failure> {
+        self.program.rows.get(job).ok_or_else(|| {
+            Failure(error::own(
+                ErrorKind::Refused,
+                "PH023",
+                format!("the plan has no row job {job}"),
+            ))
+        })
+    }
+
+    fn catalog_text(&self) -> String {
+        // Plain data with string keys: serialising it cannot fail.
+        serde_json::to_string(&self.catalog).unwrap_or_default()
+    }
+
+    /// Chunks give up before the server's deadlock check (1 s by default)
+    /// could ever choose the application as the victim.
+    fn chunk_statement_ms(&self) -> u64 {
+        (self.migration.chunks.target.ms() * 4).clamp(400, 8_000)
+    }
+}
+
+impl Program {
+    fn is_long(&self, id: &str) -> bool {
+        self.actions
+            .get(id)
+            .is_some_and(|a| a.mode == dialect::Mode::Alone)
+    }
+
+    /// Row jobs that belong to a stop, in either direction.
+    fn jobs_of(&self, stop: Stop) -> Vec<String> {
+        let Some(plan) = self.plan.plan.stops.get(&stop) else {
+            return Vec::new();
+        };
+        let steps = plan.run.iter().chain(&plan.undo);
+        steps
+            .filter_map(|step| match step {
+                crate::worker::Step::Rows(job) => Some(job.id.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+impl PostgresShard {
+    /// Connects once, reads the catalog and compiles the migration. Writes
+    /// nothing.
+    ///
+    /// # Errors
+    /// The shard is unreachable, or cannot do what the migration asks for.
+    pub async fn open(
+        spec: &ShardSpec,
+        migration: &Migration,
+        context: Context,
+    ) -> Result<Self, CompileError> {
+        let identity = Identity {
+            engine: context.engine.clone(),
+        };
+        let refused = |what: String, remedy: &str| CompileError::NotPossible {
+            shard: spec.name.clone(),
+            what,
+            remedy: remedy.to_owned(),
+        };
+        let unreadable = |Failure(e): Failure| {
+            refused(
+                e.message,
+                "check the shard's addresses, its server and the password reference",
+            )
+        };
+        let mut found = connect::primary(&spec.candidates, &identity, Purpose::Step, None)
+            .await
+            .map_err(unreadable)?;
+        let connection = &mut found.connection;
+        let catalog = match catalog::kept(connection).await.map_err(unreadable)? {
+            Some(kept) => kept,
+            None => catalog::read(connection, migration)
+                .await
+                .map_err(unreadable)?,
+        };
+        let impossible = |e: dialect::Impossible| refused(e.what, &e.remedy);
+        let forms = dialect::forms(migration, &catalog).map_err(impossible)?;
+        let volatility = preflight::volatility(connection, &forms).await;
+        let program = dialect::compile(migration, &catalog, &volatility, &context.route)
+            .map_err(impossible)?;
+        let seen = Seen {
+            pin: Some(found.pin.clone()),
+            primary: Some(found.endpoint.clone()),
+        };
+        let inner = Inner {
+            spec: spec.clone(),
+            migration: migration.clone(),
+            rollout: context.rollout,
+            identity,
+            flags: context.flags,
+            quiet: context.quiet,
+            variant: context.variant,
+            catalog,
+            program,
+            seen: Mutex::new(seen),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            measurer: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Identity of the database: two shards with one identity are a mistake.
+    pub fn pin(&self) -> Option<String> {
+        self.inner.pin()
+    }
+}
+
+impl Shard for PostgresShard {
+    fn name(&self) -> &ShardName {
+        &self.inner.spec.name
+    }
+
+    fn plan(&self) -> &CompiledPlan {
+        &self.inner.program.plan
+    }
+
+    fn session(&self, role: SessionRole) -> Box<dyn Session> {
+        Box::new(session::PostgresSession::new(Arc::clone(&self.inner), role))
+    }
+
+    fn cancel(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let pin = self.inner.pin();
+            let found = connect::primary(
+                &self.inner.spec.candidates,
+                &self.inner.identity,
+                Purpose::Measure,
+                pin.as_deref(),
+            )
+            .await;
+            if let Ok(mut found) = found {
+                let statement = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+                    WHERE application_name = $1 AND pid <> pg_backend_pid() AND state = 'active'
+                      AND datname = current_database()";
+                let name = format!("pilothouse/{}", self.inner.identity.engine);
+                // Nothing is lost if this fails: statements end by their timeouts.
+                let _ = sql::rows(&mut found.connection, statement, vec![name.into()]).await;
+            }
+        })
+    }
+
+    fn measure(&self) -> BoxFuture<'_, Vec<Measurement>> {
+        Box::pin(async { self.measurer.lock().await.measure(&self.inner).await })
+    }
+
+    fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async {
+            let pin = self.inner.pin();
+            let work = async {
+                let mut found = connect::primary(
+                    &self.inner.spec.candidates,
+                    &self.inner.identity,
+                    Purpose::Step,
+                    pin.as_deref(),
+                )
+                .await?;
+                let statement = "DROP SCHEMA IF EXISTS pilothouse CASCADE";
+                sql::run(&mut found.connection, statement).await?;
+                Ok::<(), Failure>(())
+            };
+            work.await.map_err(|Failure(e)| Fault {
+                code: e.code,
+                what: e.message,
+                place: format!("shard {}", self.inner.spec.name),
+                why: None,
+                did: "schema pilothouse may still be there".into(),
+                can: "mend the cause and forget again".into(),
+            })
+        })
+    }
+}
+
+/// What is known of every expression by its function's name.
+type Volatilities = BTreeMap<String, Volatility>;

@@ -1,0 +1,564 @@
+//! Preflight: everything that can be known before anything is touched.
+//!
+//! Runs in one transaction that is always rolled back.
+
+use super::connect::{self, Purpose};
+use super::dialect::{Form, Mapping, Volatility};
+use super::sql;
+use super::{Failure, Inner, Volatilities};
+use crate::base::{Untrusted, quote_literal};
+use crate::fleet::Endpoint;
+use crate::migration::{Fill, UserTriggers};
+use crate::worker::{Check, CheckVerdict};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+/// Oldest major version whose features the dialect uses (SQL function bodies,
+/// `CREATE OR REPLACE TRIGGER`, `hash_record_extended`).
+const VERSION_MIN: i64 = 140_000;
+
+/// Functions that are STABLE by name but differ from one moment, session or
+/// user to the next.
+const MOMENTARY: &str = "'now', 'transaction_timestamp', 'statement_timestamp', 'current_setting', \
+    'current_user', 'session_user', 'txid_current', 'pg_current_xact_id', 'inet_client_addr', \
+    'inet_client_port', 'pg_backend_pid', 'timeofday', 'clock_timestamp', 'random', 'gen_random_uuid'";
+
+fn finding(
+    name: &str,
+    verdict: CheckVerdict,
+    value: impl Into<String>,
+    limit: &str,
+    remedy: &str,
+) -> Check {
+    Check {
+        name: format!("preflight/{name}"),
+        verdict,
+        value: value.into(),
+        limit: limit.into(),
+        remedy: remedy.into(),
+    }
+}
+
+fn pass_or(bad: CheckVerdict, good: bool) -> CheckVerdict {
+    if good { CheckVerdict::Pass } else { bad }
+}
+
+/// Runs every check; the transaction is rolled back whatever they find.
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    shard: &Inner,
+) -> Result<Vec<Check>, Failure> {
+    sql::run(connection, "BEGIN").await?;
+    let checks = checks(connection, shard).await;
+    sql::run(connection, "ROLLBACK").await?;
+    let mut checks = checks?;
+    checks.extend(replicas(shard).await);
+    Ok(checks)
+}
+
+async fn checks(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {
+    let mut out = server(connection).await?;
+    out.extend(grants(connection, shard).await?);
+    for form in &shard.program().forms {
+        out.extend(table(connection, shard, form).await?);
+        out.extend(expressions(connection, form).await?);
+    }
+    out.extend(surroundings(connection, shard).await?);
+    Ok(out)
+}
+
+async fn server(connection: &mut PgConnection) -> Result<Vec<Check>, Failure> {
+    let statement =
+        "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
+        current_setting('default_transaction_read_only'), pg_backend_pid()::bigint,
+        current_setting('lock_timeout'), current_setting('client_connection_check_interval'),
+        current_setting('standard_conforming_strings'), current_setting('search_path')";
+    let Some(row) = sql::row(connection, statement, vec![]).await? else {
+        return Ok(Vec::new());
+    };
+    let version: i64 = row.try_get(0)?;
+    let read_only: String = row.try_get(2)?;
+    let pid: i64 = row.try_get(3)?;
+    let again = sql::text(connection, "SELECT pg_backend_pid()::text", vec![]).await?;
+    let settings: Vec<String> = (4..8)
+        .map(|place| row.try_get::<String, _>(place))
+        .collect::<Result<_, _>>()?;
+    let ours = settings == ["1500ms", "1s", "on", "pg_catalog"];
+    let direct = again == Some(pid.to_string()) && ours;
+    Ok(vec![
+        finding(
+            "version",
+            pass_or(CheckVerdict::Fail, version >= VERSION_MIN),
+            row.try_get::<String, _>(1)?,
+            "PostgreSQL 14 or later",
+            "upgrade the server",
+        ),
+        finding(
+            "writable",
+            pass_or(CheckVerdict::Fail, read_only == "off"),
+            format!("default_transaction_read_only {read_only}"),
+            "off",
+            "switch default_transaction_read_only off for this role",
+        ),
+        finding(
+            "direct_session",
+            pass_or(CheckVerdict::Fail, direct),
+            if direct {
+                "one backend, our settings hold".into()
+            } else {
+                format!("settings read back as {}", settings.join(", "))
+            },
+            "a session of our own, not one behind a transaction pooler",
+            "give the server's own address in candidates, not the pooler's",
+        ),
+    ])
+}
+
+async fn grants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {
+    let mut out = Vec::new();
+    let statement =
+        "SELECT current_user::text, has_database_privilege(current_database(), 'CREATE'),
+        has_database_privilege(current_database(), 'TEMP'), pg_has_role('pg_monitor', 'USAGE'),
+        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+    let Some(row) = sql::row(connection, statement, vec![]).await? else {
+        return Ok(out);
+    };
+    let user: String = row.try_get(0)?;
+    let (create, temp, monitor, superuser): (bool, bool, bool, bool) = (
+        row.try_get(1)?,
+        row.try_get(2)?,
+        row.try_get(3)?,
+        row.try_get(4)?,
+    );
+    let shown = Untrusted::new(user);
+    let database = "the database";
+    out.push(finding(
+        "grant_create",
+        pass_or(CheckVerdict::Fail, create && temp),
+        format!("role {shown} has CREATE: {create}, TEMP: {temp}"),
+        "CREATE and TEMP on the database",
+        &format!("GRANT CREATE, TEMP ON DATABASE … TO {shown} ({database} of this shard)"),
+    ));
+    out.push(finding(
+        "grant_monitor",
+        pass_or(CheckVerdict::Fail, monitor),
+        if monitor {
+            "member of pg_monitor"
+        } else {
+            "not a member of pg_monitor"
+        },
+        "pg_monitor, to read the throttle signals",
+        &format!("GRANT pg_monitor TO {shown}"),
+    ));
+    out.push(finding(
+        "grant_surplus",
+        pass_or(CheckVerdict::Warn, !superuser),
+        if superuser {
+            format!("role {shown} is a superuser")
+        } else {
+            "no superuser".into()
+        },
+        "no more rights than needed",
+        "use a role that is only a member of the tables' owner and of pg_monitor",
+    ));
+    if let Some(role) = &shard.spec.ddl_role {
+        let can = "SELECT coalesce((SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false)::text";
+        let can = sql::text(connection, can, vec![role.as_str().into()]).await?;
+        let good = can.as_deref() == Some("true");
+        out.push(finding(
+            "grant_role",
+            pass_or(CheckVerdict::Fail, good),
+            if good {
+                "may become the DDL role".into()
+            } else {
+                format!("role {shown} is no member of {role}")
+            },
+            "membership in ddl_role",
+            &format!("GRANT {role} TO {shown}, or correct ddl_role in the fleet file"),
+        ));
+    }
+    Ok(out)
+}
+
+async fn table(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    form: &Form,
+) -> Result<Vec<Check>, Failure> {
+    let mut out = Vec::new();
+    let qualified = form.qualified();
+    let owner = "SELECT pg_has_role(c.relowner, 'USAGE') OR coalesce((SELECT pg_has_role($2, c.relowner, 'USAGE')
+        FROM pg_roles WHERE rolname = $2), false), c.relowner::regrole::text,
+        pg_size_pretty(pg_total_relation_size(c.oid)), greatest(c.reltuples, 0)::bigint
+        FROM pg_class c WHERE c.oid = to_regclass($1)";
+    let role = shard.spec.ddl_role.as_ref().map_or("", |r| r.as_str());
+    let values = vec![qualified.as_str().into(), role.into()];
+    if let Some(row) = sql::row(connection, owner, values).await? {
+        let owns: bool = row.try_get(0)?;
+        let owner = Untrusted::new(row.try_get::<String, _>(1)?);
+        out.push(finding(
+            "grant_owner",
+            pass_or(CheckVerdict::Fail, owns),
+            format!("{qualified} belongs to {owner}"),
+            "membership in the table's owner",
+            &format!("GRANT {owner} TO the migrating role, or set ddl_role"),
+        ));
+        let size: String = row.try_get(2)?;
+        out.push(finding(
+            "size",
+            CheckVerdict::Pass,
+            format!(
+                "{qualified}: {size}, about {} rows",
+                row.try_get::<i64, _>(3)?
+            ),
+            "–",
+            "–",
+        ));
+    }
+    let keyed = !form.key.is_empty();
+    out.push(finding(
+        "usable_key",
+        pass_or(CheckVerdict::Fail, keyed),
+        if keyed {
+            form.key_list()
+        } else {
+            format!("{qualified} has no usable key")
+        },
+        "a primary key, or a unique index over NOT NULL columns",
+        &format!("add a primary key to {qualified}"),
+    ));
+    for column in &form.columns {
+        let there = "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)::text";
+        let values = vec![qualified.as_str().into(), column.name.as_str().into()];
+        let taken = sql::text(connection, there, values).await?.as_deref() == Some("true");
+        out.push(finding(
+            "column_absent",
+            pass_or(CheckVerdict::Fail, !taken),
+            format!(
+                "{}: {}",
+                column.name.as_str(),
+                if taken { "is there already" } else { "free" }
+            ),
+            "the new column is not there yet",
+            "choose another name, or drop the column if it is a leftover",
+        ));
+    }
+    out.extend(triggers(shard, form));
+    out.extend(leftovers(connection, form).await?);
+    Ok(out)
+}
+
+fn triggers(shard: &Inner, form: &Form) -> Vec<Check> {
+    let found = shard
+        .catalog
+        .table(&form.table)
+        .map(|t| t.triggers.as_slice())
+        .unwrap_or_default();
+    let names: Vec<String> = found
+        .iter()
+        .map(|(name, _)| Untrusted::new(name.as_str()).to_string())
+        .collect();
+    let allowed = shard.migration.user_triggers == UserTriggers::Fire;
+    let after_ours: Vec<String> = found
+        .iter()
+        .filter(|(name, time)| {
+            *time == super::dialect::TriggerTime::Before && *name > form.trigger()
+        })
+        .map(|(name, _)| Untrusted::new(name.as_str()).to_string())
+        .collect();
+    vec![
+        finding(
+            "user_triggers",
+            if names.is_empty() {
+                CheckVerdict::Pass
+            } else {
+                pass_or(CheckVerdict::Fail, allowed)
+            },
+            if names.is_empty() {
+                "none".into()
+            } else {
+                format!("{}: {}", form.qualified(), names.join(", "))
+            },
+            "no row triggers that a backfill would fire, or user_triggers = \"fire\"",
+            "say user_triggers = \"fire\" in the migration if they may fire for every row",
+        ),
+        finding(
+            "trigger_order",
+            pass_or(CheckVerdict::Fail, after_ours.is_empty()),
+            if after_ours.is_empty() {
+                "ours fires last".into()
+            } else {
+                after_ours.join(", ")
+            },
+            "no BEFORE row trigger whose name sorts after ours",
+            "rename that trigger",
+        ),
+    ]
+}
+
+async fn leftovers(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {
+    let statement = "SELECT string_agg(name, ', ') FROM (
+        SELECT 'trigger ' || tgname AS name FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname LIKE 'zzzz\\_pilothouse\\_%'
+        UNION ALL SELECT 'constraint ' || conname FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname LIKE 'pilothouse\\_%') s";
+    let found = sql::text(connection, statement, vec![form.qualified().into()]).await?;
+    Ok(vec![finding(
+        "leftovers",
+        pass_or(CheckVerdict::Fail, found.is_none()),
+        found.map_or_else(|| "none".to_owned(), |f| Untrusted::new(f).to_string()),
+        "nothing left behind by an earlier rollout",
+        "roll the earlier rollout back, or SELECT pilothouse.disarm() and drop what is named here",
+    )])
+}
+
+/// Creates an expression as a temporary function; the caller rolls back.
+async fn try_create(connection: &mut PgConnection, mapping: &Mapping) -> Result<(), String> {
+    let outcome = async {
+        sql::run(connection, "SAVEPOINT expression").await?;
+        let created = sql::run(connection, &mapping.create("pg_temp", Volatility::Volatile)).await;
+        if created.is_err() {
+            sql::run(connection, "ROLLBACK TO SAVEPOINT expression").await?;
+        }
+        created.map(|_| ())
+    };
+    outcome
+        .await
+        .map_err(|e: sqlx::Error| super::error::plain(&e))
+}
+
+/// What a created function depends on, by its parsed body: the functions and
+/// operators named in it. A conversion through text counts as STABLE.
+async fn volatility_of(
+    connection: &mut PgConnection,
+    mapping: &Mapping,
+) -> Result<(Volatility, Option<String>), Failure> {
+    let statement = format!(
+        "WITH body AS (SELECT prosqlbody::text AS tree FROM pg_proc
+              WHERE proname = {} AND pronamespace = pg_my_temp_schema()),
+          used AS (
+            SELECT (regexp_matches(tree, ':funcid (\\d+)', 'g'))[1]::oid AS oid FROM body
+            UNION SELECT o.oprcode FROM body, LATERAL regexp_matches(tree, ':opno (\\d+)', 'g') AS m(n)
+              JOIN pg_operator o ON o.oid = m.n[1]::oid)
+         SELECT coalesce(max(CASE p.provolatile WHEN 'v' THEN 2 WHEN 's' THEN 1 ELSE 0 END), 0)::bigint,
+            (SELECT tree ~ 'COERCEVIAIO' FROM body), (SELECT tree ~ 'SQLVALUEFUNCTION|NEXTVALUEEXPR|SUBLINK' FROM body),
+            string_agg(p.proname::text, ', ') FILTER (WHERE p.provolatile = 'v' OR p.proname IN ({MOMENTARY}))
+         FROM used u JOIN pg_proc p ON p.oid = u.oid",
+        quote_literal(&mapping.function)
+    );
+    let Some(row) = sql::row(connection, &statement, vec![]).await? else {
+        return Ok((Volatility::Volatile, None));
+    };
+    let level: i64 = row.try_get(0)?;
+    let through_text: bool = row.try_get::<Option<bool>, _>(1)?.unwrap_or(true);
+    let momentary: bool = row.try_get::<Option<bool>, _>(2)?.unwrap_or(true);
+    let named: Option<String> = row.try_get(3)?;
+    if momentary || named.is_some() || level == 2 {
+        let what = named.unwrap_or_else(|| "the current time, user or a sequence".into());
+        return Ok((Volatility::Volatile, Some(what)));
+    }
+    let level = if level == 1 || through_text {
+        Volatility::Stable
+    } else {
+        Volatility::Immutable
+    };
+    Ok((level, None))
+}
+
+fn mappings(form: &Form) -> impl Iterator<Item = (&Mapping, Fill)> {
+    let ups = form.ruled().map(|(column, up)| (up, column.fill));
+    ups.chain(form.replaced().map(|(_, _, down)| (down, Fill::Always)))
+}
+
+/// What is known of every expression. An expression that does not even parse
+/// is left out: preflight will say so.
+pub(super) async fn volatility(connection: &mut PgConnection, forms: &[Form]) -> Volatilities {
+    let mut known = Volatilities::new();
+    if sql::run(connection, "BEGIN").await.is_err() {
+        return known;
+    }
+    for (mapping, _) in forms.iter().flat_map(mappings) {
+        if try_create(connection, mapping).await.is_ok()
+            && let Ok((level, _)) = volatility_of(connection, mapping).await
+        {
+            known.insert(mapping.function.clone(), level);
+        }
+    }
+    // Whatever happens to the rollback, the connection is dropped after this.
+    let _ = sql::run(connection, "ROLLBACK").await;
+    known
+}
+
+async fn expressions(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {
+    let mut out = Vec::new();
+    let mut usable = true;
+    for (mapping, fill) in mappings(form) {
+        if let Err(message) = try_create(connection, mapping).await {
+            usable = false;
+            out.push(finding(
+                "expression",
+                CheckVerdict::Fail,
+                format!("`{}`: {}", mapping.expression, Untrusted::new(message)),
+                &format!("an expression of type {}", mapping.result_type),
+                "correct the expression in the migration",
+            ));
+            continue;
+        }
+        let (level, what) = volatility_of(connection, mapping).await?;
+        let good = level < Volatility::Volatile || fill == Fill::Once;
+        out.push(finding(
+            "deterministic",
+            pass_or(CheckVerdict::Fail, good),
+            match what {
+                Some(what) => format!("`{}` uses {what}", mapping.expression),
+                None => format!("`{}` is {level:?}", mapping.expression).to_lowercase(),
+            },
+            "the same value for the same row, at any time, in any session",
+            "use a deterministic expression, or fill = \"once\"",
+        ));
+    }
+    if usable {
+        out.extend(round_trip(connection, form).await?);
+    }
+    Ok(out)
+}
+
+/// `down(up(x)) = x` on real rows: what breaks it is lost on a way back.
+async fn round_trip(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {
+    let mut out = Vec::new();
+    let temporary = |text: String| text.replace("pilothouse.", "pg_temp.");
+    let made: Vec<String> = form
+        .ruled()
+        .filter(|(column, _)| column.fill == Fill::Always)
+        .map(|(column, up)| format!("{} AS {}", temporary(up.call("t")), column.name))
+        .collect();
+    if made.is_empty() {
+        return Ok(out);
+    }
+    for (_, old, down) in form.replaced() {
+        let statement = format!(
+            "SELECT count(*), count(*) FILTER (WHERE s.{} IS DISTINCT FROM {}) FROM (SELECT t.*, {} FROM {} AS t LIMIT 10000) AS s",
+            old.name,
+            temporary(down.call("s")),
+            made.join(", "),
+            form.qualified()
+        );
+        let row = match sql::row(connection, &statement, vec![]).await {
+            Ok(row) => row,
+            Err(error) => {
+                out.push(finding(
+                    "round_trip",
+                    CheckVerdict::Fail,
+                    format!(
+                        "down of {} fails on real rows: {}",
+                        old.name.as_str(),
+                        Untrusted::new(super::error::plain(&error))
+                    ),
+                    "down(up(x)) can be computed",
+                    "correct up or down in the migration",
+                ));
+                // The transaction is broken; what follows cannot be checked.
+                return Ok(out);
+            }
+        };
+        let Some(row) = row else { continue };
+        let (rows, broken): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        out.push(finding(
+            "round_trip",
+            pass_or(CheckVerdict::Warn, broken == 0),
+            format!(
+                "{}: {broken} of {rows} rows sampled differ after up and down",
+                old.name.as_str()
+            ),
+            "down(up(x)) = x",
+            "a way back loses these values; make up or down exact if that matters",
+        ));
+    }
+    Ok(out)
+}
+
+async fn surroundings(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {
+    let mut out = Vec::new();
+    let old =
+        "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::bigint::text
+        FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    let seconds = sql::text(connection, old, vec![])
+        .await?
+        .and_then(|t| t.parse::<i64>().ok())
+        .unwrap_or(0);
+    out.push(finding(
+        "long_transactions",
+        pass_or(CheckVerdict::Warn, seconds < 300),
+        format!("oldest {seconds} s"),
+        "under 300 s",
+        "end it before expand: DDL waits behind it and the application behind the DDL",
+    ));
+    for form in &shard.program().forms {
+        let qualified = form.qualified();
+        let published = "SELECT string_agg(p.pubname::text, ', ') FROM pg_publication p
+            LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
+            WHERE p.puballtables OR r.prrelid = to_regclass($1)";
+        let found = sql::text(connection, published, vec![qualified.as_str().into()]).await?;
+        out.push(finding(
+            "publications",
+            pass_or(CheckVerdict::Warn, found.is_none()),
+            found.map_or_else(|| "none".into(), |f| Untrusted::new(f).to_string()),
+            "no logical subscriber that would see the new column unprepared",
+            "add the column on the subscribers first",
+        ));
+        let stars = "SELECT string_agg(DISTINCT application_name, ', ') FROM pg_stat_activity
+            WHERE pid <> pg_backend_pid() AND query ~* ('(select\\s+\\*|copy\\s+[^(]*\\s+from).*' || $1)";
+        let found = sql::text(connection, stars, vec![form.table.table.as_str().into()]).await?;
+        out.push(finding(
+            "select_star",
+            pass_or(CheckVerdict::Warn, found.is_none()),
+            found.map_or_else(|| "none seen".into(), |f| Untrusted::new(f).to_string()),
+            "no client that reads * or copies without column names",
+            "name the columns in that client",
+        ));
+    }
+    Ok(out)
+}
+
+async fn replicas(shard: &Inner) -> Vec<Check> {
+    let mut out = Vec::new();
+    let pin = shard.pin().unwrap_or_default();
+    for endpoint in &shard.spec.replicas {
+        let Endpoint::Postgres(address) = endpoint else {
+            continue;
+        };
+        let place = format!("{}:{}", address.host, address.port);
+        let look = async {
+            let mut connection = connect::open(address, &shard.identity, Purpose::Measure).await?;
+            let statement = "SELECT pg_is_in_recovery()::text || ' ' || (SELECT system_identifier::text FROM pg_control_system())";
+            Ok::<_, Failure>(sql::text(&mut connection, statement, vec![]).await?)
+        };
+        let (value, good) = match look.await {
+            Ok(Some(text)) => {
+                let same = pin.starts_with(
+                    text.trim_start_matches("true ")
+                        .trim_start_matches("false "),
+                );
+                (
+                    format!(
+                        "{place}: {}",
+                        if same {
+                            "streams this system"
+                        } else {
+                            "is another system"
+                        }
+                    ),
+                    same,
+                )
+            }
+            Ok(None) => (format!("{place}: no answer"), false),
+            Err(Failure(e)) => (format!("{place}: {}", Untrusted::new(e.message)), false),
+        };
+        out.push(finding(
+            "replica",
+            pass_or(CheckVerdict::Fail, good),
+            value,
+            "reachable, and a replica of this system",
+            "correct replicas in the fleet file, or start the replica",
+        ));
+    }
+    out
+}

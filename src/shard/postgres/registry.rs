@@ -1,0 +1,237 @@
+//! What the shard itself knows: who owns it, what is finished, whether dual
+//! write is intact.
+
+use super::dialect::{Authority, install};
+use super::error::own;
+use super::fence::{self, Durability};
+use super::schema::{FENCE_KEY, FIRST_ROWS, INSTALL};
+use super::sql::{self, Value};
+use super::{Failure, Inner, int};
+use crate::base::Stop;
+use crate::worker::{ErrorKind, Reply, Sighting};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+/// Version of the tables in schema `pilothouse`.
+const REGISTRY_VERSION: i64 = 1;
+
+/// Looks, and writes nothing.
+pub(super) async fn attach(connection: &mut PgConnection, shard: &Inner) -> Result<Reply, Failure> {
+    let mut seen = Sighting {
+        pin: shard.pin().unwrap_or_default(),
+        ..Sighting::default()
+    };
+    let there = "SELECT (to_regclass('pilothouse.fence') IS NOT NULL)::text";
+    seen.installed = sql::text(connection, there, vec![]).await?.as_deref() == Some("true");
+    if !seen.installed {
+        return Ok(Reply::Attached(seen));
+    }
+    let (epoch, fence) = fence::read(connection).await?;
+    seen.epoch = epoch;
+    seen.generation = fence.generation;
+    let statement = "SELECT rollout, ended, version FROM pilothouse.registry";
+    if let Some(row) = sql::row(connection, statement, vec![]).await? {
+        let version: i32 = row.try_get(2)?;
+        if i64::from(version) > REGISTRY_VERSION {
+            let message = format!(
+                "schema pilothouse has version {version}, this program knows {REGISTRY_VERSION}"
+            );
+            return Err(Failure(own(ErrorKind::Refused, "PH022", message)));
+        }
+        seen.rollout = Some(row.try_get(0)?);
+        seen.ended = row
+            .try_get::<Option<String>, _>(1)?
+            .and_then(|text| text.parse().ok());
+    }
+    seen.dual_write_broken = broken(connection).await?;
+    Ok(Reply::Attached(seen))
+}
+
+/// Triggers that should be there and are not as we left them. The row
+/// version of `pg_trigger` tells a trigger that was switched off and on
+/// again, or dropped and made anew, from one that never was.
+async fn broken(connection: &mut PgConnection) -> Result<Option<String>, Failure> {
+    let statement = "SELECT string_agg(format('%I.%I: %s', d.schema_name, d.table_name,
+            CASE WHEN t.oid IS NULL THEN 'our trigger is missing'
+                 WHEN t.tgenabled <> 'A' THEN 'our trigger is switched off'
+                 ELSE 'our trigger was touched' END), '; ')
+        FROM pilothouse.dual_write d
+        LEFT JOIN pg_trigger t ON t.tgrelid = to_regclass(format('%I.%I', d.schema_name, d.table_name))
+            AND t.tgname = d.trigger_name
+        WHERE t.oid IS NULL OR t.tgenabled <> 'A' OR t.xmin::text <> d.trigger_xmin";
+    Ok(sql::text(connection, statement, vec![]).await?)
+}
+
+/// Installs our schema if it is missing and ends every older engine's rights.
+pub(super) async fn take_over(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    known_epoch: u64,
+) -> Result<Reply, Failure> {
+    sql::run(connection, "BEGIN").await?;
+    // Waiting here is bounded by one chunk: chunks hold the key shared and
+    // the server queues us before later ones.
+    let locked = "SELECT pg_advisory_xact_lock($1)";
+    sql::execute(connection, locked, vec![Value::Int(FENCE_KEY)]).await?;
+    for statement in INSTALL {
+        sql::run(connection, statement).await?;
+    }
+    sql::run(connection, FIRST_ROWS).await?;
+    register(connection, shard).await?;
+    let bump = "UPDATE pilothouse.fence SET epoch = greatest(epoch, $1) + 1, engine = $2, taken_at = clock_timestamp() RETURNING epoch";
+    let row = sql::row(
+        connection,
+        bump,
+        vec![int(known_epoch), shard.identity.engine.as_str().into()],
+    )
+    .await?
+    .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+    let epoch = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
+    fence::commit(connection).await?;
+    Ok(Reply::TakenOver { epoch })
+}
+
+async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Failure> {
+    let identity = &shard.rollout;
+    let found = sql::text(
+        connection,
+        "SELECT rollout FROM pilothouse.registry",
+        vec![],
+    )
+    .await?;
+    if let Some(other) = found.as_ref().filter(|id| **id != identity.id) {
+        let message = format!("the shard's registry belongs to rollout {other}");
+        return Err(Failure(own(ErrorKind::Refused, "PH011", message)));
+    }
+    let statement = "INSERT INTO pilothouse.registry
+        (version, rollout, migration, plan_digest, shard_set_digest, catalog, changed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) ON CONFLICT DO NOTHING";
+    let values: Vec<Value> = vec![
+        REGISTRY_VERSION.into(),
+        identity.id.as_str().into(),
+        shard.migration.name.as_str().into(),
+        identity.plan_digest.to_string().into(),
+        identity.shard_set_digest.to_string().into(),
+        shard.catalog_text().into(),
+    ];
+    sql::execute(connection, statement, values).await?;
+    Ok(())
+}
+
+/// Records that a stop begins. A fresh beginning voids what an earlier pass
+/// through the same stop left behind.
+pub(super) async fn begin_stop(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    epoch: u64,
+    stop: Stop,
+) -> Result<Reply, Failure> {
+    let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    let begun = sql::text(connection, "SELECT begun FROM pilothouse.registry", vec![]).await?;
+    if begun.as_deref() != Some(stop.to_string().as_str()) {
+        for job in shard.program().jobs_of(stop) {
+            for statement in [
+                "DELETE FROM pilothouse.checkpoint WHERE job = $1",
+                "DELETE FROM pilothouse.chunk_log WHERE job = $1",
+            ] {
+                sql::execute(connection, statement, vec![job.as_str().into()]).await?;
+            }
+        }
+        let statement = "UPDATE pilothouse.registry SET begun = $1, changed_at = clock_timestamp()";
+        sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
+    }
+    fence::commit(connection).await?;
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
+}
+
+/// Records that a stop is finished.
+pub(super) async fn end_stop(
+    connection: &mut PgConnection,
+    epoch: u64,
+    stop: Stop,
+) -> Result<Reply, Failure> {
+    let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    let statement = "UPDATE pilothouse.registry SET ended = $1, changed_at = clock_timestamp()";
+    sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
+    fence::commit(connection).await?;
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
+}
+
+/// Records that a stop is undone.
+pub(super) async fn end_undo(
+    connection: &mut PgConnection,
+    epoch: u64,
+    remains: Option<Stop>,
+) -> Result<Reply, Failure> {
+    let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    let statement =
+        "UPDATE pilothouse.registry SET ended = $1, begun = NULL, changed_at = clock_timestamp()";
+    let ended = Value::Text(remains.map(|stop| stop.to_string()));
+    sql::execute(connection, statement, vec![ended]).await?;
+    fence::commit(connection).await?;
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
+}
+
+/// Puts dual write back as it should be and voids everything that was proved
+/// while nobody knows whether it was on.
+pub(super) async fn mend(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    epoch: u64,
+) -> Result<Reply, Failure> {
+    fence::begin(connection, epoch, Durability::Synchronous).await?;
+    let program = shard.program();
+    let statement = "SELECT schema_name, table_name, authority FROM pilothouse.dual_write";
+    for row in sql::rows(connection, statement, vec![]).await? {
+        let (schema, table, word): (String, String, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let authority = [
+            Authority::Old,
+            Authority::Both,
+            Authority::New,
+            Authority::Restore,
+        ]
+        .into_iter()
+        .find(|a| a.word() == word);
+        let form = program
+            .forms
+            .iter()
+            .find(|f| f.table.schema.as_str() == schema && f.table.table.as_str() == table);
+        if let (Some(form), Some(authority)) = (form, authority) {
+            let trigger = format!(
+                "DROP TRIGGER IF EXISTS {} ON {}",
+                form.trigger(),
+                form.qualified()
+            );
+            sql::run(connection, &trigger).await?;
+            for statement in install(form, authority) {
+                sql::run(connection, &statement).await?;
+            }
+        }
+    }
+    sql::run(connection, "DELETE FROM pilothouse.checkpoint").await?;
+    sql::run(connection, "DELETE FROM pilothouse.chunk_log").await?;
+    let bump = "UPDATE pilothouse.fence SET generation = generation + 1 RETURNING generation";
+    let row = sql::row(connection, bump, vec![])
+        .await?
+        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+    let generation = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
+    fall_back(connection).await?;
+    fence::commit(connection).await?;
+    Ok(Reply::Done { generation })
+}
+
+/// While the old form is the truth, filling and proving start again.
+async fn fall_back(connection: &mut PgConnection) -> Result<(), Failure> {
+    let statement = "UPDATE pilothouse.registry SET begun = NULL,
+        ended = CASE WHEN ended IN ('backfill', 'verify') THEN 'dual_write' ELSE ended END,
+        changed_at = clock_timestamp()";
+    sql::run(connection, statement).await?;
+    Ok(())
+}
