@@ -1,0 +1,337 @@
+//! Every action, once: help, footer, menu and command line come from here.
+
+use super::keymap::Key;
+use super::model::{Link, Model};
+use super::{dialog, update};
+use crate::wire::Outcome;
+use ratatui::crossterm::event::KeyCode;
+
+/// Everything an operator can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the words are in ACTIONS, for people and programs alike"
+)]
+pub enum Action {
+    Down,
+    Up,
+    First,
+    Last,
+    PageDown,
+    PageUp,
+    NextPane,
+    Open,
+    Back,
+    MarkShard,
+    Filter,
+    CommandLine,
+    Menu,
+    Promote,
+    Hold,
+    Release,
+    Pause,
+    Resume,
+    Retry,
+    RollBack,
+    ThrottleUp,
+    ThrottleDown,
+    Abort,
+    Abandon,
+    Freeze,
+    Help,
+    Suspend,
+    Quit,
+    QuitNow,
+}
+
+/// How much it takes to do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// It changes the view only.
+    Look,
+    /// Reversible: one line, y or N.
+    Line,
+    /// A dialog with its blast radius, default No.
+    Dialog,
+    /// A dialog and a typed name.
+    Typed,
+}
+
+/// One action with everything that is said about it.
+#[derive(Debug)]
+pub struct Item {
+    /// Which.
+    pub action: Action,
+    /// Its name on the command line and in the menu.
+    pub name: &'static str,
+    /// What it does, one sentence.
+    pub doc: &'static str,
+    /// Direct keys.
+    pub keys: &'static [Key],
+    /// Its letter in the operations menu.
+    pub menu: Option<char>,
+    /// How much it takes.
+    pub tier: Tier,
+}
+
+impl Item {
+    /// Whether it changes anything outside the screen.
+    pub fn mutates(&self) -> bool {
+        self.tier != Tier::Look
+    }
+}
+
+const fn key(c: char) -> Key {
+    Key::Plain(KeyCode::Char(c))
+}
+
+const fn code(code: KeyCode) -> Key {
+    Key::Plain(code)
+}
+
+const fn look(action: Action, name: &'static str, keys: &'static [Key], doc: &'static str) -> Item {
+    Item {
+        action,
+        name,
+        doc,
+        keys,
+        menu: None,
+        tier: Tier::Look,
+    }
+}
+
+const fn act(
+    (action, name): (Action, &'static str),
+    tier: Tier,
+    keys: &'static [Key],
+    menu: char,
+    doc: &'static str,
+) -> Item {
+    Item {
+        action,
+        name,
+        doc,
+        keys,
+        menu: Some(menu),
+        tier,
+    }
+}
+
+use Action as A;
+use KeyCode as C;
+
+/// The one list.
+pub const ACTIONS: &[Item] = &[
+    look(A::Down, "down", &[key('j'), code(C::Down)], "One row down."),
+    look(A::Up, "up", &[key('k'), code(C::Up)], "One row up."),
+    look(
+        A::First,
+        "first",
+        &[key('g'), code(C::Home)],
+        "To the first row.",
+    ),
+    look(
+        A::Last,
+        "last",
+        &[key('G'), code(C::End)],
+        "To the last row.",
+    ),
+    look(
+        A::PageDown,
+        "page down",
+        &[Key::Ctrl('d'), code(C::PageDown)],
+        "Ten rows down.",
+    ),
+    look(
+        A::PageUp,
+        "page up",
+        &[Key::Ctrl('u'), code(C::PageUp)],
+        "Ten rows up.",
+    ),
+    look(
+        A::NextPane,
+        "pane",
+        &[code(C::Tab)],
+        "Go between rings and shards.",
+    ),
+    look(
+        A::Open,
+        "open",
+        &[code(C::Enter)],
+        "Why it moves or not: signals, gates, failure.",
+    ),
+    look(
+        A::Back,
+        "back",
+        &[code(C::Esc)],
+        "Close; or clear marks, then the filter.",
+    ),
+    look(
+        A::MarkShard,
+        "mark",
+        &[key(' ')],
+        "Mark or unmark the shard; an act then means all marked ones.",
+    ),
+    look(
+        A::Filter,
+        "filter",
+        &[key('/')],
+        "Show matching shards only: text, ring:NAME, stage:NAME.",
+    ),
+    look(
+        A::CommandLine,
+        "command",
+        &[key(':')],
+        "Type an action, and what it is for: pause early, retry eu-05.",
+    ),
+    look(
+        A::Menu,
+        "operations",
+        &[key('x')],
+        "The menu of everything that changes something.",
+    ),
+    act(
+        (A::Promote, "promote"),
+        Tier::Dialog,
+        &[key('P')],
+        'P',
+        "Admit the ring to its next stage, once.",
+    ),
+    act(
+        (A::Hold, "hold"),
+        Tier::Line,
+        &[key('H')],
+        'H',
+        "Running work ends its stage; the next stage stays closed.",
+    ),
+    act(
+        (A::Release, "release"),
+        Tier::Line,
+        &[],
+        'l',
+        "Open a held ring or fleet again.",
+    ),
+    act(
+        (A::Pause, "pause"),
+        Tier::Line,
+        &[],
+        'p',
+        "Stop work; triggers stay and guards stay armed.",
+    ),
+    act(
+        (A::Resume, "resume"),
+        Tier::Line,
+        &[],
+        'r',
+        "Let paused work go on.",
+    ),
+    act(
+        (A::Retry, "retry"),
+        Tier::Dialog,
+        &[key('R')],
+        'R',
+        "Failed shards: the same step from its probe, with a new budget.",
+    ),
+    act(
+        (A::RollBack, "roll back"),
+        Tier::Dialog,
+        &[key('B')],
+        'B',
+        "Undo to the end of an earlier stage; ends held.",
+    ),
+    act(
+        (A::ThrottleUp, "throttle up"),
+        Tier::Line,
+        &[],
+        '+',
+        "Raise the cap of rows per second by half.",
+    ),
+    act(
+        (A::ThrottleDown, "throttle down"),
+        Tier::Line,
+        &[],
+        '-',
+        "Lower the cap of rows per second by a third.",
+    ),
+    act(
+        (A::Abort, "abort"),
+        Tier::Typed,
+        &[],
+        'A',
+        "Roll everything back and end the rollout.",
+    ),
+    act(
+        (A::Abandon, "abandon"),
+        Tier::Typed,
+        &[],
+        'N',
+        "While aborting: give up an unreachable shard.",
+    ),
+    look(
+        A::Freeze,
+        "freeze",
+        &[key('z')],
+        "Freeze the view only; work goes on.",
+    ),
+    look(A::Help, "help", &[key('?')], "This list."),
+    look(
+        A::Suspend,
+        "suspend",
+        &[Key::Ctrl('z')],
+        "Back to the shell; fg returns.",
+    ),
+    look(
+        A::Quit,
+        "quit",
+        &[key('q')],
+        "Back out one level, then leave.",
+    ),
+    look(
+        A::QuitNow,
+        "quit now",
+        &[key('Q'), Key::Ctrl('c')],
+        "Leave at once; committed work stays, the rollout can be resumed.",
+    ),
+];
+
+impl Action {
+    /// Its entry in the list.
+    pub fn item(self) -> &'static Item {
+        let found = ACTIONS.iter().find(|item| item.action == self);
+        // A test holds that every action is listed; help is harmless.
+        found.unwrap_or(&ACTIONS[0])
+    }
+
+    /// The action of a key on the fleet screen.
+    pub fn of_key(key: Key) -> Option<Self> {
+        let found = ACTIONS.iter().find(|item| item.keys.contains(&key));
+        found.map(|item| item.action)
+    }
+
+    /// Why it cannot be done now; `None` means it can.
+    pub fn disabled_reason(self, model: &Model) -> Option<String> {
+        if !self.item().mutates() {
+            return None;
+        }
+        match model.link() {
+            Link::Live => {}
+            Link::Connecting => return Some("nothing has been heard from the engine yet".into()),
+            Link::Stale(seconds) => {
+                return Some(format!("the engine was last heard {seconds} s ago"));
+            }
+            Link::Gone => return Some("the engine is gone".into()),
+        }
+        if model.frozen.is_some() {
+            return Some("the view is frozen; z goes live again".into());
+        }
+        let Some(rollout) = model.rollout() else {
+            return Some("no rollout is open on this fleet".into());
+        };
+        match rollout.outcome {
+            Some(Outcome::Done) => return Some("the rollout is done".into()),
+            Some(Outcome::Aborted) => return Some("the rollout was aborted".into()),
+            None => {}
+        }
+        dialog::prepare(model, self, update::targets(model, self)).err()
+    }
+}

@@ -1,0 +1,131 @@
+//! The blast radius: what an act would hit, measured when the question opens.
+
+use super::prepare::{Target, shards_of};
+use crate::cockpit::action::Action;
+use crate::cockpit::model::Model;
+use crate::wire::{GateReading, Phase, RingView, Scope, ShardView, Verdict, words};
+
+pub(super) fn radius(
+    model: &Model,
+    action: Action,
+    targets: &[Target],
+) -> Vec<(&'static str, Vec<String>)> {
+    let shards: Vec<&ShardView> = targets
+        .iter()
+        .flat_map(|t| shards_of(model, &t.scope))
+        .collect();
+    let mut out = vec![
+        ("Shards", vec![who(&shards)]),
+        ("Rows", vec![rows(&shards)]),
+    ];
+    if action == Action::Promote {
+        out.push(("Evidence", evidence(model, targets)));
+    }
+    let failures: Vec<String> = shards
+        .iter()
+        .filter_map(|s| Some(format!("{}: {}", s.name, s.failure.as_ref()?)))
+        .take(3)
+        .collect();
+    if !failures.is_empty() {
+        out.push(("Failed", failures));
+    }
+    out.push(("Lag", vec![lag(model, &shards)]));
+    out.push(("Way back", vec![way_back(&shards)]));
+    out.push(("What happens", vec![consequence(action).into()]));
+    out
+}
+
+fn who(shards: &[&ShardView]) -> String {
+    let names: Vec<&str> = shards.iter().map(|s| s.name.as_str()).collect();
+    let busy = shards.iter().filter(|s| s.phase == Phase::Running).count();
+    let busy = match busy {
+        0 => String::new(),
+        n => format!(", {n} at work"),
+    };
+    format!("{}{busy}: {}", shards.len(), words::names(&names))
+}
+
+fn rows(shards: &[&ShardView]) -> String {
+    let total = shards.iter().filter_map(|s| s.rows_total);
+    match total.reduce(u64::saturating_add) {
+        Some(total) => {
+            let done: u64 = shards.iter().map(|s| s.rows_done).sum();
+            format!("{} of about {}", words::count(done), words::count(total))
+        }
+        None => "not counted yet".into(),
+    }
+}
+
+fn evidence(model: &Model, targets: &[Target]) -> Vec<String> {
+    let view = model.view();
+    let rings = view.map_or(&[][..], |v| &v.rings).iter();
+    let wanted = |ring: &&RingView| {
+        targets.iter().any(|t| match &t.scope {
+            Scope::Fleet => true,
+            Scope::Ring(name) => *name == ring.name,
+            Scope::Shard(_) => false,
+        })
+    };
+    let lines: Vec<String> = rings
+        .filter(wanted)
+        .flat_map(|ring| ring.gates.iter().map(|gate| reading(gate, ring)))
+        .take(8)
+        .collect();
+    if lines.is_empty() {
+        vec!["no gates".into()]
+    } else {
+        lines
+    }
+}
+
+fn reading(gate: &GateReading, ring: &RingView) -> String {
+    let verdict = match gate.verdict {
+        Verdict::Pass => "passed",
+        Verdict::Fail => "closed",
+        Verdict::Inconclusive => "unknown",
+    };
+    let age = match gate.age_ms {
+        0 => String::new(),
+        age => format!(", {} old", words::ms(age)),
+    };
+    format!(
+        "{} {}: {verdict}, {}{age}",
+        ring.name,
+        gate.gate.word(),
+        gate.value
+    )
+}
+
+fn lag(model: &Model, shards: &[&ShardView]) -> String {
+    let read = shards.iter().filter_map(|s| Some((s.lag_ms?, &s.name)));
+    match read.max_by_key(|(lag, _)| lag.value) {
+        None => "not read yet".into(),
+        Some((lag, name)) => format!(
+            "at most {} on {name}, read {} ago",
+            words::ms(lag.value),
+            words::ms(model.now.since(lag.at).ms())
+        ),
+    }
+}
+
+fn way_back(shards: &[&ShardView]) -> String {
+    let mut kinds: Vec<&str> = shards.iter().map(|s| s.way_back.word()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds.join(", ")
+}
+
+fn consequence(action: Action) -> &'static str {
+    match action {
+        Action::Promote => "each listed ring may run its next stage, once; no gate is skipped",
+        Action::Retry => "the same step again from its probe, with a new budget of attempts",
+        Action::RollBack => {
+            "stages are undone in reverse order; chunks in flight end first; ends held"
+        }
+        Action::Abort => {
+            "no promotion any more; every shard goes back to before expand, then the rollout ends"
+        }
+        Action::Abandon => "the shard is left as it is; its leftovers are listed",
+        _ => "it can be taken back at any time",
+    }
+}

@@ -1,0 +1,299 @@
+//! Danger is data that must pass a question: request, measured blast radius,
+//! confirm (default No), and only then an approved value.
+//!
+//! Nothing outside this folder can build an [`Approved`].
+
+mod measure;
+mod prepare;
+
+pub use prepare::{Prepared, Target, prepare};
+
+use super::action::{Action, Tier};
+use super::keymap::Key;
+use super::model::Model;
+use crate::base::{Period, Stop, Timestamp};
+use crate::wire::{CommandEnvelope, Verb};
+use ratatui::crossterm::event::KeyCode;
+
+/// Keys read sooner than this after a question opened were meant for what was
+/// there before.
+const TYPE_AHEAD: Period = Period::from_ms(250);
+
+/// Most characters of a reason.
+const REASON_CHARS_MAX: usize = 200;
+
+/// A value that a person has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approved<T>(T);
+
+impl<T> Approved<T> {
+    /// What was confirmed.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// What was confirmed, for sending.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// Where the focus is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The stop to roll back to.
+    To,
+    /// The typed name.
+    Typed,
+    /// The reason.
+    Reason,
+    /// The safe way out.
+    Cancel,
+    /// The act.
+    Confirm,
+}
+
+/// One question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dialog {
+    /// What is asked for.
+    pub action: Action,
+    /// The question.
+    pub title: String,
+    /// What the act is called on its button.
+    pub button: String,
+    /// What would be hit, measured when the question opened.
+    pub radius: Vec<(&'static str, Vec<String>)>,
+    /// Stops to roll back to, the earliest first, and the chosen one.
+    pub stops: Vec<Stop>,
+    /// Which of them.
+    pub stop: usize,
+    /// The name to type, if one must be.
+    pub demanded: Option<String>,
+    /// What was typed.
+    pub typed: String,
+    /// The reason.
+    pub reason: String,
+    /// Where the focus is.
+    pub focus: Field,
+    /// What has changed since the question opened, if anything.
+    pub changed: Option<String>,
+    /// What to say to the operator below the fields.
+    pub hint: Option<&'static str>,
+    targets: Vec<Target>,
+    opened_at: Timestamp,
+}
+
+/// What became of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answered {
+    /// The question stays.
+    Open,
+    /// It was answered with No.
+    Cancelled,
+    /// It was answered with Yes.
+    Confirmed(Vec<Approved<CommandEnvelope>>),
+}
+
+impl Dialog {
+    /// Opens a question with what [`prepare`] found.
+    pub fn open(model: &Model, action: Action, prepared: Prepared) -> Self {
+        let item = action.item();
+        let focus = match item.tier {
+            Tier::Typed => Field::Typed,
+            _ => Field::Cancel,
+        };
+        let stop = prepared.stops.len().saturating_sub(1);
+        Self {
+            action,
+            title: prepared.title,
+            button: prepared.button,
+            radius: measure::radius(model, action, &prepared.targets),
+            stops: prepared.stops,
+            stop,
+            demanded: prepared.demanded,
+            typed: String::new(),
+            reason: String::new(),
+            focus,
+            changed: None,
+            hint: None,
+            targets: prepared.targets,
+            opened_at: model.now,
+        }
+    }
+
+    /// How much it takes.
+    pub fn tier(&self) -> Tier {
+        self.action.item().tier
+    }
+
+    /// The fields in the order in which Tab goes round.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut fields = Vec::new();
+        if !self.stops.is_empty() {
+            fields.push(Field::To);
+        }
+        if self.demanded.is_some() {
+            fields.push(Field::Typed);
+        }
+        fields.extend([Field::Reason, Field::Cancel, Field::Confirm]);
+        fields
+    }
+
+    /// Why it cannot be confirmed yet.
+    pub fn blocked(&self) -> Option<String> {
+        if let Some(changed) = &self.changed {
+            return Some(changed.clone());
+        }
+        if let Some(demanded) = &self.demanded
+            && self.typed != *demanded
+        {
+            return Some(format!("type {demanded} to confirm"));
+        }
+        if self.action == Action::Abandon && self.reason.trim().is_empty() {
+            return Some("abandon needs a reason".into());
+        }
+        None
+    }
+
+    /// Looks whether what the question shows is still so.
+    pub fn recheck(&mut self, model: &Model) {
+        let moved = self.targets.iter().find(|target| {
+            !target.verb.is_calming() && model.version_of(&target.scope) != Some(target.seen)
+        });
+        if let Some(target) = moved {
+            self.changed = Some(format!(
+                "{} has changed since this opened; cancel and look again",
+                target.scope
+            ));
+        }
+    }
+
+    /// Pasted text is never an answer.
+    pub fn paste(&mut self, text: &str) {
+        if self.focus == Field::Reason {
+            let room = REASON_CHARS_MAX.saturating_sub(self.reason.chars().count());
+            let plain = text.chars().filter(|c| !c.is_control());
+            self.reason.extend(plain.take(room));
+        } else {
+            self.hint = Some("paste is refused here: type it");
+        }
+    }
+
+    /// Takes a key that was read at `at`.
+    pub fn key(&mut self, key: Key, at: Timestamp, signer: &mut Signer<'_>) -> Answered {
+        if at < self.opened_at.after(TYPE_AHEAD) {
+            return Answered::Open;
+        }
+        self.hint = None;
+        match (self.tier(), key) {
+            (_, Key::Plain(KeyCode::Esc)) | (_, Key::Ctrl('c')) => Answered::Cancelled,
+            (Tier::Line, Key::Plain(KeyCode::Char('y' | 'Y'))) => self.confirm(signer),
+            (Tier::Line, _) => Answered::Cancelled,
+            (_, key) => self.in_field(key, signer),
+        }
+    }
+
+    fn in_field(&mut self, key: Key, signer: &mut Signer<'_>) -> Answered {
+        match (key, self.focus) {
+            (Key::Plain(KeyCode::Tab | KeyCode::Down), _) => self.turn(Turn::Next),
+            (Key::Plain(KeyCode::BackTab | KeyCode::Up), _) => self.turn(Turn::Previous),
+            (Key::Plain(KeyCode::Left), Field::To) => self.stop = self.stop.saturating_sub(1),
+            (Key::Plain(KeyCode::Right), Field::To) => {
+                self.stop = (self.stop + 1).min(self.stops.len().saturating_sub(1));
+            }
+            (Key::Plain(KeyCode::Left | KeyCode::Right), Field::Cancel) => {
+                self.focus = Field::Confirm;
+            }
+            (Key::Plain(KeyCode::Left | KeyCode::Right), Field::Confirm) => {
+                self.focus = Field::Cancel;
+            }
+            (Key::Plain(KeyCode::Enter), Field::Cancel) => return Answered::Cancelled,
+            (Key::Plain(KeyCode::Enter), Field::Confirm) => return self.confirm(signer),
+            (Key::Plain(KeyCode::Enter), _) => self.turn(Turn::Next),
+            (Key::Plain(KeyCode::Backspace), Field::Typed) => drop(self.typed.pop()),
+            (Key::Plain(KeyCode::Backspace), Field::Reason) => drop(self.reason.pop()),
+            (key, field) => return self.letter(key, field, signer),
+        }
+        Answered::Open
+    }
+
+    fn letter(&mut self, key: Key, field: Field, signer: &mut Signer<'_>) -> Answered {
+        let Some(letter) = key.typed() else {
+            return Answered::Open;
+        };
+        match field {
+            Field::Typed if self.typed.chars().count() < REASON_CHARS_MAX => {
+                self.typed.push(letter);
+            }
+            Field::Reason if self.reason.chars().count() < REASON_CHARS_MAX => {
+                self.reason.push(letter);
+            }
+            Field::Typed | Field::Reason => {}
+            // The act's own capital confirms it; anything typed by mistake
+            // is answered with No or with nothing.
+            _ if matches!(letter, 'n' | 'N' | 'q') => return Answered::Cancelled,
+            _ if self.action.item().keys.contains(&key) => return self.confirm(signer),
+            _ => {}
+        }
+        Answered::Open
+    }
+
+    fn turn(&mut self, by: Turn) {
+        let fields = self.fields();
+        let place = fields.iter().position(|f| *f == self.focus).unwrap_or(0);
+        let next = match by {
+            Turn::Next => place + 1,
+            Turn::Previous => place + fields.len() - 1,
+        };
+        self.focus = fields[next % fields.len()];
+    }
+
+    fn confirm(&mut self, signer: &mut Signer<'_>) -> Answered {
+        if self.blocked().is_some() || signer.closed.is_some() {
+            self.hint = signer.closed;
+            return Answered::Open;
+        }
+        let to = self.stops.get(self.stop).copied();
+        let approved = self.targets.iter().map(|target| {
+            let verb = match (&target.verb, to) {
+                (Verb::RollBack { .. }, Some(to)) => Verb::RollBack { to },
+                (verb, _) => verb.clone(),
+            };
+            Approved(CommandEnvelope {
+                key: signer.next_key(),
+                actor: signer.actor.clone(),
+                scope: target.scope.clone(),
+                verb,
+                seen: Some(target.seen),
+                reason: self.reason.trim().to_owned(),
+            })
+        });
+        Answered::Confirmed(approved.collect())
+    }
+}
+
+enum Turn {
+    Next,
+    Previous,
+}
+
+/// Who signs an act, and under which key.
+#[derive(Debug)]
+pub struct Signer<'a> {
+    /// Who acts.
+    pub actor: &'a crate::base::Actor,
+    /// Makes keys unique between cockpits.
+    pub session: &'a str,
+    /// Counts acts of this cockpit.
+    pub acts: &'a mut u64,
+    /// Why nothing can be confirmed now, if so.
+    pub closed: Option<&'static str>,
+}
+
+impl Signer<'_> {
+    fn next_key(&mut self) -> String {
+        *self.acts += 1;
+        format!("{}/{}", self.session, self.acts)
+    }
+}

@@ -1,0 +1,27 @@
+//! The cockpit: what an operator sees and steers with.
+//!
+//! `update(&mut Model, Msg) -> Vec<Effect>` and `view(&Model, &mut Frame)`,
+//! both pure; [`run()`](run::run) is the only part that knows a clock, the environment, a
+//! terminal or a task. Imports `wire`, `api::client` and `base` only: the
+//! cockpit never sees an engine, not even the one in its own process.
+
+pub mod action;
+pub mod dialog;
+mod glyphs;
+pub mod keymap;
+mod model;
+mod msg;
+mod palette;
+pub mod run;
+mod terminal;
+mod update;
+mod view;
+mod widgets;
+
+pub use glyphs::GlyphSet;
+pub use model::{FleetRow, Frozen, Layer, Level, Link, Model, Options, Pane, Pending, Status};
+pub use msg::{Effect, Msg};
+pub use palette::Palette;
+pub use run::{Exit, RunError};
+pub use update::update;
+pub use view::view;

@@ -1,0 +1,210 @@
+//! Everything the view reads.
+
+mod rows;
+
+pub use rows::FleetRow;
+
+use super::dialog::{Approved, Dialog};
+use super::glyphs::GlyphSet;
+use super::palette::Palette;
+use crate::base::{Actor, Period, ShardName, Timestamp};
+use crate::wire::{CommandEnvelope, FleetView, RolloutView};
+use std::collections::BTreeSet;
+
+/// Silence after which nothing may be changed.
+pub(super) const STALE_AFTER: Period = Period::from_ms(3_000);
+
+/// Fixed for the life of a cockpit.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who acts.
+    pub actor: Actor,
+    /// Makes keys of acts unique between cockpits.
+    pub session: String,
+    /// Which characters may be drawn.
+    pub glyphs: GlyphSet,
+    /// How much colour there is.
+    pub palette: Palette,
+}
+
+/// The cockpit's whole state.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Fixed.
+    pub options: Options,
+    /// The newest view.
+    pub live: Option<FleetView>,
+    /// Number of the stream message it stands at.
+    pub seq: u64,
+    /// A message is missing: everything was asked for again.
+    pub resync: Option<Timestamp>,
+    /// When the engine was last heard.
+    pub heard_at: Option<Timestamp>,
+    /// The engine is gone for good.
+    pub gone: bool,
+    /// The view that stands still, if it does.
+    pub frozen: Option<Box<Frozen>>,
+    /// The moment.
+    pub now: Timestamp,
+    /// Which pane has the keys.
+    pub pane: Pane,
+    /// Row of the ring pane: the fleet, or a ring by its name.
+    pub ring: FleetRow,
+    /// The shard in focus, by its name: rows may move under it.
+    pub shard: Option<ShardName>,
+    /// Marked shards.
+    pub marks: BTreeSet<ShardName>,
+    /// Which shards are shown.
+    pub filter: String,
+    /// What lies over the fleet screen and gets keys first.
+    pub layer: Option<Layer>,
+    /// Acts without an answer.
+    pub pending: Vec<Pending>,
+    /// The newest word to the operator.
+    pub status: Option<Status>,
+    pub(super) shown: Vec<usize>,
+    pub(super) acts: u64,
+}
+
+/// A view that stands still.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frozen {
+    /// What it shows.
+    pub view: FleetView,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// Panes that can have the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pane {
+    /// The flight plan: the fleet and its rings.
+    Rings,
+    /// The table of shards.
+    Shards,
+}
+
+/// What lies over the fleet screen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layer {
+    /// Every action, from this line on.
+    Help(u16),
+    /// The operations menu, with its cursor.
+    Menu(usize),
+    /// A typed command.
+    Command(String),
+    /// A filter while it is typed, and what it was before.
+    Filter(String),
+    /// Why the thing in focus moves or not.
+    Detail,
+    /// A question.
+    Dialog(Box<Dialog>),
+}
+
+/// An act without an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// What was sent.
+    pub approved: Approved<CommandEnvelope>,
+    /// When, the last time.
+    pub sent_at: Timestamp,
+    /// How often.
+    pub times: u32,
+}
+
+/// One word to the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// How grave it is.
+    pub level: Level,
+    /// What.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How grave a status is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For information.
+    Note,
+    /// Done.
+    Good,
+    /// Not done.
+    Bad,
+}
+
+/// How well we hear the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Nothing came yet.
+    Connecting,
+    /// All is heard.
+    Live,
+    /// Silence for so many seconds.
+    Stale(u64),
+    /// Gone for good.
+    Gone,
+}
+
+impl Model {
+    /// Before the first message.
+    pub fn new(options: Options, now: Timestamp) -> Self {
+        Self {
+            options,
+            live: None,
+            seq: 0,
+            resync: None,
+            heard_at: None,
+            gone: false,
+            frozen: None,
+            now,
+            pane: Pane::Shards,
+            ring: FleetRow::Fleet,
+            shard: None,
+            marks: BTreeSet::new(),
+            filter: String::new(),
+            layer: None,
+            pending: Vec::new(),
+            status: None,
+            shown: Vec::new(),
+            acts: 0,
+        }
+    }
+
+    /// The view on the screen: the frozen one, or the newest.
+    pub fn view(&self) -> Option<&FleetView> {
+        match &self.frozen {
+            Some(frozen) => Some(&frozen.view),
+            None => self.live.as_ref(),
+        }
+    }
+
+    /// The rollout on the screen.
+    pub fn rollout(&self) -> Option<&RolloutView> {
+        self.view()?.header.rollout.as_ref()
+    }
+
+    /// How well we hear the engine.
+    pub fn link(&self) -> Link {
+        if self.gone {
+            return Link::Gone;
+        }
+        match self.heard_at {
+            None => Link::Connecting,
+            Some(_) if self.live.is_none() => Link::Connecting,
+            Some(at) if self.now.since(at) >= STALE_AFTER => {
+                Link::Stale(self.now.since(at).ms() / 1_000)
+            }
+            Some(_) => Link::Live,
+        }
+    }
+
+    pub(super) fn say(&mut self, level: Level, text: impl Into<String>) {
+        self.status = Some(Status {
+            level,
+            text: text.into(),
+            at: self.now,
+        });
+    }
+}

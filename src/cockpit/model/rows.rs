@@ -1,0 +1,176 @@
+//! Which rows there are and which one is in focus. Derived when the view or
+//! the filter changes, never per frame.
+
+use super::Model;
+use crate::base::{RingName, ShardName};
+use crate::wire::{RingView, Scope, ShardView};
+
+/// A row of the ring pane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FleetRow {
+    /// The fleet as a whole.
+    Fleet,
+    /// One ring.
+    Ring(RingName),
+}
+
+impl Model {
+    /// Shards that pass the filter, in order.
+    pub fn shown_shards(&self) -> impl ExactSizeIterator<Item = &ShardView> {
+        let shards = self.view().map_or(&[][..], |v| &v.shards);
+        self.shown.iter().map(move |place| &shards[*place])
+    }
+
+    /// Shown shards from `from`, at most `count`.
+    pub fn shard_window(&self, from: usize, count: usize) -> Vec<&ShardView> {
+        let shards = self.view().map_or(&[][..], |v| &v.shards);
+        let end = (from + count).min(self.shown.len());
+        self.shown[from.min(end)..end]
+            .iter()
+            .filter_map(|place| shards.get(*place))
+            .collect()
+    }
+
+    /// How many shards are shown.
+    pub fn shown_count(&self) -> usize {
+        self.shown.len()
+    }
+
+    /// The shard in focus.
+    pub fn focused_shard(&self) -> Option<&ShardView> {
+        let name = self.shard.as_ref()?;
+        self.view()?.shards.iter().find(|s| s.name == *name)
+    }
+
+    /// Its row.
+    pub fn shard_row(&self) -> Option<usize> {
+        let name = self.shard.as_ref()?;
+        self.shown_shards().position(|s| s.name == *name)
+    }
+
+    /// A shard by name.
+    pub fn shard_named(&self, name: &ShardName) -> Option<&ShardView> {
+        self.view()?.shards.iter().find(|s| s.name == *name)
+    }
+
+    /// A ring by name.
+    pub fn ring_named(&self, name: &RingName) -> Option<&RingView> {
+        self.view()?.rings.iter().find(|r| r.name == *name)
+    }
+
+    /// Row of the ring pane in focus; the fleet is row 0.
+    pub fn ring_row(&self) -> usize {
+        let rings = self.view().map_or(&[][..], |v| &v.rings);
+        match &self.ring {
+            FleetRow::Fleet => 0,
+            FleetRow::Ring(name) => rings
+                .iter()
+                .position(|r| r.name == *name)
+                .map_or(0, |place| place + 1),
+        }
+    }
+
+    /// The version of a scope on the screen; `None` if it is not there.
+    pub fn version_of(&self, scope: &Scope) -> Option<u64> {
+        match scope {
+            Scope::Fleet => self.rollout().map(|r| r.version),
+            Scope::Ring(name) => self.ring_named(name).map(|r| r.version),
+            Scope::Shard(name) => self.shard_named(name).map(|s| s.version),
+        }
+    }
+
+    /// Works out the shown rows again and keeps the focus on its shard.
+    pub(in crate::cockpit) fn refresh_rows(&mut self) {
+        let before = self.shard_row_in_old_order();
+        let filter = Filter::parse(&self.filter);
+        let shards = self.view().map_or(&[][..], |v| &v.shards);
+        let shown = (0..shards.len())
+            .filter(|place| filter.passes(&shards[*place]))
+            .collect();
+        let known = |name: &ShardName| shards.iter().any(|s| s.name == *name);
+        let gone: Vec<ShardName> = self.marks.iter().filter(|m| !known(m)).cloned().collect();
+        self.shown = shown;
+        for name in gone {
+            self.marks.remove(&name);
+        }
+        if self.shard_row().is_none() {
+            self.focus_shard_row(before.unwrap_or(0));
+        }
+        if let FleetRow::Ring(name) = &self.ring
+            && self.ring_named(name).is_none()
+        {
+            self.ring = FleetRow::Fleet;
+        }
+    }
+
+    fn shard_row_in_old_order(&self) -> Option<usize> {
+        let count = self.view().map_or(0, |v| v.shards.len());
+        // The rows may be older than the view: look only at what exists.
+        let name = self.shard.as_ref()?;
+        let shards = &self.view()?.shards;
+        self.shown
+            .iter()
+            .filter(|place| **place < count)
+            .position(|place| shards[*place].name == *name)
+    }
+
+    /// Puts the focus on a row, or on the last one.
+    pub(in crate::cockpit) fn focus_shard_row(&mut self, row: usize) {
+        let last = self.shown.len().checked_sub(1);
+        let name = last.and_then(|last| {
+            let place = self.shown[row.min(last)];
+            self.view()?.shards.get(place).map(|s| s.name.clone())
+        });
+        self.shard = name;
+    }
+
+    /// Puts the focus on a row of the ring pane, or on the last one.
+    pub(in crate::cockpit) fn focus_ring_row(&mut self, row: usize) {
+        let rings = self.view().map_or(&[][..], |v| &v.rings);
+        let row = row.min(rings.len());
+        self.ring = match row.checked_sub(1) {
+            None => FleetRow::Fleet,
+            Some(place) => FleetRow::Ring(rings[place].name.clone()),
+        };
+    }
+}
+
+/// A parsed filter: every word must match.
+struct Filter<'a> {
+    words: Vec<Word<'a>>,
+}
+
+enum Word<'a> {
+    Ring(&'a str),
+    Stage(&'a str),
+    Text(&'a str),
+}
+
+impl<'a> Filter<'a> {
+    fn parse(text: &'a str) -> Self {
+        let words = text.split_whitespace().map(|word| {
+            if let Some(ring) = word.strip_prefix("ring:") {
+                Word::Ring(ring)
+            } else if let Some(stage) = word.strip_prefix("stage:") {
+                Word::Stage(stage)
+            } else {
+                Word::Text(word)
+            }
+        });
+        Self {
+            words: words.collect(),
+        }
+    }
+
+    fn passes(&self, shard: &ShardView) -> bool {
+        self.words.iter().all(|word| match word {
+            Word::Ring(ring) => shard.ring.as_str().starts_with(ring),
+            Word::Stage(stage) => shard.stop.to_string().starts_with(stage),
+            Word::Text(text) => {
+                shard.name.as_str().contains(text)
+                    || shard.instance.contains(text)
+                    || shard.standing.word.contains(text)
+            }
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! Keys: the top layer gets them first.
+
+use super::{act, server};
+use crate::base::Timestamp;
+use crate::cockpit::action::{ACTIONS, Action, Item};
+use crate::cockpit::keymap::Key;
+use crate::cockpit::model::{Frozen, Layer, Level, Model, Pane};
+use crate::cockpit::msg::Effect;
+use ratatui::crossterm::event::KeyCode;
+
+/// Most characters of a filter or a command.
+const LINE_CHARS_MAX: usize = 120;
+
+/// Rows of one page.
+const PAGE: usize = 10;
+
+pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
+    // These work from everywhere: a question never locks anybody in.
+    match Action::of_key(key) {
+        Some(Action::Suspend) => return vec![Effect::Suspend],
+        Some(Action::QuitNow) if key == Key::Ctrl('c') => return vec![Effect::Quit],
+        _ => {}
+    }
+    match model.layer.take() {
+        None => on_fleet(model, key),
+        Some(Layer::Dialog(dialog)) => act::dialog_key(model, dialog, key, at),
+        Some(Layer::Help(from)) => {
+            model.layer = help(key, from);
+            Vec::new()
+        }
+        Some(Layer::Detail) => {
+            let closes = matches!(
+                Action::of_key(key),
+                Some(Action::Back | Action::Open | Action::Quit)
+            );
+            if closes {
+                return Vec::new();
+            }
+            model.layer = Some(Layer::Detail);
+            in_detail(model, key)
+        }
+        Some(Layer::Menu(cursor)) => menu(model, key, cursor),
+        Some(Layer::Command(text)) => command(model, key, text),
+        Some(Layer::Filter(before)) => filter(model, key, before),
+    }
+}
+
+fn on_fleet(model: &mut Model, key: Key) -> Vec<Effect> {
+    match Action::of_key(key) {
+        Some(action) => run(model, action),
+        None => Vec::new(),
+    }
+}
+
+/// Moving and acting go on under the detail.
+fn in_detail(model: &mut Model, key: Key) -> Vec<Effect> {
+    match Action::of_key(key) {
+        Some(action) if action.item().mutates() => run(model, action),
+        Some(action @ (Action::Up | Action::Down | Action::NextPane)) => run(model, action),
+        _ => Vec::new(),
+    }
+}
+
+fn run(model: &mut Model, action: Action) -> Vec<Effect> {
+    if action.item().mutates() {
+        let scopes = act::targets(model, action);
+        act::ask(model, action, scopes);
+        return Vec::new();
+    }
+    match action {
+        Action::Down => step(model, |row| row.saturating_add(1)),
+        Action::Up => step(model, |row| row.saturating_sub(1)),
+        Action::First => step(model, |_| 0),
+        Action::Last => step(model, |_| usize::MAX),
+        Action::PageDown => step(model, |row| row.saturating_add(PAGE)),
+        Action::PageUp => step(model, |row| row.saturating_sub(PAGE)),
+        Action::NextPane => {
+            model.pane = match model.pane {
+                Pane::Rings => Pane::Shards,
+                Pane::Shards => Pane::Rings,
+            };
+        }
+        Action::Open => model.layer = Some(Layer::Detail),
+        Action::Back => back(model),
+        Action::MarkShard => mark(model),
+        Action::Filter => model.layer = Some(Layer::Filter(model.filter.clone())),
+        Action::CommandLine => model.layer = Some(Layer::Command(String::new())),
+        Action::Menu => model.layer = Some(Layer::Menu(0)),
+        Action::Freeze => freeze(model),
+        Action::Help => model.layer = Some(Layer::Help(0)),
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Quit | Action::QuitNow => return vec![Effect::Quit],
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn step(model: &mut Model, to: impl Fn(usize) -> usize) {
+    match model.pane {
+        Pane::Rings => model.focus_ring_row(to(model.ring_row())),
+        Pane::Shards => model.focus_shard_row(to(model.shard_row().unwrap_or(0))),
+    }
+}
+
+fn back(model: &mut Model) {
+    if !model.marks.is_empty() {
+        model.marks.clear();
+    } else if !model.filter.is_empty() {
+        model.filter.clear();
+        model.refresh_rows();
+    } else {
+        model.status = None;
+    }
+}
+
+fn mark(model: &mut Model) {
+    let Some(name) = model.shard.clone().filter(|_| model.pane == Pane::Shards) else {
+        return;
+    };
+    if !model.marks.remove(&name) {
+        model.marks.insert(name);
+    }
+    step(model, |row| row.saturating_add(1));
+}
+
+fn freeze(model: &mut Model) {
+    model.frozen = match (model.frozen.take(), &model.live) {
+        (None, Some(view)) => Some(Box::new(Frozen {
+            view: view.clone(),
+            at: model.now,
+        })),
+        _ => None,
+    };
+    server::moved_on(model);
+}
+
+fn help(key: Key, from: u16) -> Option<Layer> {
+    let last = u16::try_from(ACTIONS.len()).unwrap_or(u16::MAX);
+    match Action::of_key(key) {
+        Some(Action::Down) => Some(Layer::Help(from.saturating_add(1).min(last))),
+        Some(Action::PageDown) => Some(Layer::Help(from.saturating_add(10).min(last))),
+        Some(Action::Up) => Some(Layer::Help(from.saturating_sub(1))),
+        Some(Action::PageUp) => Some(Layer::Help(from.saturating_sub(10))),
+        Some(Action::Back | Action::Help | Action::Quit | Action::Open) => None,
+        _ => Some(Layer::Help(from)),
+    }
+}
+
+/// Entries of the operations menu.
+pub(in crate::cockpit) fn menu_items() -> impl Iterator<Item = &'static Item> {
+    ACTIONS.iter().filter(|item| item.menu.is_some())
+}
+
+fn menu(model: &mut Model, key: Key, cursor: usize) -> Vec<Effect> {
+    let last = menu_items().count().saturating_sub(1);
+    // The menu's own letters first: `p` means pause only in here.
+    let chosen = key
+        .typed()
+        .and_then(|letter| menu_items().find(|item| item.menu == Some(letter)));
+    if let Some(item) = chosen {
+        return run(model, item.action);
+    }
+    model.layer = match Action::of_key(key) {
+        Some(Action::Down) => Some(Layer::Menu((cursor + 1).min(last))),
+        Some(Action::Up) => Some(Layer::Menu(cursor.saturating_sub(1))),
+        Some(Action::Open) => {
+            return menu_items()
+                .nth(cursor)
+                .map_or_else(Vec::new, |item| run(model, item.action));
+        }
+        Some(Action::Back | Action::Menu | Action::Quit) => None,
+        _ => Some(Layer::Menu(cursor)),
+    };
+    Vec::new()
+}
+
+fn command(model: &mut Model, key: Key, mut text: String) -> Vec<Effect> {
+    match key {
+        Key::Plain(KeyCode::Esc) => return Vec::new(),
+        Key::Plain(KeyCode::Enter) => return typed(model, text.trim()),
+        Key::Plain(KeyCode::Backspace) => drop(text.pop()),
+        key => text.extend(key.typed().filter(|_| text.len() < LINE_CHARS_MAX)),
+    }
+    model.layer = Some(Layer::Command(text));
+    Vec::new()
+}
+
+fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
+    let text = text.replacen("rollback", "roll back", 1);
+    // The longest name that the text begins with: "throttle up eu-05".
+    let item = ACTIONS
+        .iter()
+        .filter(|item| {
+            let rest = text.strip_prefix(item.name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        })
+        .max_by_key(|item| item.name.len());
+    let Some(item) = item else {
+        if !text.is_empty() {
+            model.say(
+                Level::Bad,
+                format!("There is no command {text}; ? lists them"),
+            );
+        }
+        return Vec::new();
+    };
+    if !item.mutates() {
+        return run(model, item.action);
+    }
+    let scopes = act::typed_scope(model, item.action, text[item.name.len()..].trim());
+    act::ask(model, item.action, scopes);
+    Vec::new()
+}
+
+fn filter(model: &mut Model, key: Key, before: String) -> Vec<Effect> {
+    match key {
+        Key::Plain(KeyCode::Enter) => return Vec::new(),
+        Key::Plain(KeyCode::Esc) => {
+            model.filter = before;
+            model.refresh_rows();
+            return Vec::new();
+        }
+        Key::Plain(KeyCode::Backspace) => drop(model.filter.pop()),
+        key => {
+            let room = model.filter.len() < LINE_CHARS_MAX;
+            model.filter.extend(key.typed().filter(|_| room));
+        }
+    }
+    model.refresh_rows();
+    model.layer = Some(Layer::Filter(before));
+    Vec::new()
+}

@@ -1,0 +1,49 @@
+//! Folds a message into the model. The only way the model changes.
+
+mod act;
+pub(in crate::cockpit) mod keys;
+mod server;
+
+pub use act::targets;
+
+use super::keymap::Key;
+use super::model::{Layer, Model};
+use super::msg::{Effect, Msg};
+
+/// Folds one message; what comes back is all that should be done outside.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(event, at) => match Key::of(&event) {
+            Some(key) => keys::key(model, key, at),
+            None => Vec::new(),
+        },
+        Msg::Paste(text) => {
+            paste(model, &text);
+            Vec::new()
+        }
+        Msg::Server(message, at) => server::message(model, *message, at),
+        Msg::Gone => {
+            model.gone = true;
+            Vec::new()
+        }
+        Msg::Tick(now) => {
+            model.now = model.now.max(now);
+            act::tick(model)
+        }
+        Msg::Terminate => vec![Effect::Quit],
+    }
+}
+
+fn paste(model: &mut Model, text: &str) {
+    let plain = text.chars().filter(|c| !c.is_control());
+    match &mut model.layer {
+        Some(Layer::Dialog(dialog)) => dialog.paste(text),
+        Some(Layer::Filter(before)) => {
+            let _ = before;
+            model.filter.extend(plain);
+            model.refresh_rows();
+        }
+        // A pasted command could hold more than its reader saw.
+        _ => {}
+    }
+}

@@ -1,0 +1,50 @@
+//! The first line: what, where, how well we hear the engine, when.
+
+use crate::cockpit::model::{Link, Model};
+use crate::cockpit::palette::Role;
+use crate::cockpit::widgets::{Canvas, part, sign};
+use crate::wire::Sign;
+use ratatui::layout::Rect;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let mut parts = vec![part(Role::Title, " pilothouse  ")];
+    if let Some(view) = model.view() {
+        let identity = &view.header.identity;
+        let role = if identity.production {
+            Role::Production
+        } else {
+            Role::Title
+        };
+        let word = if identity.production { "PROD " } else { "" };
+        parts.push(part(role, format!(" {word}{} ", identity.environment)));
+        parts.push(part(Role::Text, "  "));
+    }
+    parts.extend(link(model));
+    parts.push(part(Role::Text, format!("  {} UTC", model.now.clock())));
+    if let Some(rollout) = model.rollout() {
+        let auto = match &rollout.auto {
+            Some(auto) => format!("auto to {}", auto.to),
+            None => "by hand".into(),
+        };
+        parts.push(part(Role::Text, format!("  {}", rollout.migration)));
+        parts.push(part(
+            Role::Muted,
+            format!("  {auto}  plan {}", rollout.plan),
+        ));
+    }
+    parts.push(part(Role::Muted, format!("  {}", model.options.actor)));
+    canvas.line(area, 0, &parts);
+}
+
+fn link(model: &Model) -> Vec<crate::cockpit::widgets::Part> {
+    if let Some(frozen) = &model.frozen {
+        return vec![sign(Sign::Paused, &format!("FROZEN {}", frozen.at.clock()))];
+    }
+    vec![match model.link() {
+        Link::Live if model.resync.is_some() => sign(Sign::Unknown, "RESYNC"),
+        Link::Live => part(Role::Live, "● LIVE"),
+        Link::Connecting => sign(Sign::Unknown, "CONNECTING"),
+        Link::Stale(seconds) => part(Role::Alarm, format!("? STALE {seconds} s")),
+        Link::Gone => part(Role::Alarm, "✗ ENGINE GONE"),
+    }]
+}

@@ -1,0 +1,191 @@
+//! The shards. Only rows on the screen are built.
+
+use super::Room;
+use super::plan::first_row;
+use crate::cockpit::model::{Model, Pane};
+use crate::cockpit::palette::Role;
+use crate::cockpit::widgets::{Canvas, Part, bar, fit, fit_right, part, sign};
+use crate::wire::{Progress, ShardView, Sign, words};
+use ratatui::layout::Rect;
+
+/// One column: head, cells, and what stands in it.
+struct Column {
+    head: &'static str,
+    cells: usize,
+    draw: fn(&Model, &ShardView, usize) -> Part,
+}
+
+const SHARD: Column = Column {
+    head: "SHARD",
+    cells: 12,
+    draw: |_, s, n| part(Role::Text, fit(s.name.as_str(), n)),
+};
+const STAGE: Column = Column {
+    head: "STAGE",
+    cells: 10,
+    draw: |_, s, n| part(Role::Text, fit(&s.stop.to_string(), n)),
+};
+const LAG: Column = Column {
+    head: "LAG",
+    cells: 9,
+    draw: lag,
+};
+const CHECKS: Column = Column {
+    head: "CHECKS",
+    cells: 7,
+    draw: checks,
+};
+
+const FULL: &[Column] = &[
+    SHARD,
+    Column {
+        head: "RING",
+        cells: 8,
+        draw: |_, s, n| part(Role::Muted, fit(s.ring.as_str(), n)),
+    },
+    STAGE,
+    Column {
+        head: "PROGRESS",
+        cells: 15,
+        draw: |_, s, n| progress(s, n),
+    },
+    Column {
+        head: "ROWS/S",
+        cells: 8,
+        draw: |_, s, n| number(s.rows_per_s.map(words::count), n),
+    },
+    Column {
+        head: "THROTTLED",
+        cells: 9,
+        draw: |_, s, n| number(s.throttled.percent.map(|p| format!("{p} %")), n),
+    },
+    LAG,
+    Column {
+        head: "FLAG",
+        cells: 6,
+        draw: |_, s, n| number(Some(format!("{} %", s.share_percent)), n),
+    },
+    CHECKS,
+    Column {
+        head: "WAY BACK",
+        cells: 10,
+        draw: |_, s, n| part(Role::Text, fit(s.way_back.word(), n)),
+    },
+];
+
+const COMPACT: &[Column] = &[
+    SHARD,
+    STAGE,
+    Column {
+        head: "PROGRESS",
+        cells: 8,
+        draw: |_, s, n| progress(s, n),
+    },
+    LAG,
+    CHECKS,
+];
+
+fn columns(room: Room) -> &'static [Column] {
+    match room {
+        Room::Full => FULL,
+        Room::Compact => COMPACT,
+    }
+}
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect, room: Room) {
+    if area.height == 0 {
+        return;
+    }
+    let mut head = vec![part(Role::Muted, "    ")];
+    for column in columns(room) {
+        head.push(part(Role::Muted, fit(column.head, column.cells + 1)));
+    }
+    head.push(part(Role::Muted, "NOW"));
+    canvas.line(area, 0, &head);
+    let shown = usize::from(area.height - 1);
+    let focus = model.shard_row();
+    let from = first_row(focus.unwrap_or(0), shown, model.shown_count());
+    let window = model.shard_window(from, shown);
+    if window.is_empty() && shown > 0 {
+        let text = match model.view() {
+            None => "    Waiting for the engine.",
+            Some(view) if view.shards.is_empty() => "    No shards yet.",
+            Some(_) => "    No shard matches the filter; Esc clears it.",
+        };
+        canvas.line(area, 1, &[part(Role::Muted, text)]);
+    }
+    for (place, shard) in window.into_iter().enumerate() {
+        let row = u16::try_from(place + 1).unwrap_or(u16::MAX);
+        let here = focus == Some(from + place);
+        canvas.line(area, row, &line(model, shard, here, room));
+        if here && model.pane == Pane::Shards {
+            canvas.focus(area, row);
+        }
+    }
+}
+
+fn line(model: &Model, shard: &ShardView, here: bool, room: Room) -> Vec<Part> {
+    let marked = model.marks.contains(&shard.name);
+    let mut parts = vec![
+        part(Role::Title, if here { "▌" } else { " " }),
+        part(Role::Title, if marked { "*" } else { " " }),
+        sign(shard.standing.sign, ""),
+        part(Role::Text, " "),
+    ];
+    for column in columns(room) {
+        parts.push((column.draw)(model, shard, column.cells));
+        parts.push(part(Role::Text, " "));
+    }
+    parts.push(part(Role::Text, shard.now.clone()));
+    parts
+}
+
+fn number(text: Option<String>, cells: usize) -> Part {
+    match text {
+        Some(text) => part(Role::Text, fit_right(&text, cells)),
+        None => part(Role::Muted, fit_right("–", cells)),
+    }
+}
+
+fn progress(shard: &ShardView, cells: usize) -> Part {
+    let role = Role::Sign(shard.standing.sign);
+    match shard.progress {
+        Progress::None => part(Role::Muted, fit("·", cells)),
+        Progress::Unmeasured => part(role, fit("running", cells)),
+        Progress::Done => part(Role::Sign(Sign::Done), fit("done", cells)),
+        Progress::Percent(percent) if cells < 12 => part(role, fit(&format!("{percent} %"), cells)),
+        Progress::Percent(percent) => {
+            let text = format!("{} {percent:>3} %", bar(percent, cells - 6));
+            part(role, text)
+        }
+    }
+}
+
+/// Beside the value a mark: in its limit, over it, or too old to trust.
+fn lag(model: &Model, shard: &ShardView, cells: usize) -> Part {
+    let Some(lag) = shard.lag_ms else {
+        return number(None, cells);
+    };
+    let over = |r: &&crate::wire::ThrottleReason| r.signal.contains("lag");
+    let old = model.now.since(lag.at).ms() > 10_000;
+    let (mark, sign) = if old {
+        ('?', Sign::Unknown)
+    } else if shard.throttled.reasons.iter().any(|r| over(&r)) {
+        ('▲', Sign::Throttled)
+    } else {
+        ('✓', Sign::Done)
+    };
+    let text = format!("{} {mark}", words::ms(lag.value));
+    part(Role::Sign(sign), fit_right(&text, cells))
+}
+
+fn checks(_: &Model, shard: &ShardView, cells: usize) -> Part {
+    match shard.checks {
+        None => part(Role::Muted, fit("–", cells)),
+        Some(c) if c.passed == c.total => part(
+            Role::Sign(Sign::Done),
+            fit(&format!("✓ {}/{}", c.passed, c.total), cells),
+        ),
+        Some(c) => part(Role::Text, fit(&format!("{}/{}", c.passed, c.total), cells)),
+    }
+}
