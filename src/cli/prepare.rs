@@ -2,7 +2,7 @@
 
 use super::exit::{Ended, Exit};
 use crate::base::{Digest, ShardName, Stop};
-use crate::engine::{Book, Shares, now};
+use crate::engine::{Book, Opener, Shares, now};
 use crate::flags::FileFlags;
 use crate::fleet::{Endpoint, Fleet, LoadedFleet};
 use crate::migration::{LoadedMigration, Migration};
@@ -12,6 +12,7 @@ use crate::shard::sqlite::SqliteShard;
 use crate::shard::{CompileError, RolloutIdentity, Shard};
 use crate::store::{Lease, LeaseError, Store};
 use crate::worker::Variant;
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -212,6 +213,12 @@ impl Job {
             }
         }
         None
+    }
+}
+
+impl Opener for Job {
+    fn open<'a>(&'a self, name: &'a ShardName) -> BoxFuture<'a, Option<Arc<dyn Shard>>> {
+        Box::pin(async move { self.open_shard(name).await.ok() })
     }
 }
 

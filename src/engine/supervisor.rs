@@ -20,6 +20,7 @@ use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetr
 use crate::worker::{
     Assignment, ChunkLimits, Run, Signal, Step, StopPlan, Variant,
 };
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,10 @@ pub struct Setup {
     pub identity: Identity,
     /// Every shard, opened.
     pub shards: BTreeMap<ShardName, Arc<dyn Shard>>,
+    /// Shards that did not answer; they join when they do.
+    pub missing: Vec<ShardName>,
+    /// Opens shards that were missing.
+    pub opener: Option<Arc<dyn Opener>>,
     /// Throttle limits.
     pub throttle: ThrottleLimits,
     /// Chunk settings.
@@ -46,6 +51,12 @@ pub struct Setup {
     pub orders: Orders,
     /// Which engine.
     pub variant: Variant,
+}
+
+/// Opens a shard by name.
+pub trait Opener: Send + Sync {
+    /// One try.
+    fn open<'a>(&'a self, name: &'a ShardName) -> BoxFuture<'a, Option<Arc<dyn Shard>>>;
 }
 
 /// When the engine stops by itself.
@@ -100,6 +111,8 @@ pub struct Engine {
 
 /// How often the engine looks around when nothing happens.
 const TICK: Duration = Duration::from_millis(200);
+/// How long between tries to open a shard that does not answer.
+const RETRY_OPEN: Duration = Duration::from_secs(2);
 /// Views are published at most this often.
 const PUBLISH: Period = Period::from_ms(100);
 /// Reconcile rounds in one go; more means that two rules fight each other.
@@ -138,7 +151,7 @@ impl Engine {
         for shard in self.setup.shards.values() {
             pollers.spawn(poll(Arc::clone(shard), self.setup.throttle.poll, polled.clone()));
         }
-        drop(polled);
+        let mut late = self.await_missing();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut stop_open = true;
@@ -165,6 +178,11 @@ impl Engine {
                     }
                 }
                 Some(polled) = polls.recv() => self.polled(polled),
+                Some(shard) = late.recv() => {
+                    let every = self.setup.throttle.poll;
+                    pollers.spawn(poll(Arc::clone(&shard), every, polled.clone()));
+                    self.setup.shards.insert(shard.name().clone(), shard);
+                }
                 _ = ticks.tick() => self.tick().await,
             }
         }
@@ -174,6 +192,28 @@ impl Engine {
         self.publish_now();
         let stopped = self.stopped.unwrap_or(Stopped::Told);
         (stopped, self.setup.book, self.observations)
+    }
+
+    /// Tries shards that did not answer again until they do.
+    fn await_missing(&mut self) -> mpsc::Receiver<Arc<dyn Shard>> {
+        let (found, late) = mpsc::channel(16);
+        let now = clock::now();
+        for name in self.setup.missing.clone() {
+            self.observations.shard_mut(&name).unreachable_since = Some(now);
+            let Some(opener) = self.setup.opener.clone() else { continue };
+            let found = found.clone();
+            self.tasks.spawn(async move {
+                loop {
+                    if let Some(shard) = opener.open(&name).await {
+                        // Nobody listens only when the engine has stopped.
+                        let _ = found.send(shard).await;
+                        return;
+                    }
+                    tokio::time::sleep(RETRY_OPEN).await;
+                }
+            });
+        }
+        late
     }
 
     /// Lets every driver leave in order; what is reported still counts.

@@ -20,6 +20,10 @@ pub trait Shard: Send + Sync {
     /// Its name.
     fn name(&self) -> &ShardName;
 
+    /// Identity of the database behind it, once known: two shards with one
+    /// identity are a mistake.
+    fn pin(&self) -> Option<String>;
+
     /// What a migration becomes on this shard.
     fn plan(&self) -> &CompiledPlan;
 

@@ -223,16 +223,15 @@ impl PostgresShard {
             measurer: tokio::sync::Mutex::default(),
         })
     }
-
-    /// Identity of the database: two shards with one identity are a mistake.
-    pub fn pin(&self) -> Option<String> {
-        self.inner.pin()
-    }
 }
 
 impl Shard for PostgresShard {
     fn name(&self) -> &ShardName {
         &self.inner.spec.name
+    }
+
+    fn pin(&self) -> Option<String> {
+        self.inner.pin()
     }
 
     fn plan(&self) -> &CompiledPlan {

@@ -1,0 +1,357 @@
+//! The command line.
+
+use crate::base::{RingName, ShardName, Stop};
+use crate::rollout::Scope;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Takes one schema or data migration safely across a fleet of database shards.
+#[derive(Debug, Parser)]
+#[command(name = "pilothouse", version, arg_required_else_help = true,
+    after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml\n  pilothouse run  --fleet fleet.toml --migration change.toml\n\nExit codes: 0 done, 1 failed or a promise broken, 2 bad input and nothing touched,\n3 refused, 4 waiting for a human, 5 another engine owns it.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Commands,
+}
+
+/// Everything there is.
+#[derive(Debug, Subcommand)]
+pub enum Commands {
+    /// Show everything that will run, before it runs. Writes nothing.
+    #[command(after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml --sql")]
+    Plan(PlanCli),
+    /// Open a rollout, or go on with it.
+    #[command(after_help = "Examples:\n  pilothouse run --fleet fleet.toml --migration change.toml\n  pilothouse run --fleet fleet.toml --migration change.toml --headless --promote auto --to verify")]
+    Run(RunCli),
+    /// Show where everything stands.
+    #[command(after_help = "Example:\n  pilothouse status --fleet fleet.toml --json")]
+    Status(StatusCli),
+    /// Stop work; safe at any time.
+    #[command(after_help = "Example:\n  pilothouse pause --fleet fleet.toml --shard s02 --reason \"disk is filling\"")]
+    Pause(VerbCli),
+    /// Let paused work go on.
+    #[command(after_help = "Example:\n  pilothouse resume --fleet fleet.toml --shard s02")]
+    Resume(VerbCli),
+    /// Admit a ring to its next stop, or every ready ring.
+    #[command(after_help = "Example:\n  pilothouse promote --fleet fleet.toml --ring canary")]
+    Promote(VerbCli),
+    /// Close the next stage until release.
+    #[command(after_help = "Example:\n  pilothouse hold --fleet fleet.toml --ring early --reason \"wait for the morning\"")]
+    Hold(VerbCli),
+    /// Open the next stage again.
+    #[command(after_help = "Example:\n  pilothouse release --fleet fleet.toml --ring early")]
+    Release(VerbCli),
+    /// Try failed shards again, from the probe of the step that failed.
+    #[command(after_help = "Example:\n  pilothouse retry --fleet fleet.toml --shard s02")]
+    Retry(VerbCli),
+    /// Undo to the end of a stop; ends held.
+    #[command(after_help = "Example:\n  pilothouse rollback --fleet fleet.toml --to dual_write --reason \"lag\"")]
+    Rollback(RollbackCli),
+    /// Undo everything and end the rollout.
+    #[command(after_help = "Example:\n  pilothouse abort --fleet fleet.toml --confirm ROLLOUT --reason \"not today\"")]
+    Abort(AbortCli),
+    /// While aborting: give an unreachable shard up.
+    #[command(after_help = "Example:\n  pilothouse abandon --fleet fleet.toml --shard s02 --reason \"server is gone\"")]
+    Abandon(VerbCli),
+    /// Cap the rows per second and shard; no number lifts the cap.
+    #[command(after_help = "Example:\n  pilothouse throttle --fleet fleet.toml --rows-per-s 20000")]
+    Throttle(ThrottleCli),
+    /// Remove what pilothouse keeps on the shards, once no rollout is open.
+    #[command(after_help = "Example:\n  pilothouse forget --fleet fleet.toml")]
+    Forget(FleetCli),
+    /// Look at, export or verify a journal.
+    #[command(subcommand, after_help = "Example:\n  pilothouse journal verify export.jsonl --head 42:9f3c…")]
+    Journal(JournalCli),
+    /// Throw-away real PostgreSQL fleets.
+    #[command(subcommand, after_help = "Example:\n  pilothouse lab up /tmp/lab --shards 3 --standbys 1 --scale 10")]
+    Lab(LabCli),
+    /// Replay a seed of the simulator.
+    #[command(hide = true)]
+    Drill {
+        /// What to replay.
+        #[command(subcommand)]
+        drill: DrillCli,
+    },
+}
+
+/// A fleet file.
+#[derive(Debug, Args)]
+pub struct FleetCli {
+    /// Fleet file.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: PathBuf,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanCli {
+    /// Fleet file.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: PathBuf,
+    /// Migration file.
+    #[arg(long, value_name = "FILE")]
+    pub migration: PathBuf,
+    /// Every statement, per stage and shard.
+    #[arg(long, conflicts_with_all = ["json", "undo"])]
+    pub sql: bool,
+    /// One JSON object.
+    #[arg(long, conflicts_with = "undo")]
+    pub json: bool,
+    /// A script that undoes everything by hand.
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// Who promotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PromoteCli {
+    /// A person.
+    Manual,
+    /// The engine, when every gate has passed; never into contract unless allowed.
+    Auto,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunCli {
+    /// Fleet file.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: PathBuf,
+    /// Migration file.
+    #[arg(long, value_name = "FILE")]
+    pub migration: PathBuf,
+    /// No screen: events on stderr, one JSON object on stdout.
+    #[arg(long)]
+    pub headless: bool,
+    /// Who promotes.
+    #[arg(long, value_enum, default_value = "manual")]
+    pub promote: PromoteCli,
+    /// Last stop: a stage, shift:PERCENT, retire or drop.
+    #[arg(long, value_name = "STOP")]
+    pub to: Option<Stop>,
+    /// Allow automatic promotion into contract; needs --confirm.
+    #[arg(long, requires = "confirm")]
+    pub allow_contract: bool,
+    /// Rollout id (see plan) or migration name.
+    #[arg(long, value_name = "ID", requires = "allow_contract")]
+    pub confirm: Option<String>,
+    /// A broken engine, for tests of the tests.
+    #[cfg(feature = "broken")]
+    #[arg(long, hide = true)]
+    pub variant: Option<String>,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusCli {
+    /// Fleet file.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: PathBuf,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A scope: the whole fleet unless one is named.
+#[derive(Debug, Args)]
+pub struct ScopeCli {
+    /// One ring.
+    #[arg(long, value_parser = ring)]
+    pub ring: Option<RingName>,
+    /// One shard.
+    #[arg(long, value_parser = shard, conflicts_with = "ring")]
+    pub shard: Option<ShardName>,
+}
+
+impl ScopeCli {
+    /// As the heart spells it.
+    pub fn scope(&self) -> Scope {
+        match (&self.ring, &self.shard) {
+            (Some(ring), _) => Scope::Ring(ring.clone()),
+            (None, Some(shard)) => Scope::Shard(shard.clone()),
+            (None, None) => Scope::Fleet,
+        }
+    }
+}
+
+fn ring(text: &str) -> Result<RingName, String> {
+    RingName::new(text).map_err(|e| e.to_string())
+}
+
+fn shard(text: &str) -> Result<ShardName, String> {
+    ShardName::new(text).map_err(|e| e.to_string())
+}
+
+/// Any verb with a scope and a reason.
+#[derive(Debug, Args)]
+pub struct VerbCli {
+    /// Fleet file.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: PathBuf,
+    /// Over what.
+    #[command(flatten)]
+    pub scope: ScopeCli,
+    /// Why; goes on the record.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+}
+
+/// `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackCli {
+    /// Over what, and why.
+    #[command(flatten)]
+    pub verb: VerbCli,
+    /// The stop whose end is the goal; snapshot means before expand.
+    #[arg(long, value_name = "STOP", default_value = "snapshot")]
+    pub to: Stop,
+}
+
+/// `abort`.
+#[derive(Debug, Args)]
+pub struct AbortCli {
+    /// Over what, and why.
+    #[command(flatten)]
+    pub verb: VerbCli,
+    /// Rollout id, typed.
+    #[arg(long, value_name = "ID")]
+    pub confirm: String,
+}
+
+/// `throttle`.
+#[derive(Debug, Args)]
+pub struct ThrottleCli {
+    /// Over what, and why.
+    #[command(flatten)]
+    pub verb: VerbCli,
+    /// The cap.
+    #[arg(long, value_name = "N")]
+    pub rows_per_s: Option<u64>,
+}
+
+/// `journal …`.
+#[derive(Debug, Subcommand)]
+pub enum JournalCli {
+    /// Show entries.
+    #[command(after_help = "Example:\n  pilothouse journal show .pilothouse --last 20")]
+    Show {
+        /// A store directory, a journal.db or an exported file.
+        file: PathBuf,
+        /// Only the newest entries.
+        #[arg(long)]
+        last: Option<usize>,
+        /// Only this kind of event.
+        #[arg(long)]
+        kind: Option<String>,
+    },
+    /// Write every entry, one line each.
+    #[command(after_help = "Example:\n  pilothouse journal export .pilothouse > journal.jsonl")]
+    Export {
+        /// A store directory, a journal.db or an exported file.
+        file: PathBuf,
+    },
+    /// Verify the chain; exit 0 intact, 10 broken, 11 truncated, 12 unreadable.
+    #[command(after_help = "Example:\n  pilothouse journal verify journal.jsonl --head 42:9f3c…")]
+    Verify {
+        /// A store directory, a journal.db or an exported file.
+        file: PathBuf,
+        /// The head it must reach, SEQ:HEX.
+        #[arg(long, value_name = "SEQ:HEX")]
+        head: Option<String>,
+    },
+}
+
+/// `lab …`.
+#[derive(Debug, Subcommand)]
+pub enum LabCli {
+    /// Raise a lab.
+    #[command(after_help = "Example:\n  pilothouse lab up /tmp/lab --shards 3 --standbys 1 --scale 10 --load")]
+    Up {
+        /// Where; must be absent or empty.
+        directory: PathBuf,
+        /// Shards, each a server of its own.
+        #[arg(long, default_value_t = 3)]
+        shards: u32,
+        /// Standbys per shard.
+        #[arg(long, default_value_t = 1)]
+        standbys: u32,
+        /// pgbench scale: 100,000 rows each.
+        #[arg(long, default_value_t = 1)]
+        scale: u32,
+        /// One writer per shard.
+        #[arg(long)]
+        load: bool,
+        /// fsync on.
+        #[arg(long)]
+        durable: bool,
+    },
+    /// Take a lab down and remove what it made.
+    #[command(after_help = "Example:\n  pilothouse lab down /tmp/lab")]
+    Down {
+        /// Where.
+        directory: PathBuf,
+    },
+    /// The process that holds the servers.
+    #[command(hide = true)]
+    Keeper {
+        /// Where.
+        directory: PathBuf,
+    },
+    /// The writer program.
+    #[command(hide = true)]
+    Writer(WriterCli),
+}
+
+/// `lab writer`.
+#[derive(Debug, Args)]
+pub struct WriterCli {
+    /// Fleet file.
+    #[arg(long)]
+    pub fleet: PathBuf,
+    /// Shard.
+    #[arg(long, value_parser = shard)]
+    pub shard: ShardName,
+    /// Ledger file.
+    #[arg(long)]
+    pub ledger: PathBuf,
+    /// Which form.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub forms: FormsCli,
+    /// Statements per second.
+    #[arg(long, default_value_t = 200)]
+    pub rate: u32,
+    /// Keys.
+    #[arg(long, default_value_t = 100)]
+    pub keys: u32,
+    /// Number of this writer.
+    #[arg(long, default_value_t = 0)]
+    pub class: u32,
+    /// Number of writers.
+    #[arg(long, default_value_t = 1)]
+    pub classes: u32,
+}
+
+/// Which form a writer uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormsCli {
+    /// As the flags say.
+    Auto,
+    /// The old form.
+    Old,
+    /// The new form.
+    New,
+}
+
+/// `drill …`.
+#[derive(Debug, Subcommand)]
+pub enum DrillCli {
+    /// Replay one seed.
+    Replay {
+        /// The seed.
+        seed: u64,
+        /// A broken engine.
+        #[arg(long)]
+        variant: Option<String>,
+    },
+}

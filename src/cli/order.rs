@@ -1,0 +1,237 @@
+//! Verbs as subcommands: handed to the engine that runs, or taken directly
+//! when none does.
+
+use super::exit::{Ended, Exit};
+use super::prepare::{Job, book, kept_migration, load_fleet, load_migration};
+use super::run::{headless, make_ready, order, recorded};
+use super::status::render;
+use crate::base::{Period, Stop};
+use crate::engine::{Goal, Taken, now};
+use crate::fleet::LoadedFleet;
+use crate::rollout::{Command, Observations, Scope, Verb};
+use crate::store::{Inbox, Store};
+use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project};
+use crate::worker::Variant;
+use std::path::{Path, PathBuf};
+
+/// What a verb needs.
+pub struct OrderArgs {
+    /// Fleet file.
+    pub fleet: PathBuf,
+    /// Over what.
+    pub scope: Scope,
+    /// What.
+    pub verb: Verb,
+    /// Why.
+    pub reason: String,
+}
+
+/// How long an engine may take to answer.
+const ANSWER: Period = Period::from_ms(10_000);
+
+/// Gives an order; the text is for stdout.
+///
+/// # Errors
+/// It was refused, or nobody could take it.
+pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
+    let fleet = load_fleet(&args.fleet)?;
+    let store = fleet.fleet.store.clone();
+    if !store.join(crate::store::JOURNAL_FILE).exists() {
+        return Err(Ended::new(Exit::Refused, "no rollout was ever opened on this fleet"));
+    }
+    match Store::lock(&store, "order", now()) {
+        Err(_) => by_inbox(&store, &args).await,
+        Ok(lease) => {
+            let carried = directly(fleet, &args).await;
+            drop(lease);
+            match carried? {
+                Direct::Recorded(text) => Ok((text, Exit::Done)),
+                Direct::Undo(job) => undo(job).await,
+            }
+        }
+    }
+}
+
+/// An engine runs: it decides.
+async fn by_inbox(store: &Path, args: &OrderArgs) -> Result<(String, Exit), Ended> {
+    let failed = |e: String| Ended::new(Exit::Failed, format!("inbox: {e}"));
+    let inbox = Inbox::open(store).await.map_err(|e| failed(e.to_string()))?;
+    let asked = order(args.scope.clone(), args.verb.clone(), &args.reason);
+    let envelope = CommandEnvelope {
+        key: asked.key.clone(),
+        actor: asked.actor,
+        scope: asked.scope,
+        verb: asked.verb,
+        seen: asked.seen,
+        reason: asked.reason,
+    };
+    let json = serde_json::to_string(&envelope).map_err(|e| failed(e.to_string()))?;
+    let id = inbox.post(&asked.key, &json, now()).await.map_err(|e| failed(e.to_string()))?;
+    let answer = inbox.await_answer(id, ANSWER).await.map_err(|e| failed(e.to_string()))?;
+    let Some(answer) = answer else {
+        return Err(Ended::new(
+            Exit::Failed,
+            "the engine has not answered within 10 s; the order is still in its inbox, look with status",
+        ));
+    };
+    let what = format!("{} {}", args.verb.word(), args.scope);
+    match serde_json::from_str(&answer).map_err(|e| failed(e.to_string()))? {
+        Answer::Accepted { seq } => Ok((format!("{what}: accepted, journal #{seq}\n"), Exit::Done)),
+        Answer::Repeated => Ok((format!("{what}: accepted before\n"), Exit::Done)),
+        Answer::Refused { text, .. } => Err(Ended::new(Exit::Refused, format!("{what}: {text}"))),
+        Answer::NotRecorded => Ok((
+            format!("{what}: works already, not yet recorded: the journal cannot be written\n"),
+            Exit::Done,
+        )),
+    }
+}
+
+enum Direct {
+    Recorded(String),
+    Undo(Box<Job>),
+}
+
+/// No engine runs: the order is decided and recorded here; undoing is also
+/// carried out, because a rollback that waits is no rollback.
+async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended> {
+    let store = fleet.fleet.store.clone();
+    let mut book = book(&store, Variant::Correct).await?;
+    let asked = order(args.scope.clone(), args.verb.clone(), &args.reason);
+    let taken = book.take(&Observations::default(), &Command::Order(asked)).await;
+    let seq = if let Taken::Recorded(seq, _) = &taken { *seq } else { 0 };
+    recorded(taken)?;
+    let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
+    book.close().await.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+    let undoes = matches!(args.verb, Verb::RollBack { .. } | Verb::Abort);
+    match plan {
+        Some(plan) if undoes => {
+            let migration = load_migration(&kept_migration(&store, &plan))?;
+            Ok(Direct::Undo(Box::new(Job::new(fleet, migration, Variant::Correct))))
+        }
+        _ => Ok(Direct::Recorded(format!(
+            "{} {}: recorded as #{seq}; no engine is running, `pilothouse run` goes on from here\n",
+            args.verb.word(),
+            args.scope
+        ))),
+    }
+}
+
+async fn undo(job: Box<Job>) -> Result<(String, Exit), Ended> {
+    let ready = make_ready(*job).await?;
+    let (mut summary, exit) = headless(ready, Goal::RolledBack).await?;
+    if summary.outcome == "reached" {
+        summary.outcome = "rolled_back".into();
+    }
+    let text = serde_json::to_string(&summary).map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+    Ok((text + "\n", exit))
+}
+
+/// How `status` is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// For people.
+    Text,
+    /// One object.
+    Json,
+}
+
+/// What is known now: live from the engine that runs, otherwise from the
+/// journal. Never writes.
+///
+/// # Errors
+/// Nothing was ever opened here.
+pub async fn status(fleet: &Path, shape: Shape) -> Result<String, Ended> {
+    let fleet = load_fleet(fleet)?;
+    let view = match live_view(&fleet.fleet.store).await {
+        Some(view) => view,
+        None => journal_view(&fleet).await?,
+    };
+    match shape {
+        Shape::Text => Ok(render(&view, now())),
+        Shape::Json => serde_json::to_string(&view)
+            .map(|text| text + "\n")
+            .map_err(|e| Ended::new(Exit::Failed, e.to_string())),
+    }
+}
+
+/// A view that an engine published within the last seconds.
+async fn live_view(store: &Path) -> Option<FleetView> {
+    if !store.join("inbox.db").exists() {
+        return None;
+    }
+    let inbox = Inbox::open(store).await.ok()?;
+    let view = inbox.view().await.ok()??;
+    if now().since(view.at) > Period::from_ms(3_000) {
+        return None;
+    }
+    serde_json::from_str(&view.json).ok()
+}
+
+async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
+    let store = &fleet.fleet.store;
+    let failed = |e: String| Ended::new(Exit::Failed, format!("journal: {e}"));
+    let path = store.join(crate::store::JOURNAL_FILE);
+    if !path.exists() {
+        return Err(Ended::new(Exit::Refused, "no rollout was ever opened on this fleet"));
+    }
+    let reader = Store::open_read_only(store).await.map_err(|e| failed(e.to_string()))?;
+    let entries = reader.entries(1).await.map_err(|e| failed(e.to_string()))?;
+    let (state, facts) = crate::engine::replay(&entries).map_err(|e| failed(e.to_string()))?;
+    let recent: Vec<_> = facts.into_iter().rev().take(50).rev().collect();
+    let head = entries.last().map(|e| crate::wire::Head { seq: e.seq, hash: e.hash.short() });
+    let identity = Identity {
+        fleet: fleet.fleet.name.clone(),
+        environment: fleet.fleet.environment.name.clone(),
+        production: fleet.fleet.environment.production,
+    };
+    let source = Source {
+        identity: &identity,
+        state: &state,
+        observations: &Observations::default(),
+        telemetry: &Telemetry::default(),
+        recent: &recent,
+        head: head.as_ref(),
+    };
+    Ok(project(&source, now()))
+}
+
+/// Reads a stop to roll back to.
+///
+/// # Errors
+/// The word names no stop.
+pub fn stop(text: &str) -> Result<Stop, Ended> {
+    text.parse().map_err(|e: crate::base::StopError| Ended::new(Exit::BadInput, format!("{text}: {e}")))
+}
+
+/// Removes schema `pilothouse` from every shard once no rollout is open.
+///
+/// # Errors
+/// A rollout is open, or a shard could not be cleaned.
+pub async fn forget(fleet: &Path) -> Result<String, Ended> {
+    let fleet = load_fleet(fleet)?;
+    let store = fleet.fleet.store.clone();
+    let lease = super::prepare::lease(&store, "forget")?;
+    let book = book(&store, Variant::Correct).await?;
+    if let Some(rollout) = book.state().open() {
+        return Err(Ended::new(
+            Exit::Refused,
+            format!("rollout {} is open: finish or abort it first", rollout.opening.id),
+        ));
+    }
+    let Some(plan) = book.state().rollout.as_ref().map(|r| r.opening.plan_digest) else {
+        return Ok("nothing to forget\n".into());
+    };
+    let migration = load_migration(&kept_migration(&store, &plan))?;
+    let job = Job::new(fleet, migration, Variant::Correct);
+    let opened = job.open_shards().await;
+    if !opened.missing.is_empty() {
+        return Err(job.not_opened(&opened.missing));
+    }
+    let mut text = String::new();
+    for (name, shard) in &opened.shards {
+        shard.forget().await.map_err(|f| Ended::new(Exit::Failed, f.to_string()))?;
+        text.push_str(&format!("{name}: nothing of pilothouse remains\n"));
+    }
+    drop(lease);
+    Ok(text)
+}
