@@ -410,11 +410,12 @@ async fn a_killed_keeper_leaves_a_lab_that_can_be_taken_down() {
     if !require_postgres() {
         return;
     }
-    let spec = LabSpec::scratch();
+    let spec = LabSpec::scratch().shards(2);
     let directory = spec.directory.clone();
     let layout = keeper::launch(spec, &keeper_command()).await.unwrap();
     let lab = Lab::attach(&directory).await.unwrap();
     let running = marks(&lab).await;
+    lab.freeze("s02").await.unwrap();
     let keeper = std::fs::read(layout.root().join("keeper.pid")).unwrap();
     let keeper: ProcessMark = serde_json::from_slice(&keeper).unwrap();
     assert!(
