@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::path::Path;
 
 /// A process of this machine, told apart from a later one with the same pid
 /// by the moment it was started.
@@ -37,17 +38,34 @@ impl ProcessMark {
 
     /// Processes whose parent this one is now.
     pub fn children(self) -> Vec<Self> {
-        let Ok(entries) = fs::read_dir("/proc") else {
+        let ours = |pid: &u32| Stat::read(*pid).is_some_and(|stat| stat.parent == self.pid);
+        let pids = all_pids().into_iter().filter(ours);
+        pids.filter_map(Self::of).collect()
+    }
+
+    /// Processes whose working directory is this one.
+    pub fn working_in(directory: &Path) -> Vec<Self> {
+        // The kernel tells the path without symbolic links.
+        let Ok(directory) = fs::canonicalize(directory) else {
             return Vec::new();
         };
-        let pids = entries.flatten().filter_map(|entry| {
-            let name = entry.file_name();
-            name.to_str()?.parse::<u32>().ok()
-        });
-        pids.filter(|pid| Stat::read(*pid).is_some_and(|stat| stat.parent == self.pid))
-            .filter_map(Self::of)
-            .collect()
+        let there = |pid: &u32| {
+            let place = fs::read_link(format!("/proc/{pid}/cwd"));
+            place.is_ok_and(|place| place == directory)
+        };
+        let pids = all_pids().into_iter().filter(there);
+        pids.filter_map(Self::of).collect()
     }
+}
+
+fn all_pids() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    names
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect()
 }
 
 struct Stat {

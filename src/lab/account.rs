@@ -138,8 +138,9 @@ mod tests {
             uid: 54_321,
             gid: 54_321,
         };
+        let closed = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(dir.path(), closed).unwrap();
         let below = dir.path().join("lab");
-        // tempfile makes directories that only their owner may enter.
         assert!(matches!(
             account.check_reach(&below),
             Err(LabError::Unreachable { path, .. }) if path == dir.path()

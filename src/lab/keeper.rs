@@ -192,15 +192,17 @@ impl Keeper {
                 _ = self.interrupt.recv() => break,
             }
         }
-        for writer in self.writers {
-            writer.stop().await?;
-        }
         let servers = self.servers;
-        sql::aside(move || {
+        let ended = sql::aside(move || {
             servers.shutdown(StopMode::Fast);
             Ok(())
         })
-        .await
+        .await;
+        // After the servers: a writer may wait for one that is frozen.
+        for writer in self.writers {
+            writer.kill().await;
+        }
+        ended
     }
 }
 

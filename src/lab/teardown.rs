@@ -79,27 +79,41 @@ async fn end_servers(layout: &Layout) -> Result<(), LabError> {
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(mark) = read_mark(&layout.mark(&name)).filter(|mark| mark.is_alive()) else {
-            continue;
-        };
-        let children = mark.children();
-        for process in children.iter().chain([&mark]) {
-            signal(*process, Signal::CONT);
+        if let Some(mark) = read_mark(&layout.mark(&name)).filter(|mark| mark.is_alive()) {
+            end_server(mark, &name).await?;
         }
-        signal(mark, Signal::QUIT);
-        if !gone(mark, SERVER_MAX).await {
-            for process in children.iter().chain([&mark]) {
-                signal(*process, Signal::KILL);
+        // A first process that was killed while its server was frozen leaves
+        // the others stopped for ever; only their directory tells whose they are.
+        for process in ProcessMark::working_in(&layout.data(&name)) {
+            signal(process, Signal::KILL);
+            if !gone(process, SERVER_MAX).await {
+                return Err(late(&name, process));
             }
-        }
-        if !gone(mark, SERVER_MAX).await {
-            return Err(LabError::Late {
-                what: format!("the end of server {name} (process {})", mark.pid),
-                waited: SERVER_MAX + SERVER_MAX,
-            });
         }
     }
     Ok(())
+}
+
+async fn end_server(mark: ProcessMark, name: &str) -> Result<(), LabError> {
+    for process in mark.children().iter().chain([&mark]) {
+        signal(*process, Signal::CONT);
+    }
+    signal(mark, Signal::QUIT);
+    if gone(mark, SERVER_MAX).await {
+        return Ok(());
+    }
+    signal(mark, Signal::KILL);
+    match gone(mark, SERVER_MAX).await {
+        true => Ok(()),
+        false => Err(late(name, mark)),
+    }
+}
+
+fn late(name: &str, process: ProcessMark) -> LabError {
+    LabError::Late {
+        what: format!("the end of server {name} (process {})", process.pid),
+        waited: SERVER_MAX,
+    }
 }
 
 async fn gone(mark: ProcessMark, within: Duration) -> bool {

@@ -95,7 +95,7 @@ pub fn check(ledger: &Ledger, table: &TableRows) -> LedgerReport {
             Some(Some(value)) => Some(Some(value)),
             Some(None) => None,
         };
-        let (Some(value), true) = (value, possible.len() > 0) else {
+        let (Some(value), true) = (value, !possible.is_empty()) else {
             report
                 .wrong_forms
                 .extend(found.map(|found| WrongForm { key, found }));

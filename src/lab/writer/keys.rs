@@ -35,7 +35,7 @@ pub(super) fn own_keys(file: &LedgerFile, spec: &WriterSpec) -> OwnKeys {
 
 impl OwnKeys {
     /// A key to insert: half the time one that was deleted before.
-    pub(super) fn to_insert(&mut self, step: i64, random: &mut Random) -> i64 {
+    pub(super) fn next_insert(&mut self, step: i64, random: &mut Random) -> i64 {
         if random.below(2) == 0
             && let Some(key) = self.free.pop()
         {

@@ -163,7 +163,7 @@ impl Work {
             55..=79 => Act::Read(self.any_key()),
             80..=89 if self.own.present.len() < OWN_KEYS_MAX => {
                 let step = i64::from(self.spec.class.of);
-                let key = self.own.to_insert(step, &mut self.random);
+                let key = self.own.next_insert(step, &mut self.random);
                 Act::Write(key, Write::Insert(amount))
             }
             _ => match self.own.present.is_empty() {
