@@ -7,8 +7,12 @@ use std::path::PathBuf;
 
 /// Takes one schema or data migration safely across a fleet of database shards.
 #[derive(Debug, Parser)]
-#[command(name = "pilothouse", version, arg_required_else_help = true,
-    after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml\n  pilothouse run  --fleet fleet.toml --migration change.toml\n\nExit codes: 0 done, 1 failed or a promise broken, 2 bad input and nothing touched,\n3 refused, 4 waiting for a human, 5 another engine owns it.")]
+#[command(
+    name = "pilothouse",
+    version,
+    arg_required_else_help = true,
+    after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml\n  pilothouse run  --fleet fleet.toml --migration change.toml\n\nExit codes: 0 done, 1 failed or a promise broken, 2 bad input and nothing touched,\n3 refused, 4 waiting for a human, 5 another engine owns it."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -19,16 +23,22 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Commands {
     /// Show everything that will run, before it runs. Writes nothing.
-    #[command(after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml --sql")]
+    #[command(
+        after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml --sql"
+    )]
     Plan(PlanCli),
     /// Open a rollout, or go on with it.
-    #[command(after_help = "Examples:\n  pilothouse run --fleet fleet.toml --migration change.toml\n  pilothouse run --fleet fleet.toml --migration change.toml --headless --promote auto --to verify")]
+    #[command(
+        after_help = "Examples:\n  pilothouse run --fleet fleet.toml --migration change.toml\n  pilothouse run --fleet fleet.toml --migration change.toml --headless --promote auto --to verify"
+    )]
     Run(RunCli),
     /// Show where everything stands.
     #[command(after_help = "Example:\n  pilothouse status --fleet fleet.toml --json")]
     Status(StatusCli),
     /// Stop work; safe at any time.
-    #[command(after_help = "Example:\n  pilothouse pause --fleet fleet.toml --shard s02 --reason \"disk is filling\"")]
+    #[command(
+        after_help = "Example:\n  pilothouse pause --fleet fleet.toml --shard s02 --reason \"disk is filling\""
+    )]
     Pause(VerbCli),
     /// Let paused work go on.
     #[command(after_help = "Example:\n  pilothouse resume --fleet fleet.toml --shard s02")]
@@ -37,7 +47,9 @@ pub enum Commands {
     #[command(after_help = "Example:\n  pilothouse promote --fleet fleet.toml --ring canary")]
     Promote(VerbCli),
     /// Close the next stage until release.
-    #[command(after_help = "Example:\n  pilothouse hold --fleet fleet.toml --ring early --reason \"wait for the morning\"")]
+    #[command(
+        after_help = "Example:\n  pilothouse hold --fleet fleet.toml --ring early --reason \"wait for the morning\""
+    )]
     Hold(VerbCli),
     /// Open the next stage again.
     #[command(after_help = "Example:\n  pilothouse release --fleet fleet.toml --ring early")]
@@ -46,13 +58,19 @@ pub enum Commands {
     #[command(after_help = "Example:\n  pilothouse retry --fleet fleet.toml --shard s02")]
     Retry(VerbCli),
     /// Undo to the end of a stop; ends held.
-    #[command(after_help = "Example:\n  pilothouse rollback --fleet fleet.toml --to dual_write --reason \"lag\"")]
+    #[command(
+        after_help = "Example:\n  pilothouse rollback --fleet fleet.toml --to dual_write --reason \"lag\""
+    )]
     Rollback(RollbackCli),
     /// Undo everything and end the rollout.
-    #[command(after_help = "Example:\n  pilothouse abort --fleet fleet.toml --confirm ROLLOUT --reason \"not today\"")]
+    #[command(
+        after_help = "Example:\n  pilothouse abort --fleet fleet.toml --confirm ROLLOUT --reason \"not today\""
+    )]
     Abort(AbortCli),
     /// While aborting: give an unreachable shard up.
-    #[command(after_help = "Example:\n  pilothouse abandon --fleet fleet.toml --shard s02 --reason \"server is gone\"")]
+    #[command(
+        after_help = "Example:\n  pilothouse abandon --fleet fleet.toml --shard s02 --reason \"server is gone\""
+    )]
     Abandon(VerbCli),
     /// Cap the rows per second and shard; no number lifts the cap.
     #[command(after_help = "Example:\n  pilothouse throttle --fleet fleet.toml --rows-per-s 20000")]
@@ -61,10 +79,16 @@ pub enum Commands {
     #[command(after_help = "Example:\n  pilothouse forget --fleet fleet.toml")]
     Forget(FleetCli),
     /// Look at, export or verify a journal.
-    #[command(subcommand, after_help = "Example:\n  pilothouse journal verify export.jsonl --head 42:9f3c…")]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  pilothouse journal verify export.jsonl --head 42:9f3c…"
+    )]
     Journal(JournalCli),
     /// Throw-away real PostgreSQL fleets.
-    #[command(subcommand, after_help = "Example:\n  pilothouse lab up /tmp/lab --shards 3 --standbys 1 --scale 10")]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  pilothouse lab up /tmp/lab --shards 3 --standbys 1 --scale 10"
+    )]
     Lab(LabCli),
     /// Replay a seed of the simulator.
     #[command(hide = true)]
@@ -266,7 +290,9 @@ pub enum JournalCli {
 #[derive(Debug, Subcommand)]
 pub enum LabCli {
     /// Raise a lab.
-    #[command(after_help = "Example:\n  pilothouse lab up /tmp/lab --shards 3 --standbys 1 --scale 10 --load")]
+    #[command(
+        after_help = "Example:\n  pilothouse lab up /tmp/lab --shards 3 --standbys 1 --scale 10 --load"
+    )]
     Up {
         /// Where; must be absent or empty.
         directory: PathBuf,

@@ -43,6 +43,9 @@ pub struct Ended {
 impl Ended {
     /// With a code and a text.
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, text: text.into() }
+        Self {
+            exit,
+            text: text.into(),
+        }
     }
 }

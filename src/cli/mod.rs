@@ -2,6 +2,17 @@
 //!
 //! Plain functions from arguments to an exit code; `main` parses.
 
+pub mod args;
+mod dispatch;
+pub mod exit;
 pub mod journal;
 pub mod lab;
+pub mod order;
+pub mod plan;
+pub mod prepare;
+pub mod run;
+pub mod screen;
 pub mod status;
+pub mod summary;
+
+pub use dispatch::dispatch;

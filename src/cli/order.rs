@@ -2,10 +2,10 @@
 //! when none does.
 
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, book, kept_migration, load_fleet, load_migration};
+use super::prepare::{Job, book, kept_migration, load_fleet};
 use super::run::{headless, make_ready, order, recorded};
 use super::status::render;
-use crate::base::{Period, Stop};
+use crate::base::Period;
 use crate::engine::{Goal, Taken, now};
 use crate::fleet::LoadedFleet;
 use crate::rollout::{Command, Observations, Scope, Verb};
@@ -37,7 +37,10 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
     let fleet = load_fleet(&args.fleet)?;
     let store = fleet.fleet.store.clone();
     if !store.join(crate::store::JOURNAL_FILE).exists() {
-        return Err(Ended::new(Exit::Refused, "no rollout was ever opened on this fleet"));
+        return Err(Ended::new(
+            Exit::Refused,
+            "no rollout was ever opened on this fleet",
+        ));
     }
     match Store::lock(&store, "order", now()) {
         Err(_) => by_inbox(&store, &args).await,
@@ -55,7 +58,9 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
 /// An engine runs: it decides.
 async fn by_inbox(store: &Path, args: &OrderArgs) -> Result<(String, Exit), Ended> {
     let failed = |e: String| Ended::new(Exit::Failed, format!("inbox: {e}"));
-    let inbox = Inbox::open(store).await.map_err(|e| failed(e.to_string()))?;
+    let inbox = Inbox::open(store)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
     let asked = order(args.scope.clone(), args.verb.clone(), &args.reason);
     let envelope = CommandEnvelope {
         key: asked.key.clone(),
@@ -66,8 +71,14 @@ async fn by_inbox(store: &Path, args: &OrderArgs) -> Result<(String, Exit), Ende
         reason: asked.reason,
     };
     let json = serde_json::to_string(&envelope).map_err(|e| failed(e.to_string()))?;
-    let id = inbox.post(&asked.key, &json, now()).await.map_err(|e| failed(e.to_string()))?;
-    let answer = inbox.await_answer(id, ANSWER).await.map_err(|e| failed(e.to_string()))?;
+    let id = inbox
+        .post(&asked.key, &json, now())
+        .await
+        .map_err(|e| failed(e.to_string()))?;
+    let answer = inbox
+        .await_answer(id, ANSWER)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
     let Some(answer) = answer else {
         return Err(Ended::new(
             Exit::Failed,
@@ -97,16 +108,24 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended>
     let store = fleet.fleet.store.clone();
     let mut book = book(&store, Variant::Correct).await?;
     let asked = order(args.scope.clone(), args.verb.clone(), &args.reason);
-    let taken = book.take(&Observations::default(), &Command::Order(asked)).await;
-    let seq = if let Taken::Recorded(seq, _) = &taken { *seq } else { 0 };
+    let taken = book
+        .take(&Observations::default(), &Command::Order(asked))
+        .await;
+    let seq = if let Taken::Recorded(seq, _) = &taken {
+        *seq
+    } else {
+        0
+    };
     recorded(taken)?;
     let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
-    book.close().await.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+    book.close()
+        .await
+        .map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
     let undoes = matches!(args.verb, Verb::RollBack { .. } | Verb::Abort);
     match plan {
         Some(plan) if undoes => {
-            let migration = load_migration(&kept_migration(&store, &plan))?;
-            Ok(Direct::Undo(Box::new(Job::new(fleet, migration, Variant::Correct))))
+            let job = Job::read(fleet, &kept_migration(&store, &plan), Variant::Correct)?;
+            Ok(Direct::Undo(Box::new(job)))
         }
         _ => Ok(Direct::Recorded(format!(
             "{} {}: recorded as #{seq}; no engine is running, `pilothouse run` goes on from here\n",
@@ -122,7 +141,8 @@ async fn undo(job: Box<Job>) -> Result<(String, Exit), Ended> {
     if summary.outcome == "reached" {
         summary.outcome = "rolled_back".into();
     }
-    let text = serde_json::to_string(&summary).map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+    let text =
+        serde_json::to_string(&summary).map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
     Ok((text + "\n", exit))
 }
 
@@ -172,13 +192,21 @@ async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
     let failed = |e: String| Ended::new(Exit::Failed, format!("journal: {e}"));
     let path = store.join(crate::store::JOURNAL_FILE);
     if !path.exists() {
-        return Err(Ended::new(Exit::Refused, "no rollout was ever opened on this fleet"));
+        return Err(Ended::new(
+            Exit::Refused,
+            "no rollout was ever opened on this fleet",
+        ));
     }
-    let reader = Store::open_read_only(store).await.map_err(|e| failed(e.to_string()))?;
+    let reader = Store::open_read_only(store)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
     let entries = reader.entries(1).await.map_err(|e| failed(e.to_string()))?;
     let (state, facts) = crate::engine::replay(&entries).map_err(|e| failed(e.to_string()))?;
     let recent: Vec<_> = facts.into_iter().rev().take(50).rev().collect();
-    let head = entries.last().map(|e| crate::wire::Head { seq: e.seq, hash: e.hash.short() });
+    let head = entries.last().map(|e| crate::wire::Head {
+        seq: e.seq,
+        hash: e.hash.short(),
+    });
     let identity = Identity {
         fleet: fleet.fleet.name.clone(),
         environment: fleet.fleet.environment.name.clone(),
@@ -195,12 +223,16 @@ async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
     Ok(project(&source, now()))
 }
 
-/// Reads a stop to roll back to.
+/// Id of the open rollout: what is typed to confirm.
 ///
 /// # Errors
-/// The word names no stop.
-pub fn stop(text: &str) -> Result<Stop, Ended> {
-    text.parse().map_err(|e: crate::base::StopError| Ended::new(Exit::BadInput, format!("{text}: {e}")))
+/// None is open.
+pub async fn open_rollout(fleet: &Path) -> Result<String, Ended> {
+    let fleet = load_fleet(fleet)?;
+    let view = journal_view(&fleet).await?;
+    let open = view.header.rollout.filter(|r| r.outcome.is_none());
+    open.map(|r| r.id)
+        .ok_or_else(|| Ended::new(Exit::Refused, "no rollout is open on this fleet"))
 }
 
 /// Removes schema `pilothouse` from every shard once no rollout is open.
@@ -215,21 +247,26 @@ pub async fn forget(fleet: &Path) -> Result<String, Ended> {
     if let Some(rollout) = book.state().open() {
         return Err(Ended::new(
             Exit::Refused,
-            format!("rollout {} is open: finish or abort it first", rollout.opening.id),
+            format!(
+                "rollout {} is open: finish or abort it first",
+                rollout.opening.id
+            ),
         ));
     }
     let Some(plan) = book.state().rollout.as_ref().map(|r| r.opening.plan_digest) else {
         return Ok("nothing to forget\n".into());
     };
-    let migration = load_migration(&kept_migration(&store, &plan))?;
-    let job = Job::new(fleet, migration, Variant::Correct);
+    let job = Job::read(fleet, &kept_migration(&store, &plan), Variant::Correct)?;
     let opened = job.open_shards().await;
     if !opened.missing.is_empty() {
         return Err(job.not_opened(&opened.missing));
     }
     let mut text = String::new();
     for (name, shard) in &opened.shards {
-        shard.forget().await.map_err(|f| Ended::new(Exit::Failed, f.to_string()))?;
+        shard
+            .forget()
+            .await
+            .map_err(|f| Ended::new(Exit::Failed, f.to_string()))?;
         text.push_str(&format!("{name}: nothing of pilothouse remains\n"));
     }
     drop(lease);

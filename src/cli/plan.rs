@@ -2,7 +2,7 @@
 //! nothing anywhere.
 
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, load_fleet, load_migration};
+use super::prepare::{Job, load_fleet};
 use crate::shard::{Direction, Listed};
 use crate::worker::Variant;
 use serde::Serialize;
@@ -57,8 +57,7 @@ struct RingPlan<'a> {
 /// Mistakes in the files, or shards that do not answer.
 pub async fn plan(args: &PlanArgs) -> Result<String, Ended> {
     let fleet = load_fleet(&args.fleet)?;
-    let migration = load_migration(&args.migration)?;
-    let job = Job::new(fleet, migration, Variant::Correct);
+    let job = Job::read(fleet, &args.migration, Variant::Correct)?;
     let opened = job.open_shards().await;
     if !opened.missing.is_empty() {
         return Err(job.not_opened(&opened.missing));
@@ -83,7 +82,11 @@ fn heading(job: &Job) -> String {
     let opening = job.opening();
     let mut out = String::new();
     let _ = writeln!(out, "rollout     {}", opening.id);
-    let _ = writeln!(out, "migration   {}: {}", opening.migration, job.migration.migration.description);
+    let _ = writeln!(
+        out,
+        "migration   {}: {}",
+        opening.migration, job.migration.migration.description
+    );
     let _ = writeln!(out, "plan        {}", opening.plan_digest);
     let _ = writeln!(out, "shard set   {}", opening.shard_set_digest);
     for (ring, members) in &opening.rings {
@@ -99,7 +102,11 @@ fn table(job: &Job, listings: &BTreeMap<&str, &[Listed]>) -> String {
     // Shards of one kind have the same steps; each different list is shown.
     let mut shown: Vec<(&[Listed], Vec<&str>)> = Vec::new();
     for (name, listing) in listings {
-        let steps = |l: &[Listed]| l.iter().map(|s| (s.stop, s.direction, s.title.clone())).collect::<Vec<_>>();
+        let steps = |l: &[Listed]| {
+            l.iter()
+                .map(|s| (s.stop, s.direction, s.title.clone()))
+                .collect::<Vec<_>>()
+        };
         match shown.iter_mut().find(|(l, _)| steps(l) == steps(listing)) {
             Some((_, names)) => names.push(name),
             None => shown.push((listing, vec![name])),
@@ -112,7 +119,13 @@ fn table(job: &Job, listings: &BTreeMap<&str, &[Listed]>) -> String {
                 Direction::Run => "there",
                 Direction::Undo => "back",
             };
-            let _ = writeln!(out, "{:<12} {way:<5} {:<40} {}", step.stop.to_string(), step.title, step.lock);
+            let _ = writeln!(
+                out,
+                "{:<12} {way:<5} {:<40} {}",
+                step.stop.to_string(),
+                step.title,
+                step.lock
+            );
         }
     }
     out
@@ -129,7 +142,10 @@ fn sql(listings: &BTreeMap<&str, &[Listed]>, direction: Direction) -> String {
     let mut out = String::new();
     for (name, listing) in listings {
         let _ = writeln!(out, "-- shard {name}");
-        for step in listing.iter().filter(|s| s.direction == direction && !s.sql.is_empty()) {
+        for step in listing
+            .iter()
+            .filter(|s| s.direction == direction && !s.sql.is_empty())
+        {
             statements(&mut out, step);
         }
     }
@@ -150,7 +166,8 @@ fn undo(listings: &BTreeMap<&str, &[Listed]>) -> String {
         stops.sort_unstable();
         stops.dedup();
         for stop in stops.into_iter().rev() {
-            let back = |s: &&Listed| s.stop == stop && s.direction == Direction::Undo && !s.sql.is_empty();
+            let back =
+                |s: &&Listed| s.stop == stop && s.direction == Direction::Undo && !s.sql.is_empty();
             for step in listing.iter().filter(back) {
                 let _ = writeln!(out, "BEGIN;");
                 statements(&mut out, step);

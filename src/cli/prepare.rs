@@ -1,14 +1,13 @@
 //! From files to an engine: reads, opens, checks, and touches nothing.
 
 use super::exit::{Ended, Exit};
-use crate::base::{Digest, ShardName, Stop};
+use crate::base::{Digest, RingName, ShardName, Stop};
 use crate::engine::{Book, Opener, Shares, now};
 use crate::flags::FileFlags;
-use crate::fleet::{Endpoint, Fleet, LoadedFleet};
+use crate::fleet::{Fleet, LoadedFleet};
 use crate::migration::{LoadedMigration, Migration};
 use crate::rollout::{Member, Opening};
 use crate::shard::postgres::{Context, PostgresShard};
-use crate::shard::sqlite::SqliteShard;
 use crate::shard::{CompileError, RolloutIdentity, Shard};
 use crate::store::{Lease, LeaseError, Store};
 use crate::worker::Variant;
@@ -29,6 +28,8 @@ pub struct Job {
     pub engine: String,
     /// Which engine.
     pub variant: Variant,
+    /// Where the migration was read from.
+    pub migration_path: PathBuf,
 }
 
 /// Shards by name; those nobody answers at are missing.
@@ -65,7 +66,13 @@ pub fn route(fleet: &Fleet) -> Vec<Stop> {
         Stop::Backfill,
         Stop::Verify,
     ];
-    route.extend(fleet.policy.shift_steps.iter().map(|percent| Stop::Shift(*percent)));
+    route.extend(
+        fleet
+            .policy
+            .shift_steps
+            .iter()
+            .map(|percent| Stop::Shift(*percent)),
+    );
     route.extend([Stop::Retire, Stop::Drop]);
     route
 }
@@ -79,12 +86,24 @@ pub fn rollout_id(fleet: &Fleet, migration: &Migration) -> String {
 }
 
 impl Job {
-    /// Of two loaded files.
-    pub fn new(fleet: LoadedFleet, migration: LoadedMigration, variant: Variant) -> Self {
+    /// Of a loaded fleet and a migration file.
+    ///
+    /// # Errors
+    /// Every mistake in the migration file, each with its place.
+    pub fn read(fleet: LoadedFleet, migration: &Path, variant: Variant) -> Result<Self, Ended> {
+        let migration_path = migration.to_path_buf();
+        let migration = load_migration(migration)?;
         let route = route(&fleet.fleet);
         let seed = format!("{} {}", std::process::id(), now().0);
         let engine = Digest::of("engine-id/1", &[seed.as_bytes()]).short();
-        Self { fleet, migration, route, engine, variant }
+        Ok(Self {
+            fleet,
+            migration,
+            route,
+            engine,
+            variant,
+            migration_path,
+        })
     }
 
     /// Id of the rollout.
@@ -95,10 +114,13 @@ impl Job {
     /// What a journal opens with.
     pub fn opening(&self) -> Opening {
         let fleet = &self.fleet.fleet;
-        let members = |ring| {
+        let members = |ring: &RingName| -> Vec<Member> {
             let shards = fleet.shards.iter().filter(|s| s.ring == *ring);
             shards
-                .map(|s| Member { shard: s.name.clone(), instance: s.instance.clone() })
+                .map(|s| Member {
+                    shard: s.name.clone(),
+                    instance: s.instance.clone(),
+                })
                 .collect()
         };
         Opening {
@@ -109,7 +131,11 @@ impl Job {
             policy: fleet.policy.clone(),
             guards: fleet.guards.clone(),
             route: self.route.clone(),
-            rings: fleet.rings.iter().map(|ring| (ring.clone(), members(ring))).collect(),
+            rings: fleet
+                .rings
+                .iter()
+                .map(|ring| (ring.clone(), members(ring)))
+                .collect(),
             instance_caps: fleet.instances.clone(),
             production: fleet.environment.production,
         }
@@ -139,18 +165,6 @@ impl Job {
             });
         };
         match spec.candidates.first() {
-            Some(Endpoint::Sqlite(path)) => {
-                let shard = SqliteShard::open(
-                    spec.name.clone(),
-                    path.clone(),
-                    migration,
-                    self.identity(),
-                    &self.route,
-                    flags,
-                )
-                .await?;
-                Ok(Arc::new(shard))
-            }
             _ => {
                 let context = Context {
                     rollout: self.identity(),
@@ -160,17 +174,28 @@ impl Job {
                     quiet: fleet.policy.quiet,
                     variant: self.variant,
                 };
-                Ok(Arc::new(PostgresShard::open(spec, migration, context).await?))
+                Ok(Arc::new(
+                    PostgresShard::open(spec, migration, context).await?,
+                ))
             }
         }
     }
 
     /// Opens every shard, side by side.
     pub async fn open_shards(&self) -> Opened {
-        let names: Vec<ShardName> = self.fleet.fleet.shards.iter().map(|s| s.name.clone()).collect();
+        let names: Vec<ShardName> = self
+            .fleet
+            .fleet
+            .shards
+            .iter()
+            .map(|s| s.name.clone())
+            .collect();
         let openings = names.iter().map(|name| self.open_shard(name));
         let results = futures_util::future::join_all(openings).await;
-        let mut opened = Opened { shards: BTreeMap::new(), missing: BTreeMap::new() };
+        let mut opened = Opened {
+            shards: BTreeMap::new(),
+            missing: BTreeMap::new(),
+        };
         for (name, result) in names.into_iter().zip(results) {
             match result {
                 Ok(shard) => {
@@ -191,7 +216,10 @@ impl Job {
             .map(|(name, why)| {
                 let place = format!("shard.{name}.candidates");
                 let (message, remedy) = why.rsplit_once("; ").unwrap_or((why, "check the shard"));
-                self.fleet.source.diagnostic(&place, message, remedy).to_string()
+                self.fleet
+                    .source
+                    .diagnostic(&place, message, remedy)
+                    .to_string()
             })
             .collect();
         Ended::new(Exit::BadInput, lines.join("\n"))
@@ -240,9 +268,18 @@ pub fn lease(store: &Path, engine: &str) -> Result<Lease, Ended> {
 /// # Errors
 /// It cannot be read or written.
 pub async fn book(store: &Path, variant: Variant) -> Result<Book, Ended> {
-    let failed = |error: String| Ended::new(Exit::Failed, format!("journal in {}: {error}", store.display()));
-    let opened = Store::open(store).await.map_err(|e| failed(e.to_string()))?;
-    Book::open(opened, variant).await.map_err(|e| failed(e.to_string()))
+    let failed = |error: String| {
+        Ended::new(
+            Exit::Failed,
+            format!("journal in {}: {error}", store.display()),
+        )
+    };
+    let opened = Store::open(store)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
+    Book::open(opened, variant)
+        .await
+        .map_err(|e| failed(e.to_string()))
 }
 
 /// Where the store keeps the migration that is under way.

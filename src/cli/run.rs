@@ -1,7 +1,7 @@
 //! `pilothouse run`: opens a rollout or resumes it, and drives it.
 
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet, load_migration};
+use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
 use super::summary::{Summary, summary};
 use crate::api::embedded;
 use crate::base::{Actor, Cause, Stage, Stop};
@@ -64,10 +64,14 @@ pub struct Ready {
 /// Who sits at this terminal, by the operating system's word.
 pub fn person() -> Actor {
     let uid = rustix::process::getuid();
-    let name = std::fs::read_to_string("/etc/passwd").ok().and_then(|text| {
-        let line = text.lines().find(|l| l.split(':').nth(2) == Some(&uid.as_raw().to_string()))?;
-        line.split(':').next().map(str::to_owned)
-    });
+    let name = std::fs::read_to_string("/etc/passwd")
+        .ok()
+        .and_then(|text| {
+            let line = text
+                .lines()
+                .find(|l| l.split(':').nth(2) == Some(&uid.as_raw().to_string()))?;
+            line.split(':').next().map(str::to_owned)
+        });
     Actor::person(name.unwrap_or_else(|| format!("uid {}", uid.as_raw())))
 }
 
@@ -91,8 +95,7 @@ pub fn order(scope: Scope, verb: Verb, reason: &str) -> Order {
 /// What kept it from starting.
 pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
     let fleet = load_fleet(&args.fleet)?;
-    let migration = load_migration(&args.migration)?;
-    let job = Job::new(fleet, migration, args.variant);
+    let job = Job::read(fleet, &args.migration, args.variant)?;
     contract_is_allowed(&job, &args)?;
     let ready = make_ready(job).await?;
     let ready = open_or_resume(ready).await?;
@@ -105,7 +108,9 @@ pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
 }
 
 fn contract_is_allowed(job: &Job, args: &RunArgs) -> Result<(), Ended> {
-    let Some(confirmed) = &args.confirm_contract else { return Ok(()) };
+    let Some(confirmed) = &args.confirm_contract else {
+        return Ok(());
+    };
     if job.fleet.fleet.environment.production {
         let text = "contract is never automatic in production: leave --allow-contract out and promote by hand";
         return Err(Ended::new(Exit::Refused, text));
@@ -142,7 +147,12 @@ pub async fn make_ready(job: Job) -> Result<Ready, Ended> {
     if !opened.missing.is_empty() && book.state().open().is_none() {
         return Err(job.not_opened(&opened.missing));
     }
-    Ok(Ready { job, opened, book, lease })
+    Ok(Ready {
+        job,
+        opened,
+        book,
+        lease,
+    })
 }
 
 fn restrict(store: &std::path::Path) -> Result<(), Ended> {
@@ -172,7 +182,7 @@ async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
         ));
     }
     let kept = kept_migration(&ready.job.fleet.fleet.store, &opening.plan_digest);
-    let text = std::fs::read(ready.job.migration.source.path());
+    let text = std::fs::read(&ready.job.migration_path);
     text.and_then(|text| std::fs::write(&kept, text))
         .map_err(|e| Ended::new(Exit::Failed, format!("{}: {e}", kept.display())))?;
     let command = Command::Open(Box::new(opening), person());
@@ -188,14 +198,21 @@ pub fn recorded(taken: Taken) -> Result<(), Ended> {
     match taken {
         Taken::Recorded(..) | Taken::Repeated => Ok(()),
         Taken::Refused(refusal) => Err(Ended::new(Exit::Refused, refusal.to_string())),
-        Taken::Unrecorded => Err(Ended::new(Exit::Failed, "it works already, but could not be recorded")),
+        Taken::Unrecorded => Err(Ended::new(
+            Exit::Failed,
+            "it works already, but could not be recorded",
+        )),
         Taken::NotTaken(why) => Err(Ended::new(Exit::Failed, why)),
     }
 }
 
 fn last_stop(ready: &Ready, args: &RunArgs) -> Stop {
-    let before_contract =
-        ready.job.route.iter().copied().rfind(|s| s.stage() < Stage::Contract);
+    let before_contract = ready
+        .job
+        .route
+        .iter()
+        .copied()
+        .rfind(|s| s.stage() < Stage::Contract);
     let last = if args.confirm_contract.is_some() {
         ready.job.route.last().copied()
     } else {
@@ -208,9 +225,10 @@ fn last_stop(ready: &Ready, args: &RunArgs) -> Stop {
 fn goal(ready: &Ready, args: &RunArgs) -> Goal {
     match args.face {
         Face::Screen => Goal::Told,
-        Face::Headless => Goal::Reached(args.to.unwrap_or_else(|| {
-            ready.job.route.last().copied().unwrap_or(Stop::Drop)
-        })),
+        Face::Headless => Goal::Reached(
+            args.to
+                .unwrap_or_else(|| ready.job.route.last().copied().unwrap_or(Stop::Drop)),
+        ),
     }
 }
 
@@ -221,8 +239,20 @@ async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
     let to = last_stop(&ready, args);
     let id = ready.job.rollout_id();
     let confirm = (to.stage() == Stage::Contract).then_some(id);
-    let order = order(Scope::Fleet, Verb::Automate { to: Some(to), confirm }, "run --promote auto");
-    recorded(ready.book.take(&Observations::default(), &Command::Order(order)).await)?;
+    let order = order(
+        Scope::Fleet,
+        Verb::Automate {
+            to: Some(to),
+            confirm,
+        },
+        "run --promote auto",
+    );
+    recorded(
+        ready
+            .book
+            .take(&Observations::default(), &Command::Order(order))
+            .await,
+    )?;
     Ok(ready)
 }
 
@@ -235,7 +265,12 @@ pub async fn engine(
     goal: Goal,
     print: Box<dyn FnMut(u64, &crate::rollout::Fact) + Send>,
 ) -> Result<(Engine, embedded::Publisher, Lease), Ended> {
-    let Ready { job, opened, book, lease } = ready;
+    let Ready {
+        job,
+        opened,
+        book,
+        lease,
+    } = ready;
     let fleet = &job.fleet.fleet;
     let inbox = Inbox::open(&fleet.store)
         .await
@@ -267,7 +302,12 @@ pub async fn engine(
 /// The inbox cannot be opened.
 pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended> {
     let print = Box::new(|seq: u64, fact: &crate::rollout::Fact| {
-        eprintln!("{} #{seq} {}: {}", fact.at.clock(), fact.actor, describe(fact));
+        eprintln!(
+            "{} #{seq} {}: {}",
+            fact.at.clock(),
+            fact.actor,
+            describe(fact)
+        );
     });
     let (engine, _publisher, lease) = engine(ready, goal, print).await?;
     let (stop, stopped) = oneshot::channel();
@@ -284,9 +324,10 @@ pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended
 
 async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -301,7 +342,10 @@ async fn signalled() {
 /// The journal cannot be read back.
 pub async fn finish(why: Stopped, book: Book) -> Result<(Summary, Exit), Ended> {
     let outcome = book.state().rollout.as_ref().and_then(|r| r.outcome);
-    let failed = book.state().open().is_some_and(|r| !r.failed_now().is_empty());
+    let failed = book
+        .state()
+        .open()
+        .is_some_and(|r| !r.failed_now().is_empty());
     let (word, exit) = match (&why, outcome) {
         (_, Some(Outcome::Done)) => ("done", Exit::Done),
         (_, Some(Outcome::Aborted)) => ("aborted", Exit::Done),
@@ -313,12 +357,20 @@ pub async fn finish(why: Stopped, book: Book) -> Result<(Summary, Exit), Ended> 
     };
     match &why {
         Stopped::NeedsHuman(text) => eprintln!("waiting for a human: {text}"),
-        Stopped::Fenced(shard) => eprintln!("another engine has taken shard {shard} over; this one stops"),
+        Stopped::Fenced(shard) => {
+            eprintln!("another engine has taken shard {shard} over; this one stops")
+        }
         Stopped::Told => eprintln!("stopped; run it again to go on"),
         Stopped::Reached => {}
     }
     let summary = summary(word, &book).await?;
-    let exit = if summary.promise_is_broken() { Exit::Failed } else { exit };
-    book.close().await.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+    let exit = if summary.promise_is_broken() {
+        Exit::Failed
+    } else {
+        exit
+    };
+    book.close()
+        .await
+        .map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
     Ok((summary, exit))
 }

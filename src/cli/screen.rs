@@ -11,16 +11,18 @@ use tokio::sync::oneshot;
 /// # Errors
 /// What kept it from starting.
 pub async fn run(ready: Ready) -> Result<(Summary, Exit), Ended> {
-    let actor = super::run::person();
+    let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
+    let options = crate::cockpit::Options::from_environment(super::run::person(), session);
     let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
     let (stop, stopped) = oneshot::channel();
     let client = Box::new(publisher.client());
     let running = tokio::spawn(engine.run(stopped));
-    let left = crate::cockpit::run(client, crate::cockpit::Options::for_person(actor)).await;
+    let left = crate::cockpit::run::run(client, options).await;
     // The engine may have stopped by itself meanwhile.
     let _ = stop.send(());
-    let (why, book, _) =
-        running.await.map_err(|e| Ended::new(Exit::Failed, format!("the engine ended badly: {e}")))?;
+    let (why, book, _) = running
+        .await
+        .map_err(|e| Ended::new(Exit::Failed, format!("the engine ended badly: {e}")))?;
     let result = finish(why, book).await;
     drop(lease);
     left.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;

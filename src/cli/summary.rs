@@ -44,7 +44,11 @@ pub async fn summary(outcome: &str, book: &Book) -> Result<Summary, Ended> {
     let failed = |why: String| Ended::new(Exit::Failed, format!("journal: {why}"));
     let mut summary = Summary {
         outcome: outcome.to_owned(),
-        shards: book.state().rollout.as_ref().map_or(0, |r| r.shards.len() as u64),
+        shards: book
+            .state()
+            .rollout
+            .as_ref()
+            .map_or(0, |r| r.shards.len() as u64),
         rows: 0,
         chunks: 0,
         stale_rows: 0,
@@ -53,15 +57,29 @@ pub async fn summary(outcome: &str, book: &Book) -> Result<Summary, Ended> {
         journal_head: book.head().to_string(),
         journal_verified: false,
     };
-    let entries = book.store().entries(1).await.map_err(|e| failed(e.to_string()))?;
+    let entries = book
+        .store()
+        .entries(1)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
     for entry in &entries {
         match fact(entry).map_err(|e| failed(e.to_string()))?.event {
-            Event::RolloutOpened(_) => (summary.rows, summary.chunks, summary.mismatches) = (0, 0, 0),
-            Event::StageDone { stop: crate::base::Stop::Backfill, evidence, .. } => {
+            Event::RolloutOpened(_) => {
+                (summary.rows, summary.chunks, summary.mismatches) = (0, 0, 0)
+            }
+            Event::StageDone {
+                stop: crate::base::Stop::Backfill,
+                evidence,
+                ..
+            } => {
                 summary.rows += evidence.rows;
                 summary.chunks += evidence.chunks;
             }
-            Event::StageDone { stop: crate::base::Stop::Verify, evidence, .. } => {
+            Event::StageDone {
+                stop: crate::base::Stop::Verify,
+                evidence,
+                ..
+            } => {
                 summary.stale_rows += evidence.stale;
             }
             Event::ShardFailed { fault } if fault.code == "PH012" => summary.mismatches += 1,
@@ -69,7 +87,10 @@ pub async fn summary(outcome: &str, book: &Book) -> Result<Summary, Ended> {
         }
     }
     let mut lines = Vec::new();
-    book.store().lines(&mut lines).await.map_err(|e| failed(e.to_string()))?;
+    book.store()
+        .lines(&mut lines)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
     let verdict = verify(lines.as_slice(), Some(book.head())).map_err(|e| failed(e.to_string()))?;
     summary.journal_verified = matches!(verdict, Verdict::Intact { .. });
     Ok(summary)

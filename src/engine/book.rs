@@ -46,7 +46,13 @@ impl Book {
         let entries = store.entries(1).await?;
         let (state, facts) = record::replay(&entries)?;
         let recent = facts.into_iter().rev().take(RECENT_MAX).rev().collect();
-        Ok(Self { store, state, recent, owed: Vec::new(), variant })
+        Ok(Self {
+            store,
+            state,
+            recent,
+            owed: Vec::new(),
+            variant,
+        })
     }
 
     /// What is known.
@@ -172,4 +178,3 @@ pub enum BookError {
     #[error(transparent)]
     Unknown(#[from] record::UnknownEntry),
 }
-

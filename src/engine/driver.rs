@@ -49,7 +49,11 @@ impl Driver {
         signal: watch::Receiver<Signal>,
         told: mpsc::Sender<Told>,
     ) -> Self {
-        Self { shard, signal, told }
+        Self {
+            shard,
+            signal,
+            told,
+        }
     }
 
     fn name(&self) -> ShardName {
@@ -91,7 +95,11 @@ impl Driver {
                 Do::End(report) => break report,
             };
         };
-        let ended = Told::Ended { shard: self.name(), report, epoch: lead.epoch() };
+        let ended = Told::Ended {
+            shard: self.name(),
+            report,
+            epoch: lead.epoch(),
+        };
         // The supervisor is gone only when the process is ending.
         let _ = self.told.send(ended).await;
     }
@@ -102,15 +110,23 @@ impl Driver {
 
     async fn report(&self, report: Report) {
         let (durable, answered) = oneshot::channel();
-        if self.told.send(Told::Report(self.name(), report, durable)).await.is_ok() {
+        if self
+            .told
+            .send(Told::Report(self.name(), report, durable))
+            .await
+            .is_ok()
+        {
             let _ = answered.await;
         }
     }
 
     async fn fan(&self, tasks: Vec<RangeTask>) -> Vec<RangeOutcome> {
         let ranges = tasks.into_iter().map(|task| {
-            let mut one =
-                Self::new(Arc::clone(&self.shard), self.signal.clone(), self.told.clone());
+            let mut one = Self::new(
+                Arc::clone(&self.shard),
+                self.signal.clone(),
+                self.told.clone(),
+            );
             async move { one.range(task).await }
         });
         futures_util::future::join_all(ranges).await
@@ -128,7 +144,11 @@ impl Driver {
                     if let Reply::Chunk(done) = &reply
                         && done.rows > 0
                     {
-                        self.tick(Tick::Chunk { rows: done.rows, took_ms: done.took_ms }).await;
+                        self.tick(Tick::Chunk {
+                            rows: done.rows,
+                            took_ms: done.took_ms,
+                        })
+                        .await;
                     }
                     RangeInput::Reply(reply)
                 }
@@ -176,7 +196,10 @@ impl Driver {
 }
 
 fn now(signal: &watch::Receiver<Signal>) -> Signal {
-    Signal { now: clock::now(), ..signal.borrow().clone() }
+    Signal {
+        now: clock::now(),
+        ..signal.borrow().clone()
+    }
 }
 
 /// Waits, or until the signal changes.

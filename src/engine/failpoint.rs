@@ -16,12 +16,17 @@ pub fn pass(name: &str) {
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let count = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
     if let Some(path) = std::env::var_os("PILOTHOUSE_POINTS")
-        && let Ok(mut file) = std::fs::OpenOptions::new().append(true).create(true).open(path)
+        && let Ok(mut file) = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
     {
         // A point that cannot be noted is not worth stopping a drill for.
         let _ = writeln!(file, "{name}");
     }
-    let wanted = std::env::var("PILOTHOUSE_DIE_AT").ok().and_then(|n| n.parse::<u64>().ok());
+    let wanted = std::env::var("PILOTHOUSE_DIE_AT")
+        .ok()
+        .and_then(|n| n.parse::<u64>().ok());
     if wanted == Some(count) {
         let me = rustix::process::getpid();
         let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);

@@ -79,7 +79,11 @@ impl Meter {
     fn percentiles(&mut self) {
         let mut times: Vec<u64> = self.chunks.iter().map(|(_, _, took)| *took).collect();
         times.sort_unstable();
-        let at = |percent: usize| times.get(times.len().saturating_sub(1) * percent / 100).copied();
+        let at = |percent: usize| {
+            times
+                .get(times.len().saturating_sub(1) * percent / 100)
+                .copied()
+        };
         self.seen.chunk_ms_p50 = at(50);
         self.seen.chunk_ms_p90 = at(90);
     }
@@ -89,8 +93,14 @@ impl Meter {
             return;
         }
         self.rated_at = now;
-        let recent = || self.chunks.iter().filter(|(at, _, _)| now.since(*at) <= WINDOW);
-        let Some((first, _, _)) = recent().next() else { return };
+        let recent = || {
+            self.chunks
+                .iter()
+                .filter(|(at, _, _)| now.since(*at) <= WINDOW)
+        };
+        let Some((first, _, _)) = recent().next() else {
+            return;
+        };
         let span_ms = now.since(*first).ms();
         if span_ms < 500 {
             return;

@@ -21,7 +21,10 @@ pub async fn poll(shard: Arc<dyn Shard>, every: Period, polled: mpsc::Sender<Pol
     loop {
         ticks.tick().await;
         let measured = shard.measure().await;
-        let message = Polled { shard: shard.name().clone(), measured };
+        let message = Polled {
+            shard: shard.name().clone(),
+            measured,
+        };
         if polled.send(message).await.is_err() {
             return;
         }

@@ -16,7 +16,9 @@ struct Body {
 
 /// An entry that this program cannot read as a fact.
 #[derive(Debug, thiserror::Error)]
-#[error("journal entry {seq} ({kind}) is not one this version knows: {why}; use the version that wrote it")]
+#[error(
+    "journal entry {seq} ({kind}) is not one this version knows: {why}; use the version that wrote it"
+)]
 pub struct UnknownEntry {
     seq: u64,
     kind: String,

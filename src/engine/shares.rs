@@ -32,16 +32,32 @@ fn fault(shard: &ShardName, error: &FlagError) -> Fault {
 impl ShareSwitch for Shares {
     fn set<'a>(&'a self, shard: &'a ShardName, percent: u8) -> BoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
-            let now = self.provider.read(shard).await.map_err(|e| fault(shard, &e))?;
+            let now = self
+                .provider
+                .read(shard)
+                .await
+                .map_err(|e| fault(shard, &e))?;
             // Nobody may write a form that nobody reads yet, in either direction.
             let half_way = if percent >= now.writes_percent {
-                Share { reads_percent: percent, writes_percent: now.writes_percent }
+                Share {
+                    reads_percent: percent,
+                    writes_percent: now.writes_percent,
+                }
             } else {
-                Share { reads_percent: now.reads_percent, writes_percent: percent }
+                Share {
+                    reads_percent: now.reads_percent,
+                    writes_percent: percent,
+                }
             };
-            let whole = Share { reads_percent: percent, writes_percent: percent };
+            let whole = Share {
+                reads_percent: percent,
+                writes_percent: percent,
+            };
             for share in [half_way, whole] {
-                self.provider.set(shard, share).await.map_err(|e| fault(shard, &e))?;
+                self.provider
+                    .set(shard, share)
+                    .await
+                    .map_err(|e| fault(shard, &e))?;
             }
             Ok(())
         })
@@ -53,10 +69,21 @@ impl ShareSwitch for Shares {
         percent: u8,
     ) -> BoxFuture<'a, Result<ShareSeen, Fault>> {
         Box::pin(async move {
-            let share = Share { reads_percent: percent, writes_percent: percent };
+            let share = Share {
+                reads_percent: percent,
+                writes_percent: percent,
+            };
             // Setting what is set already gives the version to wait for.
-            let version = self.provider.set(shard, share).await.map_err(|e| fault(shard, &e))?;
-            let seen = self.provider.seen(version).await.map_err(|e| fault(shard, &e))?;
+            let version = self
+                .provider
+                .set(shard, share)
+                .await
+                .map_err(|e| fault(shard, &e))?;
+            let seen = self
+                .provider
+                .seen(version)
+                .await
+                .map_err(|e| fault(shard, &e))?;
             Ok(ShareSeen {
                 clients: u64::try_from(seen.clients_live).unwrap_or(u64::MAX),
                 behind: seen.clients_behind,

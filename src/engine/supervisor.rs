@@ -17,9 +17,7 @@ use crate::rollout::{
 use crate::shard::{Measurement, Shard};
 use crate::store::Inbox;
 use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project};
-use crate::worker::{
-    Assignment, ChunkLimits, Run, Signal, Step, StopPlan, Variant,
-};
+use crate::worker::{Assignment, ChunkLimits, Run, Signal, Step, StopPlan, Variant};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -149,7 +147,11 @@ impl Engine {
         let (polled, mut polls) = mpsc::channel(256);
         let mut pollers = JoinSet::new();
         for shard in self.setup.shards.values() {
-            pollers.spawn(poll(Arc::clone(shard), self.setup.throttle.poll, polled.clone()));
+            pollers.spawn(poll(
+                Arc::clone(shard),
+                self.setup.throttle.poll,
+                polled.clone(),
+            ));
         }
         let mut late = self.await_missing();
         let mut ticks = tokio::time::interval(TICK);
@@ -200,7 +202,9 @@ impl Engine {
         let now = clock::now();
         for name in self.setup.missing.clone() {
             self.observations.shard_mut(&name).unreachable_since = Some(now);
-            let Some(opener) = self.setup.opener.clone() else { continue };
+            let Some(opener) = self.setup.opener.clone() else {
+                continue;
+            };
             let found = found.clone();
             self.tasks.spawn(async move {
                 loop {
@@ -238,8 +242,12 @@ impl Engine {
     }
 
     async fn read_inbox(&mut self) {
-        let Some(inbox) = &self.setup.inbox else { return };
-        let Ok(orders) = inbox.take_new(self.inbox_after).await else { return };
+        let Some(inbox) = &self.setup.inbox else {
+            return;
+        };
+        let Ok(orders) = inbox.take_new(self.inbox_after).await else {
+            return;
+        };
         for order in orders {
             self.inbox_after = order.id;
             let answer = match serde_json::from_str::<CommandEnvelope>(&order.order_json) {
@@ -263,12 +271,20 @@ impl Engine {
     }
 
     async fn order(&mut self, order: Order) -> Answer {
-        match self.setup.book.take(&self.observations, &Command::Order(order)).await {
+        match self
+            .setup
+            .book
+            .take(&self.observations, &Command::Order(order))
+            .await
+        {
             Taken::Recorded(seq, _) => Answer::Accepted { seq },
             Taken::Repeated => Answer::Repeated,
             Taken::Refused(refusal) => Answer::refused(&refusal),
             Taken::Unrecorded => Answer::NotRecorded,
-            Taken::NotTaken(why) => Answer::Refused { code: "journal".into(), text: why },
+            Taken::NotTaken(why) => Answer::Refused {
+                code: "journal".into(),
+                text: why,
+            },
         }
     }
 
@@ -280,7 +296,10 @@ impl Engine {
         let seen = self.observations.shard_mut(&polled.shard);
         seen.throttle = reasons;
         seen.throttle_read_at = Some(now);
-        let silent = polled.measured.iter().any(|m| m.signal == "primary" && m.value.is_none());
+        let silent = polled
+            .measured
+            .iter()
+            .any(|m| m.signal == "primary" && m.value.is_none());
         seen.unreachable_since = silent.then(|| seen.unreachable_since.unwrap_or(now));
         seen.signals.clear();
         for found in &polled.measured {
@@ -288,7 +307,10 @@ impl Engine {
                 note_old_form(&mut seen.old_form, found, now);
             }
             if let Some(value) = found.value {
-                let reading = seen.signals.entry(found.signal.clone()).or_insert(Reading { value, at: now });
+                let reading = seen
+                    .signals
+                    .entry(found.signal.clone())
+                    .or_insert(Reading { value, at: now });
                 // Of several places the worst one counts.
                 reading.value = reading.value.max(value);
             }
@@ -316,14 +338,21 @@ impl Engine {
     async fn hear(&mut self, told: Told) {
         match told {
             Told::Tick(shard, tick) => {
-                self.meters.entry(shard).or_default().note(tick, clock::now());
+                self.meters
+                    .entry(shard)
+                    .or_default()
+                    .note(tick, clock::now());
             }
             Told::Report(shard, report, durable) => {
                 self.report(&shard, report).await;
                 // The worker waits for this before it goes on.
                 let _ = durable.send(());
             }
-            Told::Ended { shard, report, epoch } => {
+            Told::Ended {
+                shard,
+                report,
+                epoch,
+            } => {
                 if let Some(epoch) = epoch {
                     self.epochs.insert(shard.clone(), epoch);
                 }
@@ -396,9 +425,15 @@ impl Engine {
     }
 
     fn start(&mut self, name: &ShardName, job: Job) {
-        let Some(shard) = self.setup.shards.get(name).map(Arc::clone) else { return };
-        let Some(rollout) = self.setup.book.state().open() else { return };
-        let Some(task) = self.assignment(rollout, name, job, shard.as_ref()) else { return };
+        let Some(shard) = self.setup.shards.get(name).map(Arc::clone) else {
+            return;
+        };
+        let Some(rollout) = self.setup.book.state().open() else {
+            return;
+        };
+        let Some(task) = self.assignment(rollout, name, job, shard.as_ref()) else {
+            return;
+        };
         let (signal, watched) = watch::channel(self.signal_of(rollout, name));
         let meter = self.meters.entry(name.clone()).or_default();
         meter.expect(shard.plan().rows_estimate);
@@ -416,12 +451,17 @@ impl Engine {
     ) -> Option<Assignment> {
         let state = rollout.shards.get(name)?;
         let plan = match job {
-            Job::Advance(stop) | Job::Undo(stop) => {
-                shard.plan().plan.stops.get(&stop).cloned().unwrap_or_default()
-            }
-            Job::CloseShare => {
-                StopPlan { run: Vec::new(), undo: vec![Step::Share { percent: 0 }] }
-            }
+            Job::Advance(stop) | Job::Undo(stop) => shard
+                .plan()
+                .plan
+                .stops
+                .get(&stop)
+                .cloned()
+                .unwrap_or_default(),
+            Job::CloseShare => StopPlan {
+                run: Vec::new(),
+                undo: vec![Step::Share { percent: 0 }],
+            },
         };
         let ended = match state.phase {
             Phase::Done => Some(state.at),
@@ -453,7 +493,10 @@ impl Engine {
             // Never read: closed.
             _ => vec![Throttle::stale(&self.setup.throttle, clock::now())],
         };
-        let caps = [shard.and_then(|s| rollout.rows_per_s_max(s)), self.setup.chunks.rows_per_s_max];
+        let caps = [
+            shard.and_then(|s| rollout.rows_per_s_max(s)),
+            self.setup.chunks.rows_per_s_max,
+        ];
         Signal {
             run: if paused { Run::Pause } else { Run::Go },
             throttle,
@@ -465,8 +508,12 @@ impl Engine {
 
     /// Tells a running driver what has changed, and only then.
     fn signal(&self, name: &ShardName) {
-        let Some(running) = self.running.get(name) else { return };
-        let Some(rollout) = self.setup.book.state().open() else { return };
+        let Some(running) = self.running.get(name) else {
+            return;
+        };
+        let Some(rollout) = self.setup.book.state().open() else {
+            return;
+        };
         let fresh = self.signal_of(rollout, name);
         running.signal.send_if_modified(|signal| {
             let leaving = signal.run == Run::Leave;
@@ -500,7 +547,11 @@ impl Engine {
                 let there = rings.all(|ring| {
                     rollout.ring_stop(ring).is_none() || ring.finished.contains_key(&stop)
                 });
-                if there { Some(Stopped::Reached) } else { needs_human(rollout) }
+                if there {
+                    Some(Stopped::Reached)
+                } else {
+                    needs_human(rollout)
+                }
             }
         };
     }
@@ -524,10 +575,17 @@ impl Engine {
     /// The present view.
     pub fn view(&mut self) -> FleetView {
         let telemetry = Telemetry {
-            shards: self.meters.iter().map(|(n, m)| (n.clone(), m.seen().clone())).collect(),
+            shards: self
+                .meters
+                .iter()
+                .map(|(n, m)| (n.clone(), m.seen().clone()))
+                .collect(),
         };
         let head = self.setup.book.head();
-        let head = crate::wire::Head { seq: head.seq, hash: head.hash.short() };
+        let head = crate::wire::Head {
+            seq: head.seq,
+            hash: head.hash.short(),
+        };
         let recent = self.setup.book.recent().to_vec();
         let source = Source {
             identity: &self.setup.identity,
@@ -562,20 +620,36 @@ fn needs_human(rollout: &Rollout) -> Option<Stopped> {
     if let Some(name) = failed.first() {
         let fault = rollout.shards.get(*name).and_then(|s| s.failure.as_ref());
         let what = fault.map_or_else(|| "failed".to_owned(), ToString::to_string);
-        return Some(Stopped::NeedsHuman(format!("{} shards have failed; {what}", failed.len())));
+        return Some(Stopped::NeedsHuman(format!(
+            "{} shards have failed; {what}",
+            failed.len()
+        )));
     }
     if let Some(mark) = &rollout.paused {
-        return Some(Stopped::NeedsHuman(format!("paused by {}: {}", mark.by, mark.reason)));
+        return Some(Stopped::NeedsHuman(format!(
+            "paused by {}: {}",
+            mark.by, mark.reason
+        )));
     }
     if let Some(mark) = &rollout.hold {
-        return Some(Stopped::NeedsHuman(format!("held by {}: {}", mark.by, mark.reason)));
+        return Some(Stopped::NeedsHuman(format!(
+            "held by {}: {}",
+            mark.by, mark.reason
+        )));
     }
     for (name, ring) in &rollout.rings {
         if let Some(mark) = ring.hold.as_ref().or(ring.paused.as_ref()) {
-            return Some(Stopped::NeedsHuman(format!("ring {name}: {} by {}: {}", mark.cause, mark.by, mark.reason)));
+            return Some(Stopped::NeedsHuman(format!(
+                "ring {name}: {} by {}: {}",
+                mark.cause, mark.by, mark.reason
+            )));
         }
     }
-    let beyond = rollout.rings.values().filter_map(|r| rollout.stop_after(rollout.ring_stop(r)?)).min();
+    let beyond = rollout
+        .rings
+        .values()
+        .filter_map(|r| rollout.stop_after(rollout.ring_stop(r)?))
+        .min();
     match (&rollout.auto, beyond) {
         (Some(auto), Some(stop)) if stop <= auto.to => None,
         (_, Some(stop)) => Some(Stopped::NeedsHuman(format!("{stop} waits for promote"))),
@@ -589,5 +663,10 @@ fn note_old_form(known: &mut Option<OldForm>, found: &Measurement, now: Timestam
         Some(old) if old.count == count => old.quiet_since,
         _ => now,
     };
-    *known = Some(OldForm { count, quiet_since, read_at: now, writers: found.place.clone() });
+    *known = Some(OldForm {
+        count,
+        quiet_since,
+        read_at: now,
+        writers: found.place.clone(),
+    });
 }

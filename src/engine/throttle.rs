@@ -34,7 +34,9 @@ impl Throttle {
             };
             let key = (found.signal.clone(), found.place.clone());
             let was = self.closed.get(&key).copied();
-            let closed = found.value.is_none_or(|value| sense.is_over(value, limit, was.is_some()));
+            let closed = found
+                .value
+                .is_none_or(|value| sense.is_over(value, limit, was.is_some()));
             if closed {
                 let since = was.unwrap_or(now);
                 still.insert(key, since);

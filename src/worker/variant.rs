@@ -25,6 +25,18 @@ pub enum Variant {
 }
 
 impl Variant {
+    /// By the name that a test gives on the command line.
+    #[cfg(feature = "broken")]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "no_fence_check" => Some(Self::NoFenceCheck),
+            "checkpoint_apart" => Some(Self::CheckpointApart),
+            "error_is_done" => Some(Self::ErrorIsDone),
+            "effect_before_record" => Some(Self::EffectBeforeRecord),
+            _ => None,
+        }
+    }
+
     /// Whether chunks leave out the fence check.
     pub fn skips_fence(self) -> bool {
         #[cfg(feature = "broken")]

@@ -49,11 +49,9 @@ pub(super) async fn apply(
         fence::commit(connection).await?;
         sql::run(connection, "SET statement_timeout = 0").await?;
         sql::run(connection, "SET lock_timeout = '10s'").await?;
-        take_role(connection, shard, "SET ROLE").await?;
         for statement in &action.statements {
             sql::run(connection, statement).await?;
         }
-        sql::run(connection, "RESET ROLE").await?;
         sql::run(connection, "RESET lock_timeout").await?;
         sql::run(connection, "RESET statement_timeout").await?;
         return Ok(Reply::Done {
@@ -61,16 +59,7 @@ pub(super) async fn apply(
         });
     }
     for statement in &action.statements {
-        // Only what touches the application's tables needs their owner.
-        let ours = statement.contains("pilothouse.")
-            && !statement.starts_with("CREATE OR REPLACE TRIGGER");
-        if !ours {
-            take_role(connection, shard, "SET LOCAL ROLE").await?;
-        }
         sql::run(connection, statement).await?;
-        if !ours {
-            sql::run(connection, "RESET ROLE").await?;
-        }
     }
     let mark = "INSERT INTO pilothouse.step_done (id, epoch) VALUES ($1, $2)
         ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, at = clock_timestamp()";
@@ -79,13 +68,6 @@ pub(super) async fn apply(
     Ok(Reply::Done {
         generation: fence.generation,
     })
-}
-
-async fn take_role(connection: &mut PgConnection, shard: &Inner, how: &str) -> Result<(), Failure> {
-    if let Some(role) = &shard.spec.ddl_role {
-        sql::run(connection, &format!("{how} {role}")).await?;
-    }
-    Ok(())
 }
 
 fn flag_error(fault: &Fault) -> Failure {

@@ -92,9 +92,11 @@ async fn quiet(
     let statement = "SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pilothouse.old_write_count),
         (SELECT string_agg(format('%s (pid %s)', w.application_name, w.pid), ', ' ORDER BY w.pid)
          FROM pilothouse.old_writer w JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_start <= w.first_at)";
-    let row = sql::row(connection, statement, vec![])
-        .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Unknown, "quiet", "no answer")))?;
+    // The login role sees other sessions; the role that owns the tables does not.
+    sql::run(connection, "SET ROLE NONE").await?;
+    let row = sql::row(connection, statement, vec![]).await?;
+    sql::run(connection, "RESET ROLE").await?;
+    let row = row.ok_or_else(|| Failure(own(ErrorKind::Unknown, "quiet", "no answer")))?;
     let count: i64 = row.try_get(0)?;
     let writers: Option<String> = row.try_get(1)?;
     let since = match memory.last {

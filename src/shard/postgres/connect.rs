@@ -3,6 +3,7 @@
 use super::Failure;
 use super::error::{own, plain};
 use super::sql::{self, Value};
+use crate::base::Ident;
 use crate::fleet::{Endpoint, PostgresEndpoint, Tls};
 use crate::worker::ErrorKind;
 use sqlx::Row;
@@ -47,7 +48,7 @@ impl Purpose {
             ("search_path", "pg_catalog".into()),
             ("standard_conforming_strings", "on".into()),
             ("IntervalStyle", "postgres".into()),
-            ("default_transaction_isolation", "read\\ committed".into()),
+            ("default_transaction_isolation", "read committed".into()),
         ];
         if let Self::Chunk { .. } = self {
             // A chunk walks its key in order; anything else is a plan gone wrong.
@@ -58,11 +59,26 @@ impl Purpose {
     }
 }
 
-/// Who we are to the server: shown in `pg_stat_activity`.
+/// Who we are to the server.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
-    /// Engine id.
+    /// Engine id, shown in `pg_stat_activity`.
     pub(super) engine: String,
+    /// Role that owns the tables, and so our schema. Signals are read as the
+    /// login role, which has the right to see other sessions.
+    pub(super) role: Option<Ident>,
+}
+
+fn settings(identity: &Identity, purpose: Purpose) -> Vec<(&'static str, String)> {
+    let mut settings = purpose.settings();
+    if let Some(role) = identity
+        .role
+        .as_ref()
+        .filter(|_| purpose != Purpose::Measure)
+    {
+        settings.push(("role", role.as_str().to_owned()));
+    }
+    settings
 }
 
 /// Opens one connection to one address.
@@ -78,7 +94,7 @@ pub(super) async fn open(
         .username(&endpoint.user)
         .application_name(&format!("pilothouse/{}", identity.engine))
         .statement_cache_capacity(0)
-        .options(purpose.settings())
+        .options(settings(identity, purpose))
         .disable_statement_logging();
     options = match &endpoint.tls {
         Tls::Off => options.ssl_mode(PgSslMode::Disable),

@@ -175,6 +175,7 @@ impl PostgresShard {
     ) -> Result<Self, CompileError> {
         let identity = Identity {
             engine: context.engine.clone(),
+            role: spec.ddl_role.clone(),
         };
         let refused = |what: String, remedy: &str| CompileError::NotPossible {
             shard: spec.name.clone(),

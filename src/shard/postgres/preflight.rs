@@ -58,7 +58,7 @@ pub(super) async fn run(
 
 async fn checks(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {
     let mut out = server(connection).await?;
-    out.extend(grants(connection, shard).await?);
+    out.extend(grants(connection).await?);
     for form in &shard.program().forms {
         out.extend(table(connection, shard, form).await?);
         out.extend(expressions(connection, form).await?);
@@ -114,12 +114,12 @@ async fn server(connection: &mut PgConnection) -> Result<Vec<Check>, Failure> {
     ])
 }
 
-async fn grants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {
+async fn grants(connection: &mut PgConnection) -> Result<Vec<Check>, Failure> {
     let mut out = Vec::new();
     let statement =
         "SELECT current_user::text, has_database_privilege(current_database(), 'CREATE'),
-        has_database_privilege(current_database(), 'TEMP'), pg_has_role('pg_monitor', 'USAGE'),
-        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+        has_database_privilege(current_database(), 'TEMP'), pg_has_role(session_user, 'pg_monitor', 'USAGE'),
+        (SELECT bool_or(rolsuper) FROM pg_roles WHERE rolname IN (current_user, session_user)), session_user::text";
     let Some(row) = sql::row(connection, statement, vec![]).await? else {
         return Ok(out);
     };
@@ -131,13 +131,13 @@ async fn grants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
         row.try_get(4)?,
     );
     let shown = Untrusted::new(user);
-    let database = "the database";
+    let login = Untrusted::new(row.try_get::<String, _>(5)?);
     out.push(finding(
         "grant_create",
         pass_or(CheckVerdict::Fail, create && temp),
         format!("role {shown} has CREATE: {create}, TEMP: {temp}"),
         "CREATE and TEMP on the database",
-        &format!("GRANT CREATE, TEMP ON DATABASE … TO {shown} ({database} of this shard)"),
+        &format!("GRANT CREATE, TEMP ON DATABASE … TO {shown} (the database of this shard)"),
     ));
     out.push(finding(
         "grant_monitor",
@@ -148,7 +148,7 @@ async fn grants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
             "not a member of pg_monitor"
         },
         "pg_monitor, to read the throttle signals",
-        &format!("GRANT pg_monitor TO {shown}"),
+        &format!("GRANT pg_monitor TO {login}"),
     ));
     out.push(finding(
         "grant_surplus",
@@ -161,22 +161,6 @@ async fn grants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
         "no more rights than needed",
         "use a role that is only a member of the tables' owner and of pg_monitor",
     ));
-    if let Some(role) = &shard.spec.ddl_role {
-        let can = "SELECT coalesce((SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false)::text";
-        let can = sql::text(connection, can, vec![role.as_str().into()]).await?;
-        let good = can.as_deref() == Some("true");
-        out.push(finding(
-            "grant_role",
-            pass_or(CheckVerdict::Fail, good),
-            if good {
-                "may become the DDL role".into()
-            } else {
-                format!("role {shown} is no member of {role}")
-            },
-            "membership in ddl_role",
-            &format!("GRANT {role} TO {shown}, or correct ddl_role in the fleet file"),
-        ));
-    }
     Ok(out)
 }
 

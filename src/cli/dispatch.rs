@@ -1,0 +1,271 @@
+//! From a parsed command line to an exit code.
+
+use super::args::{
+    AbortCli, Cli, Commands, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli, RunCli, VerbCli,
+    WriterCli,
+};
+use super::exit::{Ended, Exit};
+use super::order::{self, OrderArgs};
+use super::plan::{self, PlanArgs};
+use super::run::{self, Face, Promote, RunArgs};
+use super::{journal, lab};
+use crate::journal::Head;
+use crate::lab::writer::KeyClass;
+use crate::lab::{Durability, Fill, LabSpec, Load};
+use crate::rollout::{Scope, Verb};
+use crate::worker::Variant;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+/// Statements per second of a lab's writers.
+const LAB_RATE: u32 = 50;
+
+/// Runs a command; gives its exit code.
+pub async fn dispatch(cli: Cli) -> u8 {
+    match cli.command {
+        Commands::Journal(command) => journal_command(command).await,
+        Commands::Lab(command) => u8::try_from(lab_command(command).await).unwrap_or(1),
+        other => match command(other).await {
+            Ok((text, exit)) => {
+                print(&text);
+                exit.code()
+            }
+            Err(Ended { exit, text }) => {
+                eprintln!("{text}");
+                exit.code()
+            }
+        },
+    }
+}
+
+/// A reader that has closed its end has seen enough.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+async fn command(command: Commands) -> Result<(String, Exit), Ended> {
+    let done = |text: String| (text, Exit::Done);
+    match command {
+        Commands::Plan(args) => plan::plan(&plan_args(args)).await.map(done),
+        Commands::Run(args) => {
+            let (summary, exit) = run::run(run_args(args)?).await?;
+            let text = serde_json::to_string(&summary)
+                .map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+            Ok((text + "\n", exit))
+        }
+        Commands::Status(args) => {
+            let shape = if args.json {
+                order::Shape::Json
+            } else {
+                order::Shape::Text
+            };
+            order::status(&args.fleet, shape).await.map(done)
+        }
+        Commands::Pause(args) => verb(args, Verb::Pause).await,
+        Commands::Resume(args) => verb(args, Verb::Resume).await,
+        Commands::Promote(args) => verb(args, Verb::Promote).await,
+        Commands::Hold(args) => verb(args, Verb::Hold).await,
+        Commands::Release(args) => verb(args, Verb::Release).await,
+        Commands::Retry(args) => verb(args, Verb::Retry).await,
+        Commands::Rollback(args) => verb(args.verb, Verb::RollBack { to: args.to }).await,
+        Commands::Abort(args) => abort(args).await,
+        Commands::Abandon(args) => verb(args, Verb::Abandon).await,
+        Commands::Throttle(args) => {
+            verb(
+                args.verb,
+                Verb::Throttle {
+                    rows_per_s_max: args.rows_per_s,
+                },
+            )
+            .await
+        }
+        Commands::Forget(args) => order::forget(&args.fleet).await.map(done),
+        Commands::Drill { .. } => Err(Ended::new(Exit::BadInput, "no drill of this name")),
+        // `dispatch` handles these itself.
+        Commands::Journal(_) | Commands::Lab(_) => Ok(done(String::new())),
+    }
+}
+
+fn plan_args(args: PlanCli) -> PlanArgs {
+    let shape = match (args.sql, args.json, args.undo) {
+        (true, _, _) => plan::Shape::Sql,
+        (_, true, _) => plan::Shape::Json,
+        (_, _, true) => plan::Shape::Undo,
+        _ => plan::Shape::Table,
+    };
+    PlanArgs {
+        fleet: args.fleet,
+        migration: args.migration,
+        shape,
+    }
+}
+
+fn run_args(args: RunCli) -> Result<RunArgs, Ended> {
+    let face = if args.headless || !std::io::stdout().is_terminal() {
+        Face::Headless
+    } else {
+        Face::Screen
+    };
+    let promote = match args.promote {
+        PromoteCli::Manual => Promote::ByHand,
+        PromoteCli::Auto => Promote::Auto,
+    };
+    let variant = variant(&args)?;
+    Ok(RunArgs {
+        fleet: args.fleet,
+        migration: args.migration,
+        promote,
+        face,
+        to: args.to,
+        confirm_contract: args.confirm.filter(|_| args.allow_contract),
+        variant,
+    })
+}
+
+#[cfg(not(feature = "broken"))]
+#[expect(clippy::unnecessary_wraps, reason = "the broken build can refuse")]
+fn variant(_: &RunCli) -> Result<Variant, Ended> {
+    Ok(Variant::Correct)
+}
+
+#[cfg(feature = "broken")]
+fn variant(args: &RunCli) -> Result<Variant, Ended> {
+    match args.variant.as_deref() {
+        None => Ok(Variant::Correct),
+        Some(name) => Variant::named(name).ok_or_else(|| {
+            Ended::new(Exit::BadInput, format!("no broken engine is called {name}"))
+        }),
+    }
+}
+
+async fn verb(args: VerbCli, verb: Verb) -> Result<(String, Exit), Ended> {
+    let scope = args.scope.scope();
+    order::give(OrderArgs {
+        fleet: args.fleet,
+        scope,
+        verb,
+        reason: args.reason,
+    })
+    .await
+}
+
+async fn abort(args: AbortCli) -> Result<(String, Exit), Ended> {
+    let open = order::open_rollout(&args.verb.fleet).await?;
+    if args.confirm != open {
+        let text = format!(
+            "abort undoes everything: confirm with --confirm {open} (not {})",
+            args.confirm
+        );
+        return Err(Ended::new(Exit::Refused, text));
+    }
+    let scope = Scope::Fleet;
+    let reason = args.verb.reason;
+    order::give(OrderArgs {
+        fleet: args.verb.fleet,
+        scope,
+        verb: Verb::Abort,
+        reason,
+    })
+    .await
+}
+
+async fn journal_command(command: JournalCli) -> u8 {
+    let outcome = match command {
+        JournalCli::Show { file, last, kind } => {
+            let filter = journal::Filter {
+                last,
+                kind,
+                ..journal::Filter::default()
+            };
+            journal::show(&file, &filter).await
+        }
+        JournalCli::Export { file } => {
+            let mut out = std::io::stdout();
+            let outcome = journal::export(&file, &mut out).await;
+            if outcome.code == 0 {
+                return 0;
+            }
+            outcome
+        }
+        JournalCli::Verify { file, head } => match head.as_deref().map(str::parse::<Head>) {
+            Some(Err(error)) => {
+                eprintln!("--head: {error}");
+                return journal::EXIT_BAD_INPUT;
+            }
+            Some(Ok(head)) => journal::verify(&file, Some(head)).await,
+            None => journal::verify(&file, None).await,
+        },
+    };
+    if outcome.code == 0 {
+        print(&(outcome.text + "\n"));
+    } else {
+        eprintln!("{}", outcome.text);
+    }
+    outcome.code
+}
+
+async fn lab_command(command: LabCli) -> i32 {
+    match command {
+        LabCli::Up {
+            directory,
+            shards,
+            standbys,
+            scale,
+            load,
+            durable,
+        } => {
+            let load = if load {
+                Load::Writers {
+                    rate_per_s: LAB_RATE,
+                }
+            } else {
+                Load::None
+            };
+            let durability = if durable {
+                Durability::PowerLoss
+            } else {
+                Durability::ProcessCrash
+            };
+            let spec = LabSpec::new(absolute(&directory))
+                .shards(shards)
+                .standbys(standbys)
+                .fill(Fill::Scale(scale))
+                .durability(durability)
+                .load(load);
+            match lab::UpArgs::new(spec) {
+                Ok(args) => lab::up(args).await,
+                Err(error) => {
+                    eprintln!("the lab cannot find this program's own file: {error}");
+                    1
+                }
+            }
+        }
+        LabCli::Down { directory } => lab::down(&absolute(&directory)).await,
+        LabCli::Keeper { directory } => lab::keep(&directory).await,
+        LabCli::Writer(args) => lab::write(writer_args(args)).await,
+    }
+}
+
+fn absolute(path: &Path) -> std::path::PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn writer_args(args: WriterCli) -> lab::WriterArgs {
+    lab::WriterArgs {
+        fleet: args.fleet,
+        shard: args.shard,
+        ledger: args.ledger,
+        forms: match args.forms {
+            FormsCli::Auto => lab::FormsArg::Auto,
+            FormsCli::Old => lab::FormsArg::Old,
+            FormsCli::New => lab::FormsArg::New,
+        },
+        rate_per_s: args.rate,
+        keys: args.keys,
+        class: KeyClass {
+            index: args.class,
+            of: args.classes,
+        },
+    }
+}
