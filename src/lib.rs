@@ -13,3 +13,5 @@ pub mod rollout;
 pub mod worker;
 
 pub mod shard;
+
+pub mod drill;

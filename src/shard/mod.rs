@@ -3,6 +3,8 @@
 //! Nothing outside a kind's folder matches on the kind. What a kind cannot do
 //! is a typed refusal at plan time. Executors decide nothing: they answer.
 
+pub mod sim;
+
 use crate::base::{Fault, ShardName, Stop};
 use crate::worker::{Reply, ShardCall, ShardPlan};
 use futures_util::future::BoxFuture;

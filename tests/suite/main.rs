@@ -1,0 +1,4 @@
+//! Fast tests: no server, no network, no terminal.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod simulator;
