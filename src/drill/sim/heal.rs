@@ -61,7 +61,9 @@ impl World {
             return;
         }
         self.prove_again(&rollout);
-        self.automate();
+        if rollout.auto.is_none() {
+            self.automate();
+        }
         if self.shape.opening.production {
             self.ask(Scope::Fleet, Verb::Promote);
         }
@@ -120,9 +122,11 @@ impl World {
             })
             .cloned()
             .collect();
-        for ring in stale {
-            let to = Stop::Backfill;
-            self.ask(Scope::Ring(ring), Verb::RollBack { to });
+        for (name, shard) in &rollout.shards {
+            if stale.contains(&shard.ring) && shard.at == Stop::Verify {
+                let to = Stop::Backfill;
+                self.ask(Scope::Shard(name.clone()), Verb::RollBack { to });
+            }
         }
     }
 

@@ -86,9 +86,18 @@ pub struct Outcome {
     pub trace: Vec<String>,
 }
 
-/// Runs one seed.
+/// Runs one seed. A run that broke a promise is run once more, to tell how.
 pub fn run(seed: u64, options: Options) -> Outcome {
-    world::World::new(seed, options).run()
+    let outcome = world::World::new(seed, options).run();
+    if outcome.violations.is_empty() {
+        return outcome;
+    }
+    run_traced(seed, options)
+}
+
+/// Runs one seed and keeps its newest events, whatever comes of it.
+pub fn run_traced(seed: u64, options: Options) -> Outcome {
+    world::World::new(seed, options).traced().run()
 }
 
 /// The line that repeats a failing run.

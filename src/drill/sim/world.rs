@@ -14,10 +14,10 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 /// Events after which a run counts as stuck.
-const STEPS_MAX: u64 = 400_000;
+const STEPS_MAX: u64 = 100_000;
 /// How long healing may take.
-const HEAL_MAX_MS: u64 = 3_600_000;
-const TRACE_MAX: usize = 400;
+const HEAL_MAX_MS: u64 = 400_000;
+const TRACE_MAX: usize = 20_000;
 
 /// Whom an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ pub(super) struct World {
     pub(super) faults: BTreeMap<FaultKind, u64>,
     pub(super) marks: BTreeMap<String, u64>,
     pub(super) violations: Vec<Violation>,
-    trace: VecDeque<String>,
+    trace: Option<VecDeque<String>>,
 }
 
 impl World {
@@ -177,9 +177,15 @@ impl World {
             faults: BTreeMap::new(),
             marks: BTreeMap::new(),
             violations: Vec::new(),
-            trace: VecDeque::new(),
+            trace: None,
             shape,
         }
+    }
+
+    /// Keeps the newest events for people.
+    pub(super) fn traced(mut self) -> Self {
+        self.trace = Some(VecDeque::new());
+        self
     }
 
     pub(super) fn after(&mut self, ms: u64, what: Happening) {
@@ -200,11 +206,13 @@ impl World {
     }
 
     pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
-        if self.trace.len() == TRACE_MAX {
-            self.trace.pop_front();
+        let Some(trace) = self.trace.as_mut() else {
+            return;
+        };
+        if trace.len() == TRACE_MAX {
+            trace.pop_front();
         }
-        let line = format!("{:>7} {}", self.now_ms, line());
-        self.trace.push_back(line);
+        trace.push_back(format!("{:>7} {}", self.now_ms, line()));
     }
 
     pub(super) fn violated(&mut self, promise: &'static str, what: String) {
@@ -339,7 +347,7 @@ impl World {
             commits: self.sites.iter().map(|site| site.server.commits()).sum(),
             virtual_ms: self.now_ms,
             ended,
-            trace: self.trace.into(),
+            trace: self.trace.unwrap_or_default().into(),
         }
     }
 }

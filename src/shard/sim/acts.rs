@@ -163,8 +163,9 @@ pub(super) fn apply(image: &mut Image, id: &str) -> Result<(), String> {
         "constraint" => image.schema.constraint = true,
         "drop_constraint" => image.schema.constraint = false,
         "trigger" => set_trigger(image, Authority::Old)?,
-        "publish" | "unretire" => set_authority(image, Authority::Both)?,
-        "unpublish" => set_authority(image, Authority::Old)?,
+        "publish" => set_authority(image, Authority::Both)?,
+        "unretire" => lower_authority(image, Authority::Both),
+        "unpublish" => lower_authority(image, Authority::Old),
         "retire" => set_authority(image, Authority::New)?,
         "drop_trigger" => drop_trigger(image),
         "drop_old" => drop_old(image)?,
@@ -210,6 +211,22 @@ fn set_authority(image: &mut Image, authority: Authority) -> Result<(), String> 
     match image.dual_write_broken() {
         Some(why) => Err(why),
         None => set_trigger(image, authority),
+    }
+}
+
+/// An undo works on whatever is there: a trigger that somebody disabled gets
+/// its old function back, and stays as broken as it was found.
+fn lower_authority(image: &mut Image, authority: Authority) {
+    let intact = image.dual_write_broken().is_none();
+    if intact && set_trigger(image, authority).is_ok() {
+        return;
+    }
+    if let Some(trigger) = image.schema.trigger.as_mut() {
+        trigger.authority = authority;
+    }
+    let witness = image.ours.as_mut().and_then(|ours| ours.witness.as_mut());
+    if let Some(witness) = witness {
+        witness.authority = authority;
     }
 }
 

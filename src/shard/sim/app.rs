@@ -214,10 +214,10 @@ fn write_row(image: &mut Image, write: AppWrite, form: Form) -> Result<(), AppRe
             let row = moved(image, row);
             put(image, to, row, value.unwrap_or(0));
             // A move carries the value it found, right or wrong.
-            if exempt || value.is_none() {
+            if exempt || corrupt || value.is_none() {
                 image.ghost.exempt.insert(to);
             }
-            if corrupt && !row.agrees() {
+            if corrupt {
                 image.ghost.corrupt.insert(to);
             }
         }
