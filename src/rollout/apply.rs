@@ -161,9 +161,19 @@ fn enter(shard: &mut ShardState, stop: Stop, phase: Phase, now: Timestamp) {
 /// The shard knows less than we did. What is being undone goes on from there:
 /// the stop after the last finished one may be half done.
 fn regressed(shard: &mut ShardState, found: Stop, next: Option<Stop>, now: Timestamp) {
+    // The flag is not kept on the shard, and may have been set without anybody
+    // living to tell: it counts as open wherever a shift had begun.
+    let may_be = shard.begun.map_or(0, Stop::share_percent);
+    shard.share_percent = shard.share_percent.max(may_be);
     let Some(undo) = shard.undo else {
         return enter(shard, found, Phase::Done, now);
     };
+    if found > shard.at {
+        // It lost the undo: begin again where the shard stands.
+        let from = next.unwrap_or(found);
+        shard.begun = shard.begun.max(Some(from));
+        return enter(shard, from, Phase::RollingBack, now);
+    }
     match next.filter(|next| *next > undo.to && shard.begun >= Some(*next)) {
         Some(next) => enter(shard, next, Phase::RollingBack, now),
         None => end_undo(shard, undo, found, now),

@@ -472,6 +472,17 @@ impl LeadWorker {
                 ),
             })));
         }
+        if let Job::Undo(stop) = self.task.job
+            && seen.ended > Some(stop)
+        {
+            // A failover brought back what had been undone already.
+            let found = seen.ended.unwrap_or(stop);
+            return Some(Do::End(Some(Report::Regressed {
+                found,
+                epoch: seen.epoch,
+                why: format!("the shard shows {found} again, which had been undone"),
+            })));
+        }
         // Undo takes the trigger away anyway.
         let mends = matches!(self.task.job, Job::Advance(_)) && self.stands_in() > Stop::DualWrite;
         self.mended = seen

@@ -81,9 +81,10 @@ impl World {
             return;
         }
         let ring = Scope::Ring(shard.ring.clone());
-        if !self.ask(ring, Verb::RollBack { to }) && shard.at == Stop::Drop {
-            self.ask(Scope::Fleet, Verb::RollBack { to });
-        }
+        let alone = Scope::Shard(name.clone());
+        let _ = self.ask(ring, Verb::RollBack { to })
+            || self.ask(alone, Verb::RollBack { to })
+            || self.ask(Scope::Fleet, Verb::RollBack { to });
     }
 
     fn lift(&mut self, rollout: &Rollout) {
