@@ -15,3 +15,5 @@ pub mod worker;
 pub mod shard;
 
 pub mod drill;
+
+pub mod cli;

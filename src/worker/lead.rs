@@ -492,8 +492,7 @@ impl LeadWorker {
             .map(|why| (0, why));
         // A flag that must be closed may have outlived everything we had
         // installed (a restored backup): it is closed under the fence too.
-        let needs_fence =
-            self.stands_in() > Stop::Preflight || self.task.job == Job::CloseShare;
+        let needs_fence = self.stands_in() > Stop::Preflight || self.task.job == Job::CloseShare;
         let owns = self.task.epoch == Some(seen.epoch);
         self.at = match (needs_fence, owns) {
             (true, false) => At::TakeOver,

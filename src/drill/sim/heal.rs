@@ -14,6 +14,7 @@ impl World {
     pub(super) fn heal(&mut self) {
         self.healed = true;
         self.crash_at_effect = None;
+        self.take_over_at_chunk = false;
         self.note(|| "everything is healed".into());
         for site in &mut self.sites {
             site.up = true;

@@ -149,6 +149,10 @@ impl World {
             self.judge(who.shard);
             self.covered(who);
             self.effects += 1;
+            let chunk = matches!(call.op, Op::Chunk { .. });
+            if chunk && std::mem::take(&mut self.take_over_at_chunk) {
+                self.take_over_with_another();
+            }
             if self.crash_at_effect.is_some_and(|n| self.effects >= n) {
                 self.crash_at_effect = None;
                 self.fault(FaultKind::CrashAtEffect);

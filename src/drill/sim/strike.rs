@@ -45,6 +45,11 @@ impl World {
                 self.crash_at_effect = Some(self.effects + soon);
                 return;
             }
+            // The worst moment is in the middle of a row job.
+            FaultKind::Takeover if self.dice.chance(60) => {
+                self.take_over_at_chunk = true;
+                return;
+            }
             FaultKind::Takeover => return self.take_over_with_another(),
             FaultKind::ClockJump => self.jump(),
             FaultKind::ReplyLost

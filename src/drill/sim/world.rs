@@ -132,6 +132,8 @@ pub(super) struct World {
     pub(super) effects: u64,
     /// The engine dies when this many effects have happened.
     pub(super) crash_at_effect: Option<u64>,
+    /// A second engine takes over as soon as a chunk has been committed.
+    pub(super) take_over_at_chunk: bool,
     pub(super) orders: u64,
     pub(super) last_order: Option<Order>,
     pub(super) faults: BTreeMap<FaultKind, u64>,
@@ -172,6 +174,7 @@ impl World {
             serial: 0,
             effects: 0,
             crash_at_effect: None,
+            take_over_at_chunk: false,
             orders: 0,
             last_order: None,
             faults: BTreeMap::new(),

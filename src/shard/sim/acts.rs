@@ -152,6 +152,11 @@ pub(super) fn apply(image: &mut Image, id: &str) -> Result<(), String> {
     match id {
         "column" => image.schema.new_column = true,
         "drop_column" => {
+            // In one transaction with whatever of the trigger is still there
+            // or has come back: without its column it would stop every write.
+            if image.schema.trigger.is_some() || witness(image).is_some() {
+                drop_trigger(image);
+            }
             image.schema.new_column = false;
             image.schema.constraint = false;
             image.schema.index = Index::Absent;
