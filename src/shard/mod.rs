@@ -6,6 +6,7 @@
 mod identity;
 pub mod postgres;
 mod share;
+pub mod sim;
 
 pub use identity::RolloutIdentity;
 pub use share::{ShareSeen, ShareSwitch};
