@@ -3,6 +3,13 @@
 //! Nothing outside a kind's folder matches on the kind. What a kind cannot do
 //! is a typed refusal at plan time. Executors decide nothing: they answer.
 
+mod identity;
+mod share;
+pub mod sqlite;
+
+pub use identity::RolloutIdentity;
+pub use share::{ShareSeen, ShareSwitch};
+
 use crate::base::{Fault, ShardName, Stop};
 use crate::worker::{Reply, ShardCall, ShardPlan};
 use futures_util::future::BoxFuture;

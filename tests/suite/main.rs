@@ -1,0 +1,10 @@
+//! Fast tests: pure rooms and SQLite.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[path = "../contract/mod.rs"]
+mod contract_cases;
+
+mod contract;
+mod sqlite_fixture;
+mod sqlite_kind;
+mod sqlite_rollout;
