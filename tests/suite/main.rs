@@ -7,4 +7,5 @@ mod contract_cases;
 mod contract;
 mod sqlite_fixture;
 mod sqlite_kind;
+mod sqlite_preflight;
 mod sqlite_rollout;

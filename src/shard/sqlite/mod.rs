@@ -10,6 +10,7 @@ mod act;
 mod attach;
 mod catalog;
 mod chunk;
+mod commit;
 mod conclude;
 pub mod dialect;
 mod failure;
@@ -21,5 +22,6 @@ mod preflight;
 mod range;
 mod session;
 mod statement;
+mod transaction;
 
 pub use file::{SqlitePlace, SqliteShard};

@@ -1,23 +1,21 @@
 //! One connection that executes calls.
 
-use super::chunk::{Chunk, Worked};
+use super::chunk::Chunk;
 use super::conclude::conclude;
 use super::dialect::steps::{Action, JobTarget, Look};
 use super::failure::{refused, sorted};
 use super::file::Place;
 use super::install::{Fence, fence_of};
-use super::statement::run;
+use super::transaction::{begin, finish, give_back};
 use super::{act, attach, catalog, install, intact, look, preflight, range};
 use crate::shard::{Session, SessionRole};
-use crate::worker::{
-    CallError, ChunkDone, ErrorKind, Key, Op, Reply, RowJob, RowJobKind, ShardCall,
-};
+use crate::worker::{CallError, ErrorKind, Op, Reply, RowJob, ShardCall};
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long we wait for the file's write lock before we give way.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(100);
@@ -118,9 +116,9 @@ impl Open {
     }
 }
 
-struct Call<'a> {
-    place: &'a Place,
-    epoch: u64,
+pub(super) struct Call<'a> {
+    pub(super) place: &'a Place,
+    pub(super) epoch: u64,
 }
 
 impl Call<'_> {
@@ -151,7 +149,10 @@ impl Call<'_> {
     }
 
     /// The fence is compared in the transaction of the effect itself.
-    async fn begin_fenced(&self, conn: &mut SqliteConnection) -> Result<Fence, CallError> {
+    pub(super) async fn begin_fenced(
+        &self,
+        conn: &mut SqliteConnection,
+    ) -> Result<Fence, CallError> {
         begin(conn, "BEGIN IMMEDIATE").await?;
         let found = if self.place.variant.skips_fence() {
             let there = install::fence(conn).await;
@@ -249,7 +250,7 @@ impl Call<'_> {
         found.ok_or_else(|| refused("sqlite/step", format!("no step {id}")))
     }
 
-    fn target(&self, job: &RowJob) -> Result<JobTarget, CallError> {
+    pub(super) fn target(&self, job: &RowJob) -> Result<JobTarget, CallError> {
         let found = self.place.compiled.steps.jobs.get(&job.id).copied();
         found.ok_or_else(|| refused("sqlite/step", format!("no row job {}", job.id)))
     }
@@ -300,7 +301,7 @@ impl Call<'_> {
         Ok(Reply::Done { generation })
     }
 
-    async fn shape(
+    pub(super) async fn shape(
         &self,
         conn: &mut SqliteConnection,
         target: &JobTarget,
@@ -309,7 +310,7 @@ impl Call<'_> {
         catalog::shape(conn, &table.table).await
     }
 
-    fn chunk_of<'c>(
+    pub(super) fn chunk_of<'c>(
         &'c self,
         job: &'c RowJob,
         target: &'c JobTarget,
@@ -324,106 +325,6 @@ impl Call<'_> {
             rows,
         }
     }
-
-    async fn chunk(
-        &self,
-        conn: &mut SqliteConnection,
-        job: &RowJob,
-        number: u32,
-        after: Option<Key>,
-        rows: u32,
-    ) -> Result<Reply, CallError> {
-        let started = Instant::now();
-        let target = self.target(job)?;
-        // A verify reads one snapshot without holding writers up; only its
-        // notes need the write lock.
-        let read_first = target.kind == RowJobKind::Verify;
-        let fence = if read_first {
-            begin(conn, "BEGIN").await?;
-            let fence = fence_of(conn, self.epoch).await;
-            match fence {
-                Ok(fence) => fence,
-                Err(error) => return give_back(conn, Err(error)).await,
-            }
-        } else {
-            self.begin_fenced(conn).await?
-        };
-        let done = self
-            .chunk_inside(conn, (job, &target), number, (after, rows), &fence)
-            .await;
-        let (at, worked) = match done {
-            Ok(Inside::Worked(at, worked)) => (*at, worked),
-            Ok(Inside::Truth(reply)) => return give_back(conn, Ok(reply)).await,
-            Err(error) => return give_back(conn, Err(error)).await,
-        };
-        if read_first {
-            run(conn, "ROLLBACK".to_owned()).await?;
-            let fence = self.begin_fenced(conn).await?;
-            let again = range::checkpoint_of(conn, &job.id, number, fence.generation).await;
-            let noted = match again {
-                Ok(again) if again == at => self.note(conn, (job, &target), &at, &worked).await,
-                Ok(again) => return give_back(conn, Ok(Reply::Range(again.at))).await,
-                Err(error) => Err(error),
-            };
-            finish(conn, noted).await?;
-        } else {
-            finish(conn, Ok(())).await?;
-        }
-        Ok(Reply::Chunk(ChunkDone {
-            rows: worked.rows,
-            after: worked.upto.or(at.at.after),
-            stale: worked.stale,
-            took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        }))
-    }
-
-    async fn note(
-        &self,
-        conn: &mut SqliteConnection,
-        (job, target): (&RowJob, &JobTarget),
-        at: &range::Checkpoint,
-        worked: &Worked,
-    ) -> Result<(), CallError> {
-        let shape = self.shape(conn, target).await?;
-        let chunk = self.chunk_of(job, target, &shape, 1);
-        chunk.note(conn, at, worked, self.epoch).await
-    }
-
-    /// The rows of a chunk, in the caller's transaction; noted there too,
-    /// unless it is a verify.
-    async fn chunk_inside(
-        &self,
-        conn: &mut SqliteConnection,
-        (job, target): (&RowJob, &JobTarget),
-        number: u32,
-        (after, rows): (Option<Key>, u32),
-        fence: &Fence,
-    ) -> Result<Inside, CallError> {
-        let at = range::checkpoint_of(conn, &job.id, number, fence.generation).await?;
-        if at.at.closed || at.at.after != after {
-            return Ok(Inside::Truth(Reply::Range(at.at)));
-        }
-        let shape = self.shape(conn, target).await?;
-        let chunk = self.chunk_of(job, target, &shape, rows);
-        let found = chunk.find(conn, &at).await?;
-        if self.place.variant.splits_checkpoint() {
-            // Wrong on purpose: what fails from here on is lost.
-            chunk.note(conn, &at, &found, self.epoch).await?;
-            run(conn, "COMMIT; BEGIN IMMEDIATE".to_owned()).await?;
-            let worked = chunk.work(conn, &at, found).await?;
-            return Ok(Inside::Worked(Box::new(at), worked));
-        }
-        let worked = chunk.work(conn, &at, found).await?;
-        if target.kind != RowJobKind::Verify {
-            chunk.note(conn, &at, &worked, self.epoch).await?;
-        }
-        Ok(Inside::Worked(Box::new(at), worked))
-    }
-}
-
-enum Inside {
-    Worked(Box<range::Checkpoint>, Worked),
-    Truth(Reply),
 }
 
 fn flag_error(fault: &crate::base::Fault) -> CallError {
@@ -432,51 +333,5 @@ fn flag_error(fault: &crate::base::Fault) -> CallError {
         kind: ErrorKind::Yielded,
         code: fault.code.clone(),
         message: fault.what.clone(),
-    }
-}
-
-async fn begin(conn: &mut SqliteConnection, sql: &str) -> Result<(), CallError> {
-    run(conn, sql.to_owned()).await
-}
-
-/// Commits what went well, rolls back what did not.
-async fn finish<T>(
-    conn: &mut SqliteConnection,
-    done: Result<T, CallError>,
-) -> Result<T, CallError> {
-    let done = match done {
-        Ok(done) => done,
-        Err(error) => return give_back(conn, Err(error)).await,
-    };
-    match run(conn, "COMMIT".to_owned()).await {
-        Ok(()) => Ok(done),
-        // A commit that was refused or had to wait has not happened; of a
-        // broken one nobody knows.
-        Err(error) => give_back(conn, Err(error)).await,
-    }
-}
-
-/// Ends a transaction without a trace. If even that fails, the connection is
-/// of no use any more, and dropping it rolls back.
-async fn give_back<T>(
-    conn: &mut SqliteConnection,
-    found: Result<T, CallError>,
-) -> Result<T, CallError> {
-    let ended = run(conn, "ROLLBACK".to_owned()).await;
-    match (found, ended) {
-        (Ok(found), Ok(())) => Ok(found),
-        (Err(error), Ok(())) => Err(error),
-        // SQLite has rolled back by itself (full disk, I/O error): fine.
-        (Err(error), Err(ended)) if ended.message.contains("no transaction is active") => {
-            Err(error)
-        }
-        (Err(error), Err(_)) => Err(CallError {
-            kind: ErrorKind::Unknown,
-            ..error
-        }),
-        (Ok(_), Err(ended)) => Err(CallError {
-            kind: ErrorKind::Unknown,
-            ..ended
-        }),
     }
 }
