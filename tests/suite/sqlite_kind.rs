@@ -134,6 +134,11 @@ async fn the_direction_turns_when_the_flag_stands_at_100() {
     );
     fixture.write(old_form.clone()).await.unwrap();
     host.advance_to(Stop::Shift(100)).await;
+    // A statement that changes nothing is nobody's business; this one does.
+    let old_form = Write::Update {
+        key: 20,
+        old: "too late".into(),
+    };
     assert!(
         fixture
             .write(old_form.clone())
