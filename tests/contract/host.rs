@@ -38,6 +38,8 @@ pub struct Host {
     pub calls: u32,
     /// Which call (counted from 1) goes wrong, and how.
     pub mishap: Option<(u32, Mishap)>,
+    /// From the call after this one on, nothing arrives any more.
+    pub gone_after: Option<u32>,
     pub limits: ChunkLimits,
     pub ranges: u32,
     session: Option<Box<dyn Session>>,
@@ -56,6 +58,7 @@ impl Host {
             concluded: Vec::new(),
             calls: 0,
             mishap: None,
+            gone_after: None,
             limits: ChunkLimits {
                 start: 4,
                 floor: 2,
@@ -80,7 +83,8 @@ impl Host {
     pub async fn call(&mut self, call: ShardCall) -> Reply {
         self.calls += 1;
         let mishap = self.mishap.filter(|(n, _)| *n == self.calls).map(|m| m.1);
-        if mishap == Some(Mishap::CallLost) {
+        let gone = self.gone_after.is_some_and(|last| self.calls > last);
+        if gone || mishap == Some(Mishap::CallLost) {
             self.session = None;
             return lost();
         }

@@ -210,6 +210,35 @@ async fn values_of_every_type_come_back_from_the_export_as_they_were() {
 }
 
 #[tokio::test]
+async fn undoing_a_drop_that_never_came_that_far_changes_no_value() {
+    let sql = "CREATE TABLE item (id INTEGER PRIMARY KEY, label TEXT);
+        INSERT INTO item VALUES (1, 'Loses'), (2, 'Its'), (3, 'Case');";
+    let all = "SELECT label FROM item ORDER BY id";
+    for calls in 1..90 {
+        let add = add_column("item", "tag", "lower(label)", &[("label", "tag")]);
+        let fixture = SqliteFixture::with(sql, &migration(vec![Operation::AddColumn(add)])).await;
+        let before = texts(&fixture.path, all).await;
+        let mut host = host(&fixture);
+        host.advance_to(Stop::Retire).await;
+        // Everything from this call on never arrives: the engine is gone.
+        host.gone_after = Some(host.calls + calls);
+        let report = host.run(Job::Advance(Stop::Drop)).await;
+        host.gone_after = None;
+        if matches!(report, Some(Report::Finished { .. })) {
+            assert!(calls > 10, "only {calls} calls: nothing was cut off");
+            return;
+        }
+        host.run(Job::Undo(Stop::Drop)).await;
+        assert_eq!(
+            texts(&fixture.path, all).await,
+            before,
+            "cut off after {calls} calls"
+        );
+    }
+    panic!("the drop never came to its end");
+}
+
+#[tokio::test]
 async fn columns_filled_once_and_statements_by_hand_take_part() {
     let mut born = add_column("item", "born", "0", &[]);
     born.up = None;

@@ -132,6 +132,12 @@ pub(super) async fn split(
         )
         .await?;
     }
+    if target.kind == RowJobKind::Restore && !was_dropped(conn, table).await? {
+        // The old values are all there: what an unfinished drop has exported
+        // must not overrule them.
+        run(conn, insert(job, 0, (None, None), true, fence)).await?;
+        return there_now(conn, job).await;
+    }
     let all = number(conn, count(table, "1")).await?;
     let wanted = u64::from(ranges.max(1)).min(all.max(1));
     let mut lo = None;
@@ -153,19 +159,40 @@ pub(super) async fn split(
     }
     for (n, (lo, hi)) in cut.iter().enumerate() {
         // An empty table has nothing to walk: its one range is finished.
-        let closed = u8::from(hi.is_none());
-        let sql = format!(
-            "INSERT INTO pilothouse_checkpoint (job, range, lo, hi, cursor, closed, generation) \
-             VALUES ({}, {n}, {lo}, {}, {lo}, {closed}, {})",
-            quote_literal(job),
-            key_literal(hi.as_ref()),
-            fence.generation,
-            lo = key_literal(lo.as_ref()),
-        );
-        run(conn, sql).await?;
+        let bounds = (lo.as_ref(), hi.as_ref());
+        run(conn, insert(job, n, bounds, hi.is_none(), fence)).await?;
     }
+    there_now(conn, job).await
+}
+
+fn insert(
+    job: &str,
+    n: usize,
+    (lo, hi): (Option<&Key>, Option<&Key>),
+    closed: bool,
+    fence: &Fence,
+) -> String {
+    format!(
+        "INSERT INTO pilothouse_checkpoint (job, range, lo, hi, cursor, closed, generation) \
+         VALUES ({}, {n}, {lo}, {}, {lo}, {}, {})",
+        quote_literal(job),
+        key_literal(hi),
+        u8::from(closed),
+        fence.generation,
+        lo = key_literal(lo),
+    )
+}
+
+async fn there_now(conn: &mut SqliteConnection, job: &str) -> Result<Vec<RangeAt>, CallError> {
     let there = checkpoints(conn, job).await?;
     Ok(there.into_iter().map(|c| c.at).collect())
+}
+
+/// Whether columns of this table were dropped by us and not settled since.
+async fn was_dropped(conn: &mut SqliteConnection, table: &TableWork) -> Result<bool, CallError> {
+    let table = quote_literal(table.table.as_str());
+    let sql = format!("SELECT count(*) FROM pilothouse_dropped WHERE tbl = {table}");
+    Ok(number(conn, sql).await? > 0)
 }
 
 /// The key at the beginning of a row.
