@@ -7,6 +7,7 @@ mod identity;
 pub mod postgres;
 mod share;
 pub mod sim;
+pub mod sqlite;
 
 pub use identity::RolloutIdentity;
 pub use share::{ShareSeen, ShareSwitch};

@@ -1,6 +1,12 @@
 //! What an operator relies on, checked without a database server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+//! Fast tests: pure rooms and SQLite.
+
+#[path = "../contract/mod.rs"]
+
+mod contract;
+mod contract_cases;
 mod desk;
 mod expressions;
 mod files;
@@ -11,4 +17,8 @@ mod journal;
 mod journal_cli;
 mod loaded;
 mod simulator;
+mod sqlite_fixture;
+mod sqlite_kind;
+mod sqlite_preflight;
+mod sqlite_rollout;
 mod store;
