@@ -12,6 +12,7 @@ mod project;
 mod ring;
 mod shard;
 mod standing;
+mod standing_shard;
 mod stream;
 mod telemetry;
 mod totals;

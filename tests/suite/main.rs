@@ -1,10 +1,14 @@
 //! What an operator relies on, checked without a database server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod cockpit;
 mod expressions;
 mod files;
 mod inbox;
 mod journal;
 mod journal_cli;
 mod loaded;
+mod loopback;
+mod scene;
 mod store;
+mod wire;
