@@ -98,7 +98,7 @@ fn now_text(
 ) -> String {
     match standing.sign {
         Sign::Running if state.phase == Phase::Running => {}
-        Sign::Throttled => return format!("waiting: {}", standing.cause),
+        Sign::Throttled => return standing.cause.clone(),
         Sign::Held if standing.at.is_some_and(|at| at > now) => {
             return standing.at.map_or_else(String::new, |at| {
                 format!("{} until {}", standing.word, at.clock())

@@ -1,6 +1,7 @@
 //! Why is it not moving, since when, who did it, what clears it, and what
 //! happens next by itself.
 
+use super::gate::GateView;
 use super::words;
 use crate::base::{RingName, ShardName, Stop, Timestamp};
 use crate::rollout::{
@@ -300,13 +301,22 @@ fn idle_ring(
             ))
             .clears(format!("promote ring {name}"))
             .next(NOTHING),
-        Err(refusal) => refused(&refusal, to, since, then(rollout, observations, name, now)),
+        Err(refusal) => {
+            let then = then(rollout, observations, name, now);
+            refused(&refusal, (to, now), since, then)
+        }
     }
 }
 
-fn refused(refusal: &Refusal, to: Stop, since: Timestamp, then: String) -> Standing {
+fn refused(
+    refusal: &Refusal,
+    (to, now): (Stop, Timestamp),
+    since: Timestamp,
+    then: String,
+) -> Standing {
     match refusal {
         Refusal::Gates(readings) => {
+            let readings: Vec<GateView> = readings.iter().map(|r| GateView::of(r, now)).collect();
             let closed = readings.iter().filter(|r| r.verdict != Verdict::Pass);
             let word = readings.first().map_or("gates", |r| r.gate.word());
             let cause: Vec<String> = closed.map(|r| r.value.clone()).collect();
