@@ -1,11 +1,9 @@
 //! What an operator relies on, checked without a database server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-//! Fast tests: pure rooms and SQLite.
-
 #[path = "../contract/mod.rs"]
-
 mod contract;
+mod cockpit;
 mod contract_cases;
 mod desk;
 mod expressions;
@@ -16,9 +14,12 @@ mod inbox;
 mod journal;
 mod journal_cli;
 mod loaded;
+mod loopback;
+mod scene;
 mod simulator;
 mod sqlite_fixture;
 mod sqlite_kind;
 mod sqlite_preflight;
 mod sqlite_rollout;
 mod store;
+mod wire;
