@@ -212,8 +212,12 @@ impl Desk {
             }
             self.wait(SOAK_MS);
             for name in ["canary", "broad"] {
+                // The next ring enters expand only after verify here.
+                let first = name == "canary";
+                let goal = if first { stop.max(Stop::Verify) } else { stop };
+                let goal = if stop < Stop::Expand { stop } else { goal };
                 let rings = &self.rollout().rings;
-                if rings[&RingName::new(name).unwrap()].admitted < stop {
+                if rings[&RingName::new(name).unwrap()].admitted < goal {
                     let _ = self.ask(ring(name), Verb::Promote);
                 }
             }

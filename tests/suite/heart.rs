@@ -225,6 +225,20 @@ fn a_shard_that_was_rolled_back_alone_joins_again() {
 }
 
 #[test]
+fn a_shard_that_goes_back_a_little_stays_there() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::Verify);
+    desk.ask(on("b1"), roll_back(Stop::DualWrite)).unwrap();
+    desk.work_off();
+    assert_eq!(desk.at("b1"), (Stop::DualWrite, Phase::Done));
+    assert_eq!(desk.at("b2"), (Stop::Verify, Phase::Done));
+    desk.ask(ring("broad"), Verb::Release).unwrap();
+    desk.ask(ring("broad"), Verb::Promote).unwrap();
+    desk.work();
+    assert_eq!(desk.at("b1"), (Stop::Backfill, Phase::Done));
+}
+
+#[test]
 fn abort_is_for_the_fleet_and_ends_the_rollout() {
     let mut desk = Desk::new();
     desk.bring_to(Stop::Backfill);

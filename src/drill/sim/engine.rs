@@ -9,8 +9,8 @@ use crate::rollout::{
     ThrottleReason, watch_guards,
 };
 use crate::worker::{
-    Assignment, Do, Input, LeadWorker, RangeDo, RangeInput, RangeOutcome, RangeWorker, Reply, Run,
-    Signal, Step, StopPlan,
+    Assignment, Do, ErrorKind, Input, LeadWorker, RangeDo, RangeInput, RangeOutcome, RangeWorker,
+    Reply, Run, Signal, Step, StopPlan,
 };
 use std::collections::BTreeMap;
 
@@ -38,6 +38,8 @@ pub(super) struct Running {
     leaves: bool,
     run: Run,
     waits: Option<u64>,
+    /// The server's boot that its connection belongs to.
+    connection: Option<u32>,
     lanes: Vec<Lane>,
     /// Started before its record (a broken variant).
     early: bool,
@@ -46,6 +48,7 @@ pub(super) struct Running {
 struct Lane {
     worker: RangeWorker,
     waits: Option<u64>,
+    connection: Option<u32>,
     outcome: Option<RangeOutcome>,
 }
 
@@ -254,6 +257,7 @@ impl World {
                 leaves: false,
                 run: Run::Go,
                 waits: None,
+                connection: None,
                 lanes: Vec::new(),
                 early,
             },
@@ -377,7 +381,24 @@ impl World {
         }
     }
 
+    /// Each worker has a connection of its own. One that died with its server
+    /// fails the next call; only then is a new one opened.
+    pub(super) fn connection(&mut self, who: Who) -> Option<&mut Option<u32>> {
+        let running = self.running(who)?;
+        match who.lane {
+            None => Some(&mut running.connection),
+            Some(n) => running.lanes.get_mut(n).map(|lane| &mut lane.connection),
+        }
+    }
+
     pub(super) fn take_reply(&mut self, who: Who, reply: Reply) {
+        let broken = matches!(
+            &reply,
+            Reply::Error(error) if matches!(error.kind, ErrorKind::Unknown | ErrorKind::Unreachable)
+        );
+        if broken && let Some(connection) = self.connection(who) {
+            *connection = None;
+        }
         match who.lane {
             None => self.drive(who, Input::Reply(reply)),
             Some(n) => self.drive_lane(who, n, RangeInput::Reply(reply)),
@@ -418,6 +439,7 @@ impl World {
                     let lane = |task| Lane {
                         worker: RangeWorker::new(task),
                         waits: None,
+                        connection: None,
                         outcome: None,
                     };
                     running.lanes = tasks.into_iter().map(lane).collect();
