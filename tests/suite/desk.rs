@@ -5,8 +5,8 @@ use pilothouse::base::{
 };
 use pilothouse::fleet::{Guard, Policy};
 use pilothouse::rollout::{
-    Command, Decision, Evidence, Fact, Job, Member, Observations, Opening, Order, Phase, Refusal,
-    Report, Rollout, Scope, State, Verb, apply, decide, next,
+    Command, Decision, Evidence, Fact, Gate, Job, Member, Observations, Opening, Order, Phase,
+    Refusal, Report, RingState, Rollout, Scope, State, Verb, Verdict, apply, decide, next,
 };
 use std::collections::BTreeMap;
 
@@ -91,6 +91,17 @@ pub fn opening() -> Opening {
         instance_caps: BTreeMap::new(),
         production: false,
     }
+}
+
+pub fn closed_gates(answer: Result<Decision, Refusal>) -> Vec<(Gate, Verdict)> {
+    match answer {
+        Err(Refusal::Gates(readings)) => readings.iter().map(|r| (r.gate, r.verdict)).collect(),
+        other => panic!("gates should have closed it: {other:?}"),
+    }
+}
+
+pub fn roll_back(to: Stop) -> Verb {
+    Verb::RollBack { to }
 }
 
 impl Desk {
@@ -228,6 +239,10 @@ impl Desk {
     pub fn at(&self, name: &str) -> (Stop, Phase) {
         let state = &self.rollout().shards[&shard(name)];
         (state.at, state.phase)
+    }
+
+    pub fn ring(&self, name: &str) -> &RingState {
+        &self.rollout().rings[&RingName::new(name).unwrap()]
     }
 
     pub fn admitted(&self, name: &str) -> Stop {
