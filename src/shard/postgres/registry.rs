@@ -62,6 +62,15 @@ async fn broken(connection: &mut PgConnection) -> Result<Option<String>, Failure
     Ok(sql::text(connection, statement, vec![]).await?)
 }
 
+/// Nothing is finished and nothing is proved while dual write is not intact.
+/// Looks like a lost connection to the worker: it will attach and find out.
+pub(super) async fn demand_intact(connection: &mut PgConnection) -> Result<(), Failure> {
+    match broken(connection).await? {
+        None => Ok(()),
+        Some(what) => Err(Failure(own(ErrorKind::Unknown, "PH013", what))),
+    }
+}
+
 /// Installs our schema if it is missing and ends every older engine's rights.
 pub(super) async fn take_over(
     connection: &mut PgConnection,
@@ -153,6 +162,7 @@ pub(super) async fn end_stop(
     stop: Stop,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    demand_intact(connection).await?;
     let statement = "UPDATE pilothouse.registry SET ended = $1, changed_at = clock_timestamp()";
     sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     fence::commit(connection).await?;

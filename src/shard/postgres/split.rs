@@ -4,7 +4,7 @@ use super::dialect::RowSql;
 use super::error::own;
 use super::fence::{self, Durability};
 use super::sql::{self, Value};
-use super::{Failure, Inner, int};
+use super::{Failure, Inner, int, registry};
 use crate::base::Digest;
 use crate::rollout::Evidence;
 use crate::worker::{ErrorKind, Key, RangeAt, Reply, RowJob};
@@ -162,6 +162,7 @@ pub(super) async fn conclude(
     job: &RowJob,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    registry::demand_intact(connection).await?;
     let gaps = "WITH c AS (
             SELECT range, lo, hi, closed, cursor, rows, generation,
                    lag(hi) OVER w AS before, row_number() OVER w AS place
