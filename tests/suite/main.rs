@@ -3,6 +3,7 @@
 
 mod expressions;
 mod files;
+mod help;
 mod inbox;
 mod journal;
 mod journal_cli;
