@@ -6,6 +6,8 @@
 mod identity;
 pub mod postgres;
 mod share;
+pub mod sim;
+pub mod sqlite;
 
 pub use identity::RolloutIdentity;
 pub use share::{ShareSeen, ShareSwitch};
