@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod cockpit;
-#[path = "../contract/mod.rs"]
 mod contract;
+#[path = "../contract/mod.rs"]
 mod contract_cases;
 mod desk;
 mod expressions;
