@@ -52,6 +52,8 @@ const PURE: &[&str] = &[
     "src/rollout/",
     "src/worker/",
     "src/wire/",
+    "src/drill/sim/",
+    "src/shard/sim/",
     "src/cockpit/model/",
     "src/cockpit/update/",
     "src/cockpit/view/",
