@@ -101,7 +101,6 @@ pub struct Engine {
     told: mpsc::Sender<Told>,
     inbox_after: i64,
     published_at: Timestamp,
-    shared_at: Timestamp,
     printed: u64,
     print: Box<dyn FnMut(u64, &Fact) + Send>,
     stopped: Option<Stopped>,
@@ -114,8 +113,6 @@ const TICK: Duration = Duration::from_millis(200);
 const RETRY_OPEN: Duration = Duration::from_secs(2);
 /// Views are published at most this often.
 const PUBLISH: Period = Period::from_ms(100);
-/// Other processes (`pilothouse status`) get a view at most this often.
-const SHARE: Period = Period::from_ms(500);
 /// Reconcile rounds in one go; more means that two rules fight each other.
 const ROUNDS_MAX: usize = 200;
 
@@ -136,7 +133,6 @@ impl Engine {
             told,
             inbox_after: 0,
             published_at: Timestamp::default(),
-            shared_at: Timestamp::default(),
             printed,
             print,
             stopped: None,
@@ -243,23 +239,6 @@ impl Engine {
         self.setup.book.settle().await;
         self.stale_throttles();
         self.read_inbox().await;
-        self.share_view().await;
-    }
-
-    /// Leaves the view in the inbox, where other processes look for it.
-    async fn share_view(&mut self) {
-        let now = clock::now();
-        if self.setup.inbox.is_none() || now.since(self.shared_at) < SHARE {
-            return;
-        }
-        self.shared_at = now;
-        let Ok(json) = serde_json::to_string(&self.view()) else {
-            return;
-        };
-        if let Some(inbox) = &self.setup.inbox {
-            // Whoever asks meanwhile gets an older view, or the journal's.
-            let _ = inbox.post_view(&json, now).await;
-        }
     }
 
     async fn read_inbox(&mut self) {
