@@ -6,6 +6,8 @@
 //! each of them failing on a made-up file.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "architecture/orphans.rs"]
+mod orphans;
 #[path = "architecture/paths.rs"]
 mod paths;
 #[path = "architecture/rules.rs"]
@@ -96,4 +98,14 @@ fn every_room_is_on_the_list() {
             "src/{name} has no place in the order of rooms"
         );
     }
+}
+
+#[test]
+fn no_file_is_forgotten() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    sources(&root.join("src"), root, &mut files);
+    sources(&root.join("tests"), root, &mut files);
+    let found = orphans::orphans(&files);
+    assert!(found.is_empty(), "no `mod` names these files: {found:?}");
 }

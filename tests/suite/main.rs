@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod cockpit;
+mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;
 mod desk;
