@@ -44,6 +44,10 @@ const RE_EXPORTS: &[(&str, &str)] = &[
     ("migration", "base"),
 ];
 
+/// Kinds of databases. `shard::open` chooses one; nobody above names one.
+/// (The simulated kind is the simulator's own.)
+const KINDS: &[&str] = &["shard::postgres", "shard::sqlite"];
+
 /// Folders and files that are pure: same input, same output, anywhere.
 const PURE: &[&str] = &[
     "src/base/",
@@ -108,6 +112,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     ImportOrder,
+    Kind,
     ReExport,
     Purity,
     FileLength,
@@ -220,6 +225,10 @@ fn import(room: &str, path: &NamedPath, parts: &[String], out: &mut Findings<'_>
     {
         let what = format!("{room} may import {} only, not {whole}", allowed.join(", "));
         out.add(Rule::ImportOrder, path.line, what);
+    }
+    if KINDS.iter().any(|kind| is_within(&whole, kind)) {
+        let what = format!("{room} names a kind of database: {whole}");
+        out.add(Rule::Kind, path.line, what);
     }
     if path.kind == PathKind::ReExport && !RE_EXPORTS.contains(&(room, other)) {
         let what = format!("{room} passes {whole} on to whoever imports {room}");

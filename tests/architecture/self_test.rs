@@ -87,6 +87,14 @@ fn a_re_export_is_an_import_for_everybody_above() {
 }
 
 #[test]
+fn kinds_are_chosen_in_one_place() {
+    let text = "use crate::shard::postgres::PostgresShard;";
+    breaks("src/cli/prepare.rs", text, Rule::Kind);
+    holds("src/shard/open.rs", text);
+    holds("src/drill/sim/world.rs", "use crate::shard::sim::SimShard;");
+}
+
+#[test]
 fn pure_places_stay_pure() {
     for text in [
         "use std::time::Instant;",
