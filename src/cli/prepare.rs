@@ -227,7 +227,7 @@ impl Job {
                 let place = format!("shard.{name}.candidates");
                 let found = self.fleet.source.diagnostic(
                     &place,
-                    &format!("shards {other} and {name} are one and the same database"),
+                    format!("shards {other} and {name} are one and the same database"),
                     "give every shard a database of its own",
                 );
                 return Some(Ended::new(Exit::BadInput, found.to_string()));

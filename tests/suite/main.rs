@@ -10,6 +10,7 @@ mod expressions;
 mod files;
 mod heart;
 mod heart_laws;
+mod help;
 mod inbox;
 mod journal;
 mod journal_cli;
