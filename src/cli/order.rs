@@ -6,7 +6,7 @@ use super::prepare::{Job, book, kept_migration, load_fleet};
 use super::run::{headless, make_ready, order, recorded};
 use super::status::render;
 use crate::base::Period;
-use crate::engine::{Goal, Taken, now};
+use crate::engine::{Book, Goal, Taken, now};
 use crate::fleet::LoadedFleet;
 use crate::rollout::{Command, Observations, Scope, Verb};
 use crate::store::{Inbox, Store};
@@ -107,6 +107,9 @@ enum Direct {
 async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended> {
     let store = fleet.fleet.store.clone();
     let mut book = book(&store, Variant::Correct).await?;
+    if let Some(why) = forgotten(&book, &store, args) {
+        return Err(Ended::new(Exit::Refused, why));
+    }
     let asked = order(args.scope.clone(), args.verb.clone(), &args.reason);
     let taken = book
         .take(&Observations::default(), &Command::Order(asked))
@@ -133,6 +136,20 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended>
             args.scope
         ))),
     }
+}
+
+/// Once everything is forgotten there is nothing to undo with: neither the
+/// exported values on the shards nor the migration here.
+fn forgotten(book: &Book, store: &Path, args: &OrderArgs) -> Option<String> {
+    let ended = book.state().rollout.as_ref()?;
+    let undoes = matches!(args.verb, Verb::RollBack { .. });
+    let kept = kept_migration(store, &ended.opening.plan_digest).exists();
+    (undoes && ended.outcome.is_some() && !kept).then(|| {
+        format!(
+            "rollout {} is over and forgotten: nothing is left to roll back with",
+            ended.opening.id
+        )
+    })
 }
 
 async fn undo(job: Box<Job>) -> Result<(String, Exit), Ended> {
@@ -176,11 +193,11 @@ pub async fn status(fleet: &Path, shape: Shape) -> Result<String, Ended> {
 
 /// A view that an engine published within the last seconds.
 async fn live_view(store: &Path) -> Option<FleetView> {
-    if !store.join("inbox.db").exists() {
-        return None;
-    }
-    let inbox = Inbox::open(store).await.ok()?;
-    let view = inbox.view().await.ok()??;
+    let inbox = Inbox::open_read_only(store).await.ok()?;
+    let view = inbox.view().await.ok();
+    // Closed in order, so that nothing of this look stays behind.
+    let _ = inbox.close().await;
+    let view = view??;
     if now().since(view.at) > Period::from_ms(3_000) {
         return None;
     }
@@ -256,7 +273,11 @@ pub async fn forget(fleet: &Path) -> Result<String, Ended> {
     let Some(plan) = book.state().rollout.as_ref().map(|r| r.opening.plan_digest) else {
         return Ok("nothing to forget\n".into());
     };
-    let job = Job::read(fleet, &kept_migration(&store, &plan), Variant::Correct)?;
+    let kept = kept_migration(&store, &plan);
+    if !kept.exists() {
+        return Ok("forgotten before\n".into());
+    }
+    let job = Job::read(fleet, &kept, Variant::Correct)?;
     let opened = job.open_shards().await;
     if !opened.missing.is_empty() {
         return Err(job.not_opened(&opened.missing));
@@ -269,6 +290,8 @@ pub async fn forget(fleet: &Path) -> Result<String, Ended> {
             .map_err(|f| Ended::new(Exit::Failed, f.to_string()))?;
         text.push_str(&format!("{name}: nothing of pilothouse remains\n"));
     }
+    // What is gone cannot be rolled back any more; `forgotten` tells by this.
+    let _ = std::fs::remove_file(kept_migration(&store, &plan));
     drop(lease);
     Ok(text)
 }

@@ -101,6 +101,7 @@ pub struct Engine {
     told: mpsc::Sender<Told>,
     inbox_after: i64,
     published_at: Timestamp,
+    posted_at: Timestamp,
     printed: u64,
     print: Box<dyn FnMut(u64, &Fact) + Send>,
     stopped: Option<Stopped>,
@@ -113,6 +114,8 @@ const TICK: Duration = Duration::from_millis(200);
 const RETRY_OPEN: Duration = Duration::from_secs(2);
 /// Views are published at most this often.
 const PUBLISH: Period = Period::from_ms(100);
+/// Views are posted for other processes at most this often.
+const POST: Period = Period::from_ms(500);
 /// Reconcile rounds in one go; more means that two rules fight each other.
 const ROUNDS_MAX: usize = 200;
 
@@ -133,6 +136,7 @@ impl Engine {
             told,
             inbox_after: 0,
             published_at: Timestamp::default(),
+            posted_at: Timestamp::default(),
             printed,
             print,
             stopped: None,
@@ -192,6 +196,7 @@ impl Engine {
         self.leave(&mut tellings).await;
         self.print_new();
         self.publish_now();
+        self.withdraw_view().await;
         let stopped = self.stopped.unwrap_or(Stopped::Told);
         (stopped, self.setup.book, self.observations)
     }
@@ -239,6 +244,33 @@ impl Engine {
         self.setup.book.settle().await;
         self.stale_throttles();
         self.read_inbox().await;
+        self.post_view().await;
+    }
+
+    /// Leaves the view where `status` in another process finds it.
+    async fn post_view(&mut self) {
+        if self.setup.inbox.is_none() {
+            return;
+        }
+        let now = clock::now();
+        if now.since(self.posted_at) < POST {
+            return;
+        }
+        self.posted_at = now;
+        let json = serde_json::to_string(&self.view()).unwrap_or_default();
+        if let Some(inbox) = &self.setup.inbox {
+            // `status` reads the journal when there is no fresh view.
+            let _ = inbox.post_view(&json, now).await;
+        }
+    }
+
+    /// An engine that has stopped shows nothing any more: `status` is to read
+    /// the journal.
+    async fn withdraw_view(&mut self) {
+        if let Some(inbox) = &self.setup.inbox {
+            // A view that stays is too old within seconds.
+            let _ = inbox.withdraw_view().await;
+        }
     }
 
     async fn read_inbox(&mut self) {
@@ -541,13 +573,20 @@ impl Engine {
         }
         self.stopped = match self.goal {
             Goal::Told => None,
-            Goal::RolledBack => Some(Stopped::Reached),
+            // A shard whose undo failed is not rolled back.
+            Goal::RolledBack if rollout.failed_now().is_empty() => Some(Stopped::Reached),
+            Goal::RolledBack => needs_human(rollout),
             Goal::Reached(stop) => {
+                let nobody = rollout.rings.values().all(|r| rollout.ring_stop(r).is_none());
                 let mut rings = rollout.rings.values();
                 let there = rings.all(|ring| {
                     rollout.ring_stop(ring).is_none() || ring.finished.contains_key(&stop)
                 });
-                if there {
+                if nobody {
+                    Some(Stopped::NeedsHuman(
+                        "every shard is rolled back; retry shards to let them join again, or abort to end the rollout".into(),
+                    ))
+                } else if there {
                     Some(Stopped::Reached)
                 } else {
                     needs_human(rollout)

@@ -183,6 +183,18 @@ pub(super) async fn open_inbox(path: &Path) -> Result<SqliteConnection, StoreErr
     Ok(connection)
 }
 
+/// Opens an inbox file for reading alone.
+pub(super) async fn open_inbox_read_only(path: &Path) -> Result<SqliteConnection, StoreError> {
+    if !path.is_file() {
+        return Err(StoreError::Missing {
+            path: path.to_owned(),
+        });
+    }
+    let mut connection = connect(options(path).read_only(true), "open the inbox").await?;
+    check_layout(&mut connection, path, INBOX_ID).await?;
+    Ok(connection)
+}
+
 async fn connect(
     options: SqliteConnectOptions,
     doing: &'static str,
