@@ -6,9 +6,9 @@ use super::prepare::{Job, book, kept_migration, load_fleet};
 use super::run::{headless, make_ready, order, recorded};
 use super::status::render;
 use crate::base::Period;
-use crate::engine::{Book, Goal, Taken, now};
+use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
-use crate::rollout::{Command, Observations, Scope, Verb};
+use crate::rollout::{Command, Gate, Observations, Refusal, Scope, Verb, decide};
 use crate::store::{Inbox, Store};
 use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project};
 use crate::worker::Variant;
@@ -110,17 +110,22 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended>
     if let Some(why) = forgotten(&book, &store, args) {
         return Err(Ended::new(Exit::Refused, why));
     }
-    let asked = order(args.scope.clone(), args.verb.clone(), &args.reason);
-    let taken = book
-        .take(&Observations::default(), &Command::Order(asked))
-        .await;
+    let command = Command::Order(order(args.scope.clone(), args.verb.clone(), &args.reason));
+    let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
+    let seen = match plan {
+        Some(plan) if args.verb == Verb::Promote => {
+            let job = Job::read(fleet.clone(), &kept_migration(&store, &plan), Variant::Correct)?;
+            look(&job, &book, &command).await
+        }
+        _ => Observations::default(),
+    };
+    let taken = book.take(&seen, &command).await;
     let seq = if let Taken::Recorded(seq, _) = &taken {
         *seq
     } else {
         0
     };
     recorded(taken)?;
-    let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
     book.close()
         .await
         .map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
@@ -135,6 +140,30 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended>
             args.verb.word(),
             args.scope
         ))),
+    }
+}
+
+/// No engine has looked at the shards, and a gate that was not read is closed:
+/// reads every signal, and again while only the quiet period is wanting.
+async fn look(job: &Job, book: &Book, command: &Command) -> Observations {
+    let fleet = &job.fleet.fleet;
+    let opened = job.open_shards().await;
+    let mut observer = Observer::new(fleet.throttle.clone());
+    let mut seen = Observations::default();
+    let poll = fleet.throttle.poll;
+    let until = now().after(fleet.policy.quiet).after(poll).after(poll);
+    loop {
+        for (name, shard) in &opened.shards {
+            observer.note(&mut seen, name, &shard.measure().await, now());
+        }
+        let waits = match decide(book.state(), &seen, command, now()) {
+            Err(Refusal::Gates(readings)) => readings.iter().all(|r| r.gate == Gate::Quiet),
+            _ => false,
+        };
+        if !waits || now() >= until {
+            return seen;
+        }
+        tokio::time::sleep(poll.duration()).await;
     }
 }
 
