@@ -6,9 +6,9 @@ use super::prepare::{Job, book, kept_migration, load_fleet};
 use super::run::{headless, make_ready, order, recorded};
 use super::status::render;
 use crate::base::Period;
-use crate::engine::{Goal, Taken, now};
+use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
-use crate::rollout::{Command, Observations, Scope, Verb};
+use crate::rollout::{Command, Gate, Observations, Refusal, Scope, Verb, decide};
 use crate::store::{Inbox, Store};
 use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project};
 use crate::worker::Variant;
@@ -107,17 +107,25 @@ enum Direct {
 async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended> {
     let store = fleet.fleet.store.clone();
     let mut book = book(&store, Variant::Correct).await?;
-    let asked = order(args.scope.clone(), args.verb.clone(), &args.reason);
-    let taken = book
-        .take(&Observations::default(), &Command::Order(asked))
-        .await;
+    if let Some(why) = forgotten(&book, &store, args) {
+        return Err(Ended::new(Exit::Refused, why));
+    }
+    let command = Command::Order(order(args.scope.clone(), args.verb.clone(), &args.reason));
+    let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
+    let seen = match plan {
+        Some(plan) if args.verb == Verb::Promote => {
+            let job = Job::read(fleet.clone(), &kept_migration(&store, &plan), Variant::Correct)?;
+            look(&job, &book, &command).await
+        }
+        _ => Observations::default(),
+    };
+    let taken = book.take(&seen, &command).await;
     let seq = if let Taken::Recorded(seq, _) = &taken {
         *seq
     } else {
         0
     };
     recorded(taken)?;
-    let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
     book.close()
         .await
         .map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
@@ -133,6 +141,44 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended>
             args.scope
         ))),
     }
+}
+
+/// No engine has looked at the shards, and a gate that was not read is closed:
+/// reads every signal, and again while only the quiet period is wanting.
+async fn look(job: &Job, book: &Book, command: &Command) -> Observations {
+    let fleet = &job.fleet.fleet;
+    let opened = job.open_shards().await;
+    let mut observer = Observer::new(fleet.throttle.clone());
+    let mut seen = Observations::default();
+    let poll = fleet.throttle.poll;
+    let until = now().after(fleet.policy.quiet).after(poll).after(poll);
+    loop {
+        for (name, shard) in &opened.shards {
+            observer.note(&mut seen, name, &shard.measure().await, now());
+        }
+        let waits = match decide(book.state(), &seen, command, now()) {
+            Err(Refusal::Gates(readings)) => readings.iter().all(|r| r.gate == Gate::Quiet),
+            _ => false,
+        };
+        if !waits || now() >= until {
+            return seen;
+        }
+        tokio::time::sleep(poll.duration()).await;
+    }
+}
+
+/// Once everything is forgotten there is nothing to undo with: neither the
+/// exported values on the shards nor the migration here.
+fn forgotten(book: &Book, store: &Path, args: &OrderArgs) -> Option<String> {
+    let ended = book.state().rollout.as_ref()?;
+    let undoes = matches!(args.verb, Verb::RollBack { .. });
+    let kept = kept_migration(store, &ended.opening.plan_digest).exists();
+    (undoes && ended.outcome.is_some() && !kept).then(|| {
+        format!(
+            "rollout {} is over and forgotten: nothing is left to roll back with",
+            ended.opening.id
+        )
+    })
 }
 
 async fn undo(job: Box<Job>) -> Result<(String, Exit), Ended> {
@@ -176,11 +222,11 @@ pub async fn status(fleet: &Path, shape: Shape) -> Result<String, Ended> {
 
 /// A view that an engine published within the last seconds.
 async fn live_view(store: &Path) -> Option<FleetView> {
-    if !store.join("inbox.db").exists() {
-        return None;
-    }
-    let inbox = Inbox::open(store).await.ok()?;
-    let view = inbox.view().await.ok()??;
+    let inbox = Inbox::open_read_only(store).await.ok()?;
+    let view = inbox.view().await.ok();
+    // Closed in order, so that nothing of this look stays behind.
+    let _ = inbox.close().await;
+    let view = view??;
     if now().since(view.at) > Period::from_ms(3_000) {
         return None;
     }
@@ -256,7 +302,11 @@ pub async fn forget(fleet: &Path) -> Result<String, Ended> {
     let Some(plan) = book.state().rollout.as_ref().map(|r| r.opening.plan_digest) else {
         return Ok("nothing to forget\n".into());
     };
-    let job = Job::read(fleet, &kept_migration(&store, &plan), Variant::Correct)?;
+    let kept = kept_migration(&store, &plan);
+    if !kept.exists() {
+        return Ok("forgotten before\n".into());
+    }
+    let job = Job::read(fleet, &kept, Variant::Correct)?;
     let opened = job.open_shards().await;
     if !opened.missing.is_empty() {
         return Err(job.not_opened(&opened.missing));
@@ -269,6 +319,8 @@ pub async fn forget(fleet: &Path) -> Result<String, Ended> {
             .map_err(|f| Ended::new(Exit::Failed, f.to_string()))?;
         text.push_str(&format!("{name}: nothing of pilothouse remains\n"));
     }
+    // What is gone cannot be rolled back any more; `forgotten` tells by this.
+    let _ = std::fs::remove_file(kept_migration(&store, &plan));
     drop(lease);
     Ok(text)
 }

@@ -303,8 +303,9 @@ pub async fn engine(
 pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended> {
     let print = Box::new(|seq: u64, fact: &crate::rollout::Fact| {
         eprintln!(
-            "{} #{seq} {}: {}",
+            "{} #{seq} {} ({}): {}",
             fact.at.clock(),
+            fact.scope,
             fact.actor,
             describe(fact)
         );

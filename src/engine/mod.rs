@@ -9,6 +9,7 @@ mod clock;
 mod driver;
 mod failpoint;
 mod meter;
+mod observe;
 mod poller;
 mod record;
 mod shares;
@@ -17,6 +18,7 @@ mod throttle;
 
 pub use book::{Book, BookError, Taken};
 pub use clock::now;
+pub use observe::Observer;
 pub use record::{UnknownEntry, draft, fact, replay};
 pub use shares::Shares;
 pub use supervisor::{Engine, Goal, Opener, Print, Setup, Stopped};

@@ -5,16 +5,17 @@ use super::clock;
 use super::driver::{Driver, Told};
 use super::meter::Meter;
 use super::poller::{Polled, poll};
+use super::observe::Observer;
 use super::throttle::Throttle;
 use crate::api::embedded::{Asked, Orders, Publisher};
 use crate::base::{Period, ShardName, Stop, Timestamp};
 use crate::fleet::ThrottleLimits;
 use crate::migration::Chunks;
 use crate::rollout::{
-    Command, Fact, Job, Observations, OldForm, Order, Phase, Reading, Report, Rollout, next,
+    Command, Fact, Gate, Job, Observations, Order, Phase, Refusal, Report, Rollout, next, ready,
     watch_guards,
 };
-use crate::shard::{Measurement, Shard};
+use crate::shard::Shard;
 use crate::store::Inbox;
 use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project};
 use crate::worker::{Assignment, ChunkLimits, Run, Signal, Step, StopPlan, Variant};
@@ -96,7 +97,7 @@ pub struct Engine {
     goal: Goal,
     observations: Observations,
     meters: BTreeMap<ShardName, Meter>,
-    throttles: BTreeMap<ShardName, Throttle>,
+    observer: Observer,
     /// Our fence epochs, kept for the life of this engine.
     epochs: BTreeMap<ShardName, u64>,
     running: BTreeMap<ShardName, Running>,
@@ -104,6 +105,7 @@ pub struct Engine {
     told: mpsc::Sender<Told>,
     inbox_after: i64,
     published_at: Timestamp,
+    posted_at: Timestamp,
     printed: u64,
     print: Print,
     stopped: Option<Stopped>,
@@ -116,6 +118,8 @@ const TICK: Duration = Duration::from_millis(200);
 const RETRY_OPEN: Duration = Duration::from_secs(2);
 /// Views are published at most this often.
 const PUBLISH: Period = Period::from_ms(100);
+/// Views are posted for other processes at most this often.
+const POST: Period = Period::from_ms(500);
 /// Reconcile rounds in one go; more means that two rules fight each other.
 const ROUNDS_MAX: usize = 200;
 
@@ -124,18 +128,20 @@ impl Engine {
     pub fn new(setup: Setup, goal: Goal, print: Print) -> Self {
         let (told, _) = mpsc::channel(1);
         let printed = setup.book.head().seq;
+        let observer = Observer::new(setup.throttle.clone());
         Self {
             setup,
             goal,
             observations: Observations::default(),
             meters: BTreeMap::new(),
-            throttles: BTreeMap::new(),
+            observer,
             epochs: BTreeMap::new(),
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
             told,
             inbox_after: 0,
             published_at: Timestamp::default(),
+            posted_at: Timestamp::default(),
             printed,
             print,
             stopped: None,
@@ -195,6 +201,7 @@ impl Engine {
         self.leave(&mut tellings).await;
         self.print_new();
         self.publish_now();
+        self.leave_inbox().await;
         let stopped = self.stopped.unwrap_or(Stopped::Told);
         (stopped, self.setup.book, self.observations)
     }
@@ -242,6 +249,34 @@ impl Engine {
         self.setup.book.settle().await;
         self.stale_throttles();
         self.read_inbox().await;
+        self.post_view().await;
+    }
+
+    /// Leaves the view where `status` in another process finds it.
+    async fn post_view(&mut self) {
+        if self.setup.inbox.is_none() {
+            return;
+        }
+        let now = clock::now();
+        if now.since(self.posted_at) < POST {
+            return;
+        }
+        self.posted_at = now;
+        let json = serde_json::to_string(&self.view()).unwrap_or_default();
+        if let Some(inbox) = &self.setup.inbox {
+            // `status` reads the journal when there is no fresh view.
+            let _ = inbox.post_view(&json, now).await;
+        }
+    }
+
+    /// An engine that has stopped shows nothing any more: `status` is to read
+    /// the journal.
+    async fn leave_inbox(&mut self) {
+        if let Some(inbox) = self.setup.inbox.take() {
+            // A view that stays is too old within seconds.
+            let _ = inbox.withdraw_view().await;
+            let _ = inbox.close().await;
+        }
     }
 
     async fn read_inbox(&mut self) {
@@ -293,31 +328,12 @@ impl Engine {
 
     fn polled(&mut self, polled: Polled) {
         let now = clock::now();
-        let limits = &self.setup.throttle;
-        let throttle = self.throttles.entry(polled.shard.clone()).or_default();
-        let reasons = throttle.judge(limits, &polled.measured, now);
-        let seen = self.observations.shard_mut(&polled.shard);
-        seen.throttle = reasons;
-        seen.throttle_read_at = Some(now);
-        let silent = polled
-            .measured
-            .iter()
-            .any(|m| m.signal == "primary" && m.value.is_none());
-        seen.unreachable_since = silent.then(|| seen.unreachable_since.unwrap_or(now));
-        seen.signals.clear();
-        for found in &polled.measured {
-            if found.signal == "old_form_writes" {
-                note_old_form(&mut seen.old_form, found, now);
-            }
-            if let Some(value) = found.value {
-                let reading = seen
-                    .signals
-                    .entry(found.signal.clone())
-                    .or_insert(Reading { value, at: now });
-                // Of several places the worst one counts.
-                reading.value = reading.value.max(value);
-            }
-        }
+        self.observer.note(
+            &mut self.observations,
+            &polled.shard,
+            &polled.measured,
+            now,
+        );
         if let Some(rollout) = self.setup.book.state().open() {
             let guards = rollout.opening.guards.clone();
             watch_guards(&guards, &mut self.observations, &polled.shard, now);
@@ -544,16 +560,23 @@ impl Engine {
         }
         self.stopped = match self.goal {
             Goal::Told => None,
-            Goal::RolledBack => Some(Stopped::Reached),
+            // A shard whose undo failed is not rolled back.
+            Goal::RolledBack if rollout.failed_now().is_empty() => Some(Stopped::Reached),
+            Goal::RolledBack => needs_human(rollout, &self.observations),
             Goal::Reached(stop) => {
+                let nobody = rollout.rings.values().all(|r| rollout.ring_stop(r).is_none());
                 let mut rings = rollout.rings.values();
                 let there = rings.all(|ring| {
                     rollout.ring_stop(ring).is_none() || ring.finished.contains_key(&stop)
                 });
-                if there {
+                if nobody {
+                    Some(Stopped::NeedsHuman(
+                        "every shard is rolled back; retry shards to let them join again, or abort to end the rollout".into(),
+                    ))
+                } else if there {
                     Some(Stopped::Reached)
                 } else {
-                    needs_human(rollout)
+                    needs_human(rollout, &self.observations)
                 }
             }
         };
@@ -618,7 +641,7 @@ impl Engine {
 }
 
 /// Why nothing goes on by itself; `None` if time alone may change that.
-fn needs_human(rollout: &Rollout) -> Option<Stopped> {
+fn needs_human(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
     let failed = rollout.failed_now();
     if let Some(name) = failed.first() {
         let fault = rollout.shards.get(*name).and_then(|s| s.failure.as_ref());
@@ -648,28 +671,32 @@ fn needs_human(rollout: &Rollout) -> Option<Stopped> {
             )));
         }
     }
-    let beyond = rollout
-        .rings
-        .values()
-        .filter_map(|r| rollout.stop_after(rollout.ring_stop(r)?))
-        .min();
-    match (&rollout.auto, beyond) {
-        (Some(auto), Some(stop)) if stop <= auto.to => None,
-        (_, Some(stop)) => Some(Stopped::NeedsHuman(format!("{stop} waits for promote"))),
-        (_, None) => None,
-    }
+    stuck(rollout, observations)
 }
 
-fn note_old_form(known: &mut Option<OldForm>, found: &Measurement, now: Timestamp) {
-    let Some(count) = found.value else { return };
-    let quiet_since = match known {
-        Some(old) if old.count == count => old.quiet_since,
-        _ => now,
-    };
-    *known = Some(OldForm {
-        count,
-        quiet_since,
-        read_at: now,
-        writers: found.place.clone(),
-    });
+/// Why automatic promotion moves no ring any more: each one is as far as it
+/// goes, or follows a ring that is. Other gates may open by themselves.
+fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
+    let auto = rollout.auto.as_ref().map(|auto| auto.to);
+    let mut first = None;
+    for name in rollout.ring_order() {
+        let Some(ring) = rollout.rings.get(name) else {
+            continue;
+        };
+        let next = rollout.ring_stop(ring).and_then(|at| rollout.stop_after(at));
+        let Some(stop) = next else { continue };
+        let why = if auto < Some(stop) {
+            format!("ring {name}: {stop} waits for promote")
+        } else {
+            let follows = match ready(rollout, observations, name, clock::now()) {
+                Err(Refusal::Gates(readings)) => readings
+                    .into_iter()
+                    .find(|r| r.gate == Gate::RingOrder && r.clears_at.is_none()),
+                _ => None,
+            };
+            format!("ring {name}: {stop} waits, {}", follows?.value)
+        };
+        first = first.or(Some(why));
+    }
+    first.map(Stopped::NeedsHuman)
 }

@@ -308,6 +308,11 @@ fn retried(rollout: &mut Rollout, shards: &[ShardName], now: Timestamp) {
 }
 
 fn rollback(rollout: &mut Rollout, scope: &Scope, to: Stop, shards: &[ShardName], mark: &Mark) {
+    // Merge restore after the last drop goes on with a rollout that was done,
+    // and nothing may promote what is being taken back.
+    if rollout.outcome.take().is_some() {
+        rollout.auto = None;
+    }
     for name in shards {
         let from = rollout.shards.get(name).map(|s| rollout.undo_from(s));
         if let (Some(shard), Some(from)) = (rollout.shards.get_mut(name), from) {

@@ -32,7 +32,7 @@ pub fn decide(
     let facts = match command {
         Command::Open(opening, actor) => open(state, opening, actor, now)?,
         Command::Order(asked) => {
-            let rollout = state.open().ok_or(Refusal::NoRollout)?;
+            let rollout = commanded(state, &asked.verb).ok_or(Refusal::NoRollout)?;
             if rollout.keys.contains(&asked.key) {
                 return Ok(Decision::Repeated);
             }
@@ -56,6 +56,16 @@ pub fn decide(
         }
     };
     Ok(Decision::Facts(with_consequences(state, facts, now)))
+}
+
+/// The rollout that a verb is about: the open one, or, for a rollback, the
+/// one that is done: merge restore opens it again.
+fn commanded<'a>(state: &'a State, verb: &Verb) -> Option<&'a Rollout> {
+    let done = state
+        .rollout
+        .as_ref()
+        .filter(|r| r.outcome == Some(Outcome::Done) && matches!(verb, Verb::RollBack { .. }));
+    state.open().or(done)
 }
 
 /// A fact that the engine states by its own rules.

@@ -166,7 +166,7 @@ pub(super) async fn open_journal_read_only(
             path: path.to_owned(),
         });
     }
-    let mut connection = connect(options(path).read_only(true), "open the journal").await?;
+    let mut connection = connect(looking(path), "open the journal").await?;
     check_layout(&mut connection, path, JOURNAL_ID).await?;
     let log = read_log(&mut connection, path).await?;
     Ok((connection, log))
@@ -180,6 +180,27 @@ pub(super) async fn open_inbox(path: &Path) -> Result<SqliteConnection, StoreErr
         .synchronous(SqliteSynchronous::Normal);
     let mut connection = connect(options, "open the inbox").await?;
     lay_out(&mut connection, path, INBOX_ID, INBOX_LAYOUT).await?;
+    Ok(connection)
+}
+
+/// Options for a look that leaves nothing behind. Without a write-ahead log
+/// nobody has the file open, and SQLite need not make one for the look.
+fn looking(path: &Path) -> SqliteConnectOptions {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let nobody_writes = !Path::new(&log).exists();
+    options(path).read_only(true).immutable(nobody_writes)
+}
+
+/// Opens an inbox file for reading alone.
+pub(super) async fn open_inbox_read_only(path: &Path) -> Result<SqliteConnection, StoreError> {
+    if !path.is_file() {
+        return Err(StoreError::Missing {
+            path: path.to_owned(),
+        });
+    }
+    let mut connection = connect(looking(path), "open the inbox").await?;
+    check_layout(&mut connection, path, INBOX_ID).await?;
     Ok(connection)
 }
 

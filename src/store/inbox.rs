@@ -216,6 +216,25 @@ impl Inbox {
         Ok(Published::Written)
     }
 
+    /// Takes the view away: nobody keeps it up any more.
+    pub async fn withdraw_view(&self) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM view")
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map_err(StoreError::database("withdraw the view"))?;
+        *self.view_at.lock().await = None;
+        Ok(())
+    }
+
+    /// Opens an inbox that must be there, for reading alone.
+    pub async fn open_read_only(dir: &Path) -> Result<Self, StoreError> {
+        let connection = database::open_inbox_read_only(&dir.join(INBOX_FILE)).await?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            view_at: Mutex::new(None),
+        })
+    }
+
     /// The view published last, however old.
     pub async fn view(&self) -> Result<Option<View>, StoreError> {
         let found: Option<(i64, String)> = sqlx::query_as("SELECT at, json FROM view")
