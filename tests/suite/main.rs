@@ -1,9 +1,8 @@
 //! What an operator relies on, checked without a database server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-#[path = "../contract/mod.rs"]
-mod contract;
 mod cockpit;
+#[path = "../contract/mod.rs"]
 mod contract_cases;
 mod desk;
 mod expressions;

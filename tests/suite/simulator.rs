@@ -155,7 +155,6 @@ fn one_seed_twice_gives_one_journal() {
 mod broken {
     use super::{Variant, run_all};
 
-
     fn is_caught(variant: Variant, seeds: u64, promises: &[&str]) {
         let outcomes = run_all(1, seeds, variant);
         let found: Vec<&str> = outcomes

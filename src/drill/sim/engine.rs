@@ -5,7 +5,7 @@ use super::fault::FaultKind;
 use super::world::{Happening, Who, World};
 use crate::base::{Period, Stop, Timestamp};
 use crate::rollout::{
-    self, Command, Decision, Event, Fact, Job, Observations, Reading, Report, State,
+    self, Command, Decision, Event, Fact, Job, Observations, OldForm, Reading, Report, State,
     ThrottleReason, watch_guards,
 };
 use crate::worker::{
@@ -524,6 +524,7 @@ impl World {
             let value = (answers && !site.blind).then_some(if site.lags { 60_000 } else { 20 });
             let seen = engine.seen.shard_mut(name);
             seen.throttle_read_at = Some(now);
+            seen.old_form = Some(quiet_since_the_beginning(now));
             seen.unreachable_since = match (answers, seen.unreachable_since) {
                 (true, _) => None,
                 (false, since) => since.or(Some(now)),
@@ -577,5 +578,16 @@ fn brief(event: &Event) -> String {
         Event::RingAdmitted { ring, stop, .. } => format!("{ring} admitted to {stop}"),
         Event::StageBegun { stop, shards, .. } => format!("{stop} begun on {shards:?}"),
         other => format!("{other:?}"),
+    }
+}
+
+/// The simulated clients follow the flag, so nobody writes the old form once
+/// it stands at 100 %; how the quiet gate itself judges is the heart's test.
+fn quiet_since_the_beginning(now: Timestamp) -> OldForm {
+    OldForm {
+        count: 0,
+        quiet_since: Timestamp(0),
+        read_at: now,
+        writers: String::new(),
     }
 }

@@ -39,6 +39,7 @@ pub fn contract_fixture(
         name,
         plan: CompiledPlan {
             plan: plan(shift_steps),
+            rows_estimate: u64::from(rows),
             listing: Vec::new(),
         },
         server: Arc::new(Mutex::new(SimServer::new(image, options))),
@@ -55,6 +56,10 @@ impl SimShard {
 impl Shard for SimShard {
     fn name(&self) -> &ShardName {
         &self.name
+    }
+
+    fn pin(&self) -> Option<String> {
+        Some(format!("sim/{}", self.name))
     }
 
     fn plan(&self) -> &CompiledPlan {

@@ -123,6 +123,10 @@ impl Shard for SqliteShard {
         &self.place.name
     }
 
+    fn pin(&self) -> Option<String> {
+        Some(self.place.path_pin())
+    }
+
     fn plan(&self) -> &CompiledPlan {
         &self.place.compiled.plan
     }
@@ -142,6 +146,13 @@ impl Shard for SqliteShard {
             place: self.place.name.to_string(),
             value: self.place.log_bytes(),
         }];
+        // One direction at a time: once the flag stands at 100 % an old-form
+        // write is refused, so there is never one to wait for.
+        read.push(Measurement {
+            signal: "old_form_writes".into(),
+            place: String::new(),
+            value: Some(0),
+        });
         // Nothing tells yet how far a copied file is behind, and a follower
         // that nobody can judge closes the throttle.
         read.extend(self.place.replicas.iter().map(|path| Measurement {

@@ -44,6 +44,8 @@ pub fn compile(
     let shapes = shapes.unwrap_or(&assumed);
     let plan = CompiledPlan {
         plan: steps.plan.clone(),
+        // A count would read the whole file; progress is shown without a total.
+        rows_estimate: 0,
         listing: listing::listing(&work, &steps, shapes),
     };
     Ok(Compiled { work, steps, plan })
