@@ -156,7 +156,9 @@ impl Mapping {
     /// column refuses what is too long.
     fn value(&self) -> String {
         let name = self.result_type.trim().to_ascii_lowercase();
-        let cuts = ["char", "nchar", "national", "varchar", "bpchar", "bit", "varbit", "\"char"];
+        let cuts = [
+            "char", "nchar", "national", "varchar", "bpchar", "bit", "varbit", "\"char",
+        ];
         if !name.contains('(') || cuts.iter().any(|word| name.starts_with(word)) {
             return self.expression.clone();
         }

@@ -1,0 +1,1 @@
+//! Every mistake gives one clear error, and the shard stays as it was.
