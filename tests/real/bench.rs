@@ -62,6 +62,27 @@ pub struct Case {
     pub shard: Arc<PostgresShard>,
 }
 
+/// A database of its own on the shared server, and its port.
+pub async fn database(setup: &str) -> (Arc<Lab>, u16, String) {
+    let lab = server().await;
+    let database = format!("case_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut conn = lab.connect("s01", "postgres").await.unwrap();
+    let create = format!("CREATE DATABASE {database} OWNER owner");
+    run_on(&mut conn, &create).await.unwrap();
+    let port = lab.record().server("s01").unwrap().port;
+    let mut conn = connect(port, &database, "postgres").await;
+    run_on(&mut conn, "SET ROLE owner").await.unwrap();
+    run_on(&mut conn, setup).await.unwrap();
+    let grant = "DO $$ DECLARE s text; BEGIN
+        FOR s IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP
+          EXECUTE format('GRANT USAGE ON SCHEMA %I TO app', s);
+          EXECUTE format('GRANT ALL ON ALL TABLES IN SCHEMA %I TO app', s);
+        END LOOP; END $$";
+    run_on(&mut conn, "RESET ROLE").await.unwrap();
+    run_on(&mut conn, grant).await.unwrap();
+    (lab, port, database)
+}
+
 pub fn identity() -> RolloutIdentity {
     RolloutIdentity {
         id: "r-1".into(),
@@ -145,22 +166,7 @@ impl Case {
     /// The setup runs as the owner of the tables; the application may change
     /// rows of every table.
     pub async fn new(setup: &str, migration: &str) -> Self {
-        let lab = server().await;
-        let database = format!("case_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut conn = lab.connect("s01", "postgres").await.unwrap();
-        let create = format!("CREATE DATABASE {database} OWNER owner");
-        run_on(&mut conn, &create).await.unwrap();
-        let port = lab.record().server("s01").unwrap().port;
-        let mut conn = connect(port, &database, "postgres").await;
-        run_on(&mut conn, "SET ROLE owner").await.unwrap();
-        run_on(&mut conn, setup).await.unwrap();
-        let grant = "DO $$ DECLARE s text; BEGIN
-            FOR s IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' LOOP
-              EXECUTE format('GRANT USAGE ON SCHEMA %I TO app', s);
-              EXECUTE format('GRANT ALL ON ALL TABLES IN SCHEMA %I TO app', s);
-            END LOOP; END $$";
-        run_on(&mut conn, "RESET ROLE").await.unwrap();
-        run_on(&mut conn, grant).await.unwrap();
+        let (lab, port, database) = database(setup).await;
         let spec = spec(vec![endpoint(port, &database)], Vec::new());
         let shard = match open(&spec, &read(migration)).await {
             Ok(shard) => Arc::new(shard),
@@ -247,7 +253,7 @@ impl Case {
     }
 }
 
-async fn connect(port: u16, database: &str, user: &str) -> PgConnection {
+pub async fn connect(port: u16, database: &str, user: &str) -> PgConnection {
     let address = ServerAddress::local(port, database);
     address.options(user, "test").connect().await.unwrap()
 }
