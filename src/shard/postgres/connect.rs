@@ -152,16 +152,18 @@ pub(super) async fn primary(
 ) -> Result<Primary, Failure> {
     let mut found: Option<Primary> = None;
     let mut problems = Vec::new();
+    let (mut strangers, mut silent) = (0, 0);
     for candidate in candidates {
         let Endpoint::Postgres(endpoint) = candidate else {
             continue;
         };
         match look(endpoint, identity, purpose).await {
             Ok(Some(primary)) => {
-                if pin.is_some_and(|pin| pin != primary.pin) {
+                if let Some(pin) = pin.filter(|pin| *pin != primary.pin) {
+                    strangers += 1;
                     problems.push(format!(
-                        "{}:{} is another system",
-                        endpoint.host, endpoint.port
+                        "{}:{} is another database: it is {}, this shard was {pin}",
+                        endpoint.host, endpoint.port, primary.pin
                     ));
                 } else if found.as_ref().is_none_or(|f| f.timeline < primary.timeline) {
                     found = Some(primary);
@@ -171,12 +173,20 @@ pub(super) async fn primary(
                 "{}:{} is in recovery",
                 endpoint.host, endpoint.port
             )),
-            Err(failure) => problems.push(failure.0.message),
+            Err(failure) => {
+                silent += 1;
+                problems.push(failure.0.message);
+            }
         }
     }
     found.ok_or_else(|| {
-        let message = format!("no primary found: {}", problems.join("; "));
-        Failure(own(ErrorKind::Unreachable, "unreachable", message))
+        let message = format!("no primary found: {}", problems.join(", "));
+        // Waiting helps while ours may still be at an address that is silent.
+        let (kind, code) = match (strangers, silent) {
+            (1.., 0) => (ErrorKind::Refused, "PH011"),
+            _ => (ErrorKind::Unreachable, "unreachable"),
+        };
+        Failure(own(kind, code, message))
     })
 }
 

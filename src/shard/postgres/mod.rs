@@ -11,6 +11,7 @@ mod chunk;
 mod connect;
 mod dialect;
 mod error;
+mod expression;
 mod fence;
 mod measure;
 mod preflight;
@@ -30,9 +31,8 @@ use crate::shard::{
 };
 use crate::worker::{CallError, ErrorKind, Variant};
 use connect::{Identity, Primary, Purpose};
-use dialect::{Catalog, Program, RowSql, Volatility};
+use dialect::{Catalog, Program, RowSql};
 use futures_util::future::BoxFuture;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An error on its way to becoming a reply.
@@ -78,11 +78,6 @@ impl Inner {
 
     fn pin(&self) -> Option<String> {
         self.seen().pin.clone()
-    }
-
-    /// From now on only a database with this identity is our shard.
-    fn expect(&self, pin: &str) {
-        self.seen().pin = Some(pin.to_owned());
     }
 
     fn remember(&self, found: &Primary) {
@@ -176,15 +171,26 @@ impl PostgresShard {
             .await
             .map_err(unreadable)?;
         let connection = &mut found.connection;
-        let catalog = match catalog::kept(connection).await.map_err(unreadable)? {
+        let kept = catalog::kept(connection).await.map_err(unreadable)?;
+        let fresh = kept.is_none();
+        let catalog = match kept {
             Some(kept) => kept,
             None => catalog::read(connection, migration)
                 .await
                 .map_err(unreadable)?,
         };
-        let impossible = |e: dialect::Impossible| refused(e.what, &e.remedy);
+        let impossible = |e: dialect::Impossible| CompileError::Migration {
+            shard: spec.name.clone(),
+            key: e.key,
+            what: e.what,
+            remedy: e.remedy,
+        };
         let forms = dialect::forms(migration, &catalog).map_err(impossible)?;
-        let volatility = preflight::volatility(connection, &forms).await;
+        let (volatility, mistakes) = expression::study(connection, &forms).await;
+        // Once work has begun the shard itself tells what is wrong.
+        if let Some(mistake) = mistakes.into_iter().next().filter(|_| fresh) {
+            return Err(impossible(mistake));
+        }
         let program = dialect::compile(migration, &catalog, &volatility, &context.route)
             .map_err(impossible)?;
         let seen = Seen {
@@ -278,6 +284,3 @@ impl Shard for PostgresShard {
         })
     }
 }
-
-/// What is known of every expression by its function's name.
-type Volatilities = BTreeMap<String, Volatility>;

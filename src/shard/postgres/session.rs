@@ -45,6 +45,21 @@ impl PostgresSession {
         }
     }
 
+    /// Connects to the database with this identity; only if it is found is it
+    /// remembered as ours.
+    async fn connect(&mut self, pin: Option<String>) -> Result<(), Failure> {
+        let found = connect::primary(
+            &self.shard.spec.candidates,
+            &self.shard.identity,
+            self.purpose(),
+            pin.as_deref(),
+        )
+        .await?;
+        self.shard.remember(&found);
+        self.connection = Some(found.connection);
+        Ok(())
+    }
+
     /// The connection. Only a call that reads the shard's truth afresh may
     /// open one: a connection that died may have taken its server along, and
     /// on another server what this worker did may never have happened.
@@ -58,16 +73,7 @@ impl PostgresSession {
             )));
         }
         if self.connection.is_none() {
-            let pin = self.shard.pin();
-            let found = connect::primary(
-                &self.shard.spec.candidates,
-                &self.shard.identity,
-                self.purpose(),
-                pin.as_deref(),
-            )
-            .await?;
-            self.shard.remember(&found);
-            self.connection = Some(found.connection);
+            self.connect(self.shard.pin()).await?;
         }
         // Set right above when it was missing.
         self.connection.as_mut().ok_or_else(|| {
@@ -100,12 +106,9 @@ impl PostgresSession {
         if let Op::Attach { pin } = &call.op {
             // Attach always looks afresh: the primary may have moved.
             self.connection = None;
-            if let Some(pin) = pin {
-                shard.expect(pin);
+            if pin.is_some() {
+                self.connect(pin.clone()).await?;
             }
-        }
-        if let Op::SetShare(percent) = call.op {
-            return act::set_share(&shard, percent).await;
         }
         if let Op::ShareSeen(percent) = call.op {
             return act::share_seen(&shard, percent).await;
@@ -168,8 +171,9 @@ async fn dispatch(
         }
         Op::Conclude(job) => split::conclude(connection, epoch, &job).await,
         Op::MendDualWrite => registry::mend(connection, shard, epoch).await,
+        Op::SetShare(percent) => act::set_share(connection, shard, epoch, percent).await,
         // Handled before a connection is needed.
-        Op::Check(_) | Op::SetShare(_) | Op::ShareSeen(_) => Err(Failure(super::error::own(
+        Op::Check(_) | Op::ShareSeen(_) => Err(Failure(super::error::own(
             ErrorKind::Refused,
             "session",
             "not a connection call",
