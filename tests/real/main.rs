@@ -1,5 +1,14 @@
 //! Tests on real PostgreSQL servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod chaos;
+mod chaos_failover;
+mod chaos_fence;
+mod chaos_frozen;
+mod chaos_kill;
+#[cfg(feature = "broken")]
+mod chaos_nth;
+#[cfg(feature = "broken")]
+mod chaos_variants;
 mod lab;
 mod support;

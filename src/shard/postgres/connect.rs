@@ -142,13 +142,33 @@ pub(super) struct Primary {
     pub(super) timeline: String,
 }
 
+impl Primary {
+    /// What it teaches about the shard.
+    pub(super) fn known(&self) -> Known {
+        Known {
+            pin: Some(self.pin.clone()),
+            timeline: Some(self.timeline.clone()),
+        }
+    }
+}
+
+/// What is known of a shard's primary.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// `system identifier/database`.
+    pub(super) pin: Option<String>,
+    /// Newest timeline that was seen: a server on an older one is a former
+    /// primary that came back, also while the present one does not answer.
+    pub(super) timeline: Option<String>,
+}
+
 /// Finds the primary: the candidate that is not in recovery and matches the
 /// pin. Of two (an old primary came back), the newer timeline is the one.
 pub(super) async fn primary(
     candidates: &[Endpoint],
     identity: &Identity,
     purpose: Purpose,
-    pin: Option<&str>,
+    known: &Known,
 ) -> Result<Primary, Failure> {
     let mut found: Option<Primary> = None;
     let mut problems = Vec::new();
@@ -158,10 +178,15 @@ pub(super) async fn primary(
         };
         match look(endpoint, identity, purpose).await {
             Ok(Some(primary)) => {
-                if pin.is_some_and(|pin| pin != primary.pin) {
+                if known.pin.as_ref().is_some_and(|pin| *pin != primary.pin) {
                     problems.push(format!(
                         "{}:{} is another system",
                         endpoint.host, endpoint.port
+                    ));
+                } else if known.timeline.as_ref() > Some(&primary.timeline) {
+                    problems.push(format!(
+                        "{}:{} is a former primary, on timeline {}",
+                        endpoint.host, endpoint.port, primary.timeline
                     ));
                 } else if found.as_ref().is_none_or(|f| f.timeline < primary.timeline) {
                     found = Some(primary);

@@ -71,7 +71,7 @@ pub(crate) struct Inner {
 
 #[derive(Default)]
 struct Seen {
-    pin: Option<String>,
+    known: connect::Known,
     primary: Option<crate::fleet::PostgresEndpoint>,
 }
 
@@ -93,17 +93,21 @@ impl Inner {
     }
 
     fn pin(&self) -> Option<String> {
-        self.seen().pin.clone()
+        self.seen().known.pin.clone()
+    }
+
+    fn known(&self) -> connect::Known {
+        self.seen().known.clone()
     }
 
     /// From now on only a database with this identity is our shard.
     fn expect(&self, pin: &str) {
-        self.seen().pin = Some(pin.to_owned());
+        self.seen().known.pin = Some(pin.to_owned());
     }
 
     fn remember(&self, found: &Primary) {
         let mut seen = self.seen();
-        seen.pin = Some(found.pin.clone());
+        seen.known = found.known();
         seen.primary = Some(found.endpoint.clone());
     }
 
@@ -188,9 +192,14 @@ impl PostgresShard {
                 "check the shard's addresses, its server and the password reference",
             )
         };
-        let mut found = connect::primary(&spec.candidates, &identity, Purpose::Step, None)
-            .await
-            .map_err(unreadable)?;
+        let mut found = connect::primary(
+            &spec.candidates,
+            &identity,
+            Purpose::Step,
+            &connect::Known::default(),
+        )
+        .await
+        .map_err(unreadable)?;
         let connection = &mut found.connection;
         let catalog = match catalog::kept(connection).await.map_err(unreadable)? {
             Some(kept) => kept,
@@ -204,7 +213,7 @@ impl PostgresShard {
         let program = dialect::compile(migration, &catalog, &volatility, &context.route)
             .map_err(impossible)?;
         let seen = Seen {
-            pin: Some(found.pin.clone()),
+            known: found.known(),
             primary: Some(found.endpoint.clone()),
         };
         let inner = Inner {
@@ -245,12 +254,12 @@ impl Shard for PostgresShard {
 
     fn cancel(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            let pin = self.inner.pin();
+            let known = self.inner.known();
             let found = connect::primary(
                 &self.inner.spec.candidates,
                 &self.inner.identity,
                 Purpose::Measure,
-                pin.as_deref(),
+                &known,
             )
             .await;
             if let Ok(mut found) = found {
@@ -270,13 +279,13 @@ impl Shard for PostgresShard {
 
     fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async {
-            let pin = self.inner.pin();
+            let known = self.inner.known();
             let work = async {
                 let mut found = connect::primary(
                     &self.inner.spec.candidates,
                     &self.inner.identity,
                     Purpose::Step,
-                    pin.as_deref(),
+                    &known,
                 )
                 .await?;
                 let statement = "DROP SCHEMA IF EXISTS pilothouse CASCADE";

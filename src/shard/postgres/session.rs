@@ -45,12 +45,12 @@ impl PostgresSession {
 
     async fn connection(&mut self) -> Result<&mut PgConnection, Failure> {
         if self.connection.is_none() {
-            let pin = self.shard.pin();
+            let known = self.shard.known();
             let found = connect::primary(
                 &self.shard.spec.candidates,
                 &self.shard.identity,
                 self.purpose(),
-                pin.as_deref(),
+                &known,
             )
             .await?;
             self.shard.remember(&found);
