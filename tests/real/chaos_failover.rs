@@ -57,8 +57,15 @@ async fn a_failover_before_the_schema_was_replayed_is_a_regress() {
     }
     let lab = lab_of(1, 1, 4_000).await;
     let site = Site::new(&lab, "failover", &slow(SLOW));
-    // Received, not replayed, and then lost with the standby's files' tail:
-    // the standby is down before our schema exists.
+    // Preflight wants a healthy standby; after it, the standby is cut off
+    // before our schema exists.
+    let mut engine = site.run(&["--to", "snapshot"]);
+    assert_eq!(
+        engine.wait(Duration::from_secs(60)).await,
+        0,
+        "{}",
+        engine.stderr()
+    );
     lab.catch_up("s01-r1").await.unwrap();
     lab.kill_server("s01-r1").await.unwrap();
     let mut engine = site.run(&["--to", "shift:100"]);

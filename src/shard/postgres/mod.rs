@@ -107,7 +107,10 @@ impl Inner {
 
     fn remember(&self, found: &Primary) {
         let mut seen = self.seen();
-        seen.known = found.known();
+        let newest = seen.known.timeline.take().max(Some(found.timeline.clone()));
+        seen.known.pin = Some(found.pin.clone());
+        // Sessions look side by side: never back to an older timeline.
+        seen.known.timeline = newest;
         seen.primary = Some(found.endpoint.clone());
     }
 
