@@ -7,6 +7,7 @@ pub mod api;
 pub mod base;
 pub mod cli;
 pub mod cockpit;
+pub mod drill;
 pub mod engine;
 pub mod flags;
 pub mod fleet;

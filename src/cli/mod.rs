@@ -4,6 +4,7 @@
 
 pub mod args;
 mod dispatch;
+pub mod drill;
 pub mod exit;
 pub mod journal;
 pub mod lab;

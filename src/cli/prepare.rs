@@ -7,8 +7,7 @@ use crate::flags::FileFlags;
 use crate::fleet::{Fleet, LoadedFleet};
 use crate::migration::{LoadedMigration, Migration};
 use crate::rollout::{Member, Opening};
-use crate::shard::postgres::{Context, PostgresShard};
-use crate::shard::{CompileError, RolloutIdentity, Shard};
+use crate::shard::{CompileError, Context, RolloutIdentity, Shard, open};
 use crate::store::{Lease, LeaseError, Store};
 use crate::worker::Variant;
 use futures_util::future::BoxFuture;
@@ -164,21 +163,15 @@ impl Job {
                 remedy: "use the fleet file that the rollout was opened with".into(),
             });
         };
-        match spec.candidates.first() {
-            _ => {
-                let context = Context {
-                    rollout: self.identity(),
-                    route: self.route.clone(),
-                    engine: self.engine.clone(),
-                    flags,
-                    quiet: fleet.policy.quiet,
-                    variant: self.variant,
-                };
-                Ok(Arc::new(
-                    PostgresShard::open(spec, migration, context).await?,
-                ))
-            }
-        }
+        let context = Context {
+            rollout: self.identity(),
+            route: self.route.clone(),
+            engine: self.engine.clone(),
+            flags,
+            quiet: fleet.policy.quiet,
+            variant: self.variant,
+        };
+        open(spec, migration, context).await
     }
 
     /// Opens every shard, side by side.

@@ -154,12 +154,7 @@ pub const ACTIONS: &[Item] = &[
         &[code(C::Tab)],
         "Go between rings and shards.",
     ),
-    look(
-        A::Open,
-        "open",
-        &[code(C::Enter)],
-        "Why it moves or not: signals, gates, failure.",
-    ),
+    look(A::Open, "open", &[code(C::Enter)], "Why it moves or not."),
     look(
         A::Back,
         "back",
@@ -170,25 +165,25 @@ pub const ACTIONS: &[Item] = &[
         A::MarkShard,
         "mark",
         &[key(' ')],
-        "Mark or unmark the shard; an act then means all marked ones.",
+        "Mark the shard; acts then mean all marked.",
     ),
     look(
         A::Filter,
         "filter",
         &[key('/')],
-        "Show matching shards only: text, ring:NAME, stage:NAME.",
+        "Filter by text, ring:NAME, stage:NAME.",
     ),
     look(
         A::CommandLine,
         "command",
         &[key(':')],
-        "Type an action, and what it is for: pause early, retry eu-05.",
+        "Type an act: pause early, retry eu-05.",
     ),
     look(
         A::Menu,
         "operations",
         &[key('x')],
-        "The menu of everything that changes something.",
+        "The menu of all that changes something.",
     ),
     act(
         (A::Promote, "promote"),
@@ -202,7 +197,7 @@ pub const ACTIONS: &[Item] = &[
         Tier::Line,
         &[key('H')],
         'H',
-        "Running work ends its stage; the next stage stays closed.",
+        "Work ends its stage; the next stays closed.",
     ),
     act(
         (A::Release, "release"),
@@ -216,7 +211,7 @@ pub const ACTIONS: &[Item] = &[
         Tier::Line,
         &[],
         'p',
-        "Stop work; triggers stay and guards stay armed.",
+        "Stop work; triggers stay, guards stay armed.",
     ),
     act(
         (A::Resume, "resume"),
@@ -230,14 +225,14 @@ pub const ACTIONS: &[Item] = &[
         Tier::Dialog,
         &[key('R')],
         'R',
-        "Failed shards: the same step from its probe, with a new budget.",
+        "Failed shards: the same step again.",
     ),
     act(
         (A::RollBack, "roll back"),
         Tier::Dialog,
         &[key('B')],
         'B',
-        "Undo to the end of an earlier stage; ends held.",
+        "Undo to the end of an earlier stage.",
     ),
     act(
         (A::ThrottleUp, "throttle up"),
@@ -265,7 +260,7 @@ pub const ACTIONS: &[Item] = &[
         Tier::Typed,
         &[],
         'N',
-        "While aborting: give up an unreachable shard.",
+        "While aborting: give up a shard.",
     ),
     look(
         A::Freeze,
@@ -290,7 +285,7 @@ pub const ACTIONS: &[Item] = &[
         A::QuitNow,
         "quit now",
         &[key('Q'), Key::Ctrl('c')],
-        "Leave at once; committed work stays, the rollout can be resumed.",
+        "Leave at once; committed work stays.",
     ),
 ];
 

@@ -4,7 +4,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute};
 use std::io::{self, Stdout, Write};
@@ -25,9 +25,7 @@ impl Screen {
         hook();
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         enter()?;
-        let mut screen = Self { terminal };
-        screen.terminal.clear()?;
-        Ok(screen)
+        Ok(Self { terminal })
     }
 
     /// Gives the terminal to the shell, stops, and takes it again.
@@ -37,7 +35,11 @@ impl Screen {
         // SIGSTOP, not SIGTSTP: the latter has a handler in some hosts.
         rustix::process::kill_process(own, rustix::process::Signal::STOP)?;
         enter()?;
-        self.terminal.clear()
+        // A new one knows nothing of what was drawn. `Terminal::clear` is of
+        // no use: it asks the terminal for the cursor, and the answer goes to
+        // the task that reads keys.
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        Ok(())
     }
 }
 
@@ -58,6 +60,7 @@ fn enter() -> io::Result<()> {
     execute!(
         io::stdout(),
         EnterAlternateScreen,
+        Clear(ClearType::All),
         EnableBracketedPaste,
         cursor::Hide
     )

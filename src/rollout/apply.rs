@@ -75,6 +75,7 @@ fn new_shard(ring: &RingName, instance: &str, at: Stop, now: Timestamp) -> Shard
         at,
         phase: Phase::Waiting,
         since: now,
+        begun: None,
         undo: None,
         paused: None,
         failure: None,
@@ -94,6 +95,10 @@ fn on_shard(rollout: &mut Rollout, name: &ShardName, fact: &Fact) -> bool {
         .shards
         .get(name)
         .and_then(|s| rollout.stop_before(s.at));
+    let after_found = match &fact.event {
+        Event::ShardRegressed { found, .. } => rollout.stop_after(*found),
+        _ => None,
+    };
     let Some(shard) = rollout.shards.get_mut(name) else {
         return false;
     };
@@ -130,7 +135,7 @@ fn on_shard(rollout: &mut Rollout, name: &ShardName, fact: &Fact) -> bool {
             shard.epoch = shard.epoch.max(*epoch);
             shard.verified = None;
             shard.failure = None;
-            enter(shard, *found, Phase::Done, fact.at);
+            regressed(shard, *found, after_found, fact.at);
         }
         Event::GenerationBumped { generation, .. } => {
             shard.generation = *generation;
@@ -153,23 +158,53 @@ fn enter(shard: &mut ShardState, stop: Stop, phase: Phase, now: Timestamp) {
     }
 }
 
-fn undone(shard: &mut ShardState, stop: Stop, before: Option<Stop>, now: Timestamp) {
-    if stop <= Stop::Verify {
-        shard.verified = None;
+/// The shard knows less than we did. What is being undone goes on from there:
+/// the stop after the last finished one may be half done.
+fn regressed(shard: &mut ShardState, found: Stop, next: Option<Stop>, now: Timestamp) {
+    // The flag is not kept on the shard, and may have been set without anybody
+    // living to tell: it counts as open wherever a shift had begun.
+    let may_be = shard.begun.map_or(0, Stop::share_percent);
+    shard.share_percent = shard.share_percent.max(may_be);
+    let Some(undo) = shard.undo else {
+        return enter(shard, found, Phase::Done, now);
+    };
+    if found > shard.at {
+        // It lost the undo: begin again where the shard stands.
+        let from = next.unwrap_or(found);
+        shard.begun = shard.begun.max(Some(from));
+        return enter(shard, from, Phase::RollingBack, now);
     }
-    let goal = shard.undo.map_or(Stop::Snapshot, |undo| undo.to);
-    let lands = before.unwrap_or(stop);
-    if lands > goal {
-        enter(shard, lands, Phase::RollingBack, now);
-        return;
+    match next.filter(|next| *next > undo.to && shard.begun >= Some(*next)) {
+        Some(next) => enter(shard, next, Phase::RollingBack, now),
+        None => end_undo(shard, undo, found, now),
     }
+}
+
+fn end_undo(shard: &mut ShardState, undo: Undo, lands: Stop, now: Timestamp) {
     shard.undo = None;
-    let phase = if goal <= Stop::Snapshot {
+    let phase = if undo.to <= Stop::Snapshot {
         Phase::RolledBack
     } else {
         Phase::Done
     };
     enter(shard, lands, phase, now);
+}
+
+fn undone(shard: &mut ShardState, stop: Stop, before: Option<Stop>, now: Timestamp) {
+    if stop <= Stop::Verify {
+        shard.verified = None;
+    }
+    shard.begun = before.filter(|_| shard.begun.is_some());
+    let undo = shard.undo.unwrap_or(Undo {
+        to: Stop::Snapshot,
+        at: now,
+    });
+    let lands = before.unwrap_or(stop);
+    if lands > undo.to {
+        enter(shard, lands, Phase::RollingBack, now);
+    } else {
+        end_undo(shard, undo, lands, now);
+    }
 }
 
 /// Facts that exist at every scope, and ring and fleet facts.
@@ -190,6 +225,7 @@ fn on_scope(rollout: &mut Rollout, fact: &Fact) {
         Event::StageBegun { stop, shards, .. } => {
             for name in shards {
                 if let Some(shard) = rollout.shards.get_mut(name) {
+                    shard.begun = shard.begun.max(Some(*stop));
                     enter(shard, *stop, Phase::Running, fact.at);
                 }
             }
@@ -273,9 +309,10 @@ fn retried(rollout: &mut Rollout, shards: &[ShardName], now: Timestamp) {
 
 fn rollback(rollout: &mut Rollout, scope: &Scope, to: Stop, shards: &[ShardName], mark: &Mark) {
     for name in shards {
-        if let Some(shard) = rollout.shards.get_mut(name) {
+        let from = rollout.shards.get(name).map(|s| rollout.undo_from(s));
+        if let (Some(shard), Some(from)) = (rollout.shards.get_mut(name), from) {
             shard.undo = Some(Undo { to, at: mark.at });
-            enter(shard, shard.at, Phase::RollingBack, mark.at);
+            enter(shard, from, Phase::RollingBack, mark.at);
         }
     }
     // Undo ends held, and an undone stage must be admitted again.
@@ -286,6 +323,15 @@ fn rollback(rollout: &mut Rollout, scope: &Scope, to: Stop, shards: &[ShardName]
     let rings: Vec<RingName> = match scope {
         Scope::Fleet => rollout.rings.keys().cloned().collect(),
         Scope::Ring(name) => vec![name.clone()],
+        // One shard that goes back but stays in its ring holds the ring back;
+        // otherwise it would start again at once. Rolled back for good, the
+        // ring goes on without it.
+        Scope::Shard(name) if to > Stop::Snapshot => rollout
+            .shards
+            .get(name)
+            .map(|shard| shard.ring.clone())
+            .into_iter()
+            .collect(),
         Scope::Shard(_) => Vec::new(),
     };
     for name in rings {
@@ -361,6 +407,21 @@ fn bump_versions(rollout: &mut Rollout, fact: &Fact) {
         return;
     }
     rollout.version += 1;
+    if let Event::StageBegun { shards, .. } = &fact.event {
+        // Written for a batch; a ring that is not in it has not changed.
+        let mut touched = BTreeSet::new();
+        for name in shards {
+            if let Some(shard) = rollout.shards.get_mut(name) {
+                shard.version += 1;
+                touched.insert(shard.ring.clone());
+            }
+        }
+        let rings = rollout.rings.iter_mut();
+        rings
+            .filter(|(name, _)| touched.contains(*name))
+            .for_each(|(_, ring)| ring.version += 1);
+        return;
+    }
     match &fact.scope {
         Scope::Fleet => {
             rollout.rings.values_mut().for_each(|r| r.version += 1);

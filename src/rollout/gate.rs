@@ -274,7 +274,8 @@ fn fresh_verify(
     let oldest_allowed = rollout.opening.policy.verify_age_max;
     let limit = format!("every shard verified in its generation, at most {oldest_allowed} ago");
     let mut oldest = Period::from_ms(0);
-    for (name, shard) in rollout.live(ring) {
+    // A shard that is there already (another one fell back) needs no proof.
+    for (name, shard) in rollout.live(ring).filter(|(_, shard)| shard.at < to) {
         let Some(verified) = shard.verified.as_ref() else {
             let value = format!("{name} has no valid proof");
             return Some(reading(

@@ -58,8 +58,9 @@ pub fn next(state: &State, observations: &Observations, now: Timestamp) -> Next 
 
 fn job(rollout: &Rollout, observations: &Observations, shard: &ShardState) -> Option<Job> {
     let before_shift = shard.at.stage() < Stage::Shift;
-    let undoing = shard.phase == Phase::RollingBack;
-    if shard.share_percent > 0 && before_shift && !undoing {
+    let gone = matches!(shard.phase, Phase::Abandoned);
+    // An undo too: the trigger goes only after the flag is seen back.
+    if shard.share_percent > 0 && before_shift && !gone {
         return Some(Job::CloseShare);
     }
     match shard.phase {

@@ -135,7 +135,7 @@ fn roll_back(
         .filter(|name| {
             rollout.shards.get(*name).is_some_and(|s| {
                 let begun = matches!(s.phase, Phase::Running | Phase::Done | Phase::Failed);
-                begun && s.at > to
+                begun && rollout.undo_from(s) > to
             })
         })
         .cloned()

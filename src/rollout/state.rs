@@ -195,6 +195,9 @@ pub struct ShardState {
     pub phase: Phase,
     /// Since when.
     pub since: Timestamp,
+    /// Newest stop that was ever begun and is not undone yet. After a regress
+    /// it lies beyond `at`: something of it may still be there.
+    pub begun: Option<Stop>,
     /// While set, work undoes stops down to the end of its goal.
     pub undo: Option<Undo>,
     /// No work on this shard.
@@ -250,6 +253,14 @@ impl Rollout {
     /// The stop before `stop`.
     pub fn stop_before(&self, stop: Stop) -> Option<Stop> {
         self.opening.route.iter().copied().rfind(|s| *s < stop)
+    }
+
+    /// The stop that an undo of this shard begins with: where it stands, or
+    /// the half-done stop after that which a regress may have left.
+    pub fn undo_from(&self, shard: &ShardState) -> Stop {
+        self.stop_after(shard.at)
+            .filter(|next| shard.begun >= Some(*next))
+            .unwrap_or(shard.at)
     }
 
     /// The last stop.

@@ -4,10 +4,14 @@
 //! is a typed refusal at plan time. Executors decide nothing: they answer.
 
 mod identity;
+mod open;
 pub mod postgres;
 mod share;
+pub mod sim;
+pub mod sqlite;
 
 pub use identity::RolloutIdentity;
+pub use open::{Context, open};
 pub use share::{ShareSeen, ShareSwitch};
 
 use crate::base::{Fault, ShardName, Stop};

@@ -7,11 +7,13 @@
 
 mod command;
 mod event;
+mod gate;
 mod need;
 mod project;
 mod ring;
 mod shard;
 mod standing;
+mod standing_shard;
 mod stream;
 mod telemetry;
 mod totals;
@@ -20,6 +22,7 @@ pub mod words;
 
 pub use command::{Answer, CommandEnvelope, ServerMessage};
 pub use event::describe;
+pub use gate::GateView;
 pub use project::{Source, project};
 pub use standing::{Sign, Standing};
 pub use stream::{Delta, Feed, Stream, diff, fold};
@@ -31,6 +34,5 @@ pub use view::{
 
 // The words of the heart that a view carries; screens import them from here.
 pub use crate::rollout::{
-    Auto, Gate, GateReading, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verb, Verdict,
-    Verified,
+    Auto, Gate, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verb, Verdict, Verified,
 };

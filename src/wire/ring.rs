@@ -1,5 +1,6 @@
 //! One ring for the screens: its flight plan, its gates, why it stands.
 
+use super::gate::GateView;
 use super::shard::percent;
 use super::standing::{self, next_stop};
 use super::telemetry::Telemetry;
@@ -18,7 +19,8 @@ pub(super) fn project_ring(
     let standing = standing::of_ring(rollout, observations, name, ring, now);
     let next = next_stop(rollout, ring);
     let gates = next.map_or_else(Vec::new, |to| {
-        read_gates(rollout, observations, name, to, now)
+        let readings = read_gates(rollout, observations, name, to, now);
+        readings.iter().map(|r| GateView::of(r, now)).collect()
     });
     let route = rollout.opening.route.iter().copied();
     let cells = route
@@ -81,7 +83,10 @@ fn cell(
         return of(standing.sign, String::new());
     }
     let idle = matches!(standing.sign, Sign::Held | Sign::NeedsHuman | Sign::Paused);
-    if idle && next_stop(rollout, ring) == Some(stop) {
+    let at_end = rollout
+        .ring_stop(ring)
+        .is_some_and(|at| ring.finished.contains_key(&at));
+    if idle && at_end && next_stop(rollout, ring) == Some(stop) {
         let word = match standing.sign {
             Sign::Held => "held",
             Sign::Paused => "paused",

@@ -1,6 +1,6 @@
 //! One shard for the screens.
 
-use super::standing;
+use super::standing_shard;
 use super::telemetry::{ShardTelemetry, Telemetry};
 use super::view::{Progress, ShardView, Throttled, WayBack};
 use super::{Sign, Standing, words};
@@ -24,7 +24,7 @@ pub(super) fn project_shard(
     let busy = matches!(state.phase, Phase::Running | Phase::RollingBack);
     let at_work = measured.filter(|_| busy);
     let wait = at_work.and_then(|t| t.wait.as_ref());
-    let standing = standing::of_shard(rollout, observations, shard, wait, ring);
+    let standing = standing_shard::of_shard(rollout, observations, shard, wait, ring);
     ShardView {
         name: name.clone(),
         ring: state.ring.clone(),
@@ -98,7 +98,7 @@ fn now_text(
 ) -> String {
     match standing.sign {
         Sign::Running if state.phase == Phase::Running => {}
-        Sign::Throttled => return format!("waiting: {}", standing.cause),
+        Sign::Throttled => return standing.cause.clone(),
         Sign::Held if standing.at.is_some_and(|at| at > now) => {
             return standing.at.map_or_else(String::new, |at| {
                 format!("{} until {}", standing.word, at.clock())

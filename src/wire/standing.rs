@@ -1,13 +1,13 @@
 //! Why is it not moving, since when, who did it, what clears it, and what
 //! happens next by itself.
 
+use super::gate::GateView;
 use super::words;
 use crate::base::{RingName, ShardName, Stop, Timestamp};
 use crate::rollout::{
     Mark, Observations, Outcome, Phase, Refusal, RingState, Rollout, ShardState, Verdict,
     next_automatic, ready,
 };
-use crate::worker::WaitReason;
 use serde::{Deserialize, Serialize};
 
 /// One mark, one meaning, on every screen.
@@ -61,7 +61,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    fn new(sign: Sign, word: impl Into<String>, since: Timestamp) -> Self {
+    pub(super) fn new(sign: Sign, word: impl Into<String>, since: Timestamp) -> Self {
         Self {
             sign,
             word: word.into(),
@@ -74,22 +74,22 @@ impl Standing {
         }
     }
 
-    fn cause(mut self, cause: impl Into<String>) -> Self {
+    pub(super) fn cause(mut self, cause: impl Into<String>) -> Self {
         self.cause = cause.into();
         self
     }
 
-    fn clears(mut self, clears: impl Into<String>) -> Self {
+    pub(super) fn clears(mut self, clears: impl Into<String>) -> Self {
         self.clears = clears.into();
         self
     }
 
-    fn next(mut self, next: impl Into<String>) -> Self {
+    pub(super) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = next.into();
         self
     }
 
-    fn mark(mut self, mark: &Mark) -> Self {
+    pub(super) fn mark(mut self, mark: &Mark) -> Self {
         self.by = Some(mark.by.to_string());
         self.since = mark.at;
         self.cause = if mark.reason.is_empty() {
@@ -101,7 +101,7 @@ impl Standing {
     }
 }
 
-const NOTHING: &str = "nothing by itself";
+pub(super) const NOTHING: &str = "nothing by itself";
 
 /// The rollout as a whole.
 pub(super) fn of_fleet(rollout: &Rollout, rings: &[Standing]) -> Standing {
@@ -152,7 +152,7 @@ fn urgency(sign: Sign) -> u8 {
     }
 }
 
-fn paused(mark: &Mark, scope: &str) -> Standing {
+pub(super) fn paused(mark: &Mark, scope: &str) -> Standing {
     Standing::new(Sign::Paused, format!("paused by {}", mark.by), mark.at)
         .mark(mark)
         .clears(format!("resume {scope}"))
@@ -301,13 +301,22 @@ fn idle_ring(
             ))
             .clears(format!("promote ring {name}"))
             .next(NOTHING),
-        Err(refusal) => refused(&refusal, to, since, then(rollout, observations, name, now)),
+        Err(refusal) => {
+            let then = then(rollout, observations, name, now);
+            refused(&refusal, (to, now), since, then)
+        }
     }
 }
 
-fn refused(refusal: &Refusal, to: Stop, since: Timestamp, then: String) -> Standing {
+fn refused(
+    refusal: &Refusal,
+    (to, now): (Stop, Timestamp),
+    since: Timestamp,
+    then: String,
+) -> Standing {
     match refusal {
         Refusal::Gates(readings) => {
+            let readings: Vec<GateView> = readings.iter().map(|r| GateView::of(r, now)).collect();
             let closed = readings.iter().filter(|r| r.verdict != Verdict::Pass);
             let word = readings.first().map_or("gates", |r| r.gate.word());
             let cause: Vec<String> = closed.map(|r| r.value.clone()).collect();
@@ -340,117 +349,4 @@ fn refused(refusal: &Refusal, to: Stop, since: Timestamp, then: String) -> Stand
 /// The stop a promotion would admit the ring to.
 pub(super) fn next_stop(rollout: &Rollout, ring: &RingState) -> Option<Stop> {
     rollout.stop_after(rollout.ring_stop(ring)?)
-}
-
-/// One shard; `ring` speaks for a shard that has nothing of its own to say.
-pub(super) fn of_shard(
-    rollout: &Rollout,
-    observations: &Observations,
-    shard: (&ShardName, &ShardState),
-    wait: Option<&WaitReason>,
-    ring: &Standing,
-) -> Standing {
-    let (name, state) = shard;
-    let since = state.since;
-    if let Some(fault) = &state.failure {
-        return Standing::new(Sign::Failed, format!("failed {}", fault.code), since)
-            .cause(fault.what.clone())
-            .clears(fault.can.clone())
-            .next(NOTHING);
-    }
-    match state.phase {
-        Phase::RolledBack => {
-            return Standing::new(Sign::RolledBack, "rolled back", since)
-                .cause("undone to before expand")
-                .clears("retry lets it join its ring again")
-                .next(NOTHING);
-        }
-        Phase::Abandoned => {
-            return Standing::new(Sign::Unknown, "abandoned", since)
-                .cause("given up during abort; leftovers are listed")
-                .next(NOTHING);
-        }
-        _ => {}
-    }
-    let seen = observations.shard(name);
-    if let Some(since) = seen.and_then(|s| s.unreachable_since) {
-        return Standing::new(Sign::Unknown, "unreachable", since)
-            .cause(format!("nobody answers on {name}"))
-            .clears("the database answers")
-            .next("connects again by itself");
-    }
-    if let Some(mark) = rollout.pause_over(state) {
-        return paused(mark, &pause_scope(rollout, shard));
-    }
-    if state.phase == Phase::RollingBack {
-        return Standing::new(Sign::RolledBack, "rolling back", since)
-            .cause(format!("undoing {}", state.at))
-            .clears("the undo ends")
-            .next("ends held");
-    }
-    if state.phase == Phase::Running {
-        return running_shard(state, seen.map(|s| s.throttle.as_slice()), wait);
-    }
-    ring.clone()
-}
-
-fn pause_scope(rollout: &Rollout, (name, state): (&ShardName, &ShardState)) -> String {
-    let ring = rollout.rings.get(&state.ring);
-    if rollout.paused.is_some() {
-        "the fleet".into()
-    } else if ring.is_some_and(|r| r.paused.is_some()) {
-        format!("ring {}", state.ring)
-    } else {
-        format!("shard {name}")
-    }
-}
-
-fn running_shard(
-    state: &ShardState,
-    throttle: Option<&[crate::rollout::ThrottleReason]>,
-    wait: Option<&WaitReason>,
-) -> Standing {
-    if let Some([first, rest @ ..]) = throttle {
-        let more = match rest.len() {
-            0 => String::new(),
-            n => format!(" (and {n} more)"),
-        };
-        return Standing::new(Sign::Throttled, "throttled", first.since)
-            .cause(format!("{}{more}", words::throttle_reason(first)))
-            .clears("every signal is known and within its limit")
-            .next("goes on by itself when the throttle opens");
-    }
-    let running = Standing::new(Sign::Running, format!("running {}", state.at), state.since);
-    let goes_on = "goes on by itself";
-    match wait {
-        None => running
-            .cause("at work")
-            .clears("it ends")
-            .next("the stage ends"),
-        // The pause is lifted in the record; the driver hears it next.
-        Some(WaitReason::Paused) => running.cause("resuming").next(goes_on),
-        Some(WaitReason::Throttled) => Standing {
-            sign: Sign::Throttled,
-            ..running.cause("the throttle is closed").next(goes_on)
-        },
-        Some(WaitReason::Rate) => running
-            .cause("at its cap of rows per second")
-            .clears("throttle up lifts the cap")
-            .next(goes_on),
-        Some(WaitReason::BackOff { code, attempt }) => running
-            .cause(format!(
-                "backing off after {code}, attempt {attempt} comes next"
-            ))
-            .next("tries again by itself"),
-        Some(WaitReason::Check { value }) => running
-            .cause(format!("a check is not yet good: {value}"))
-            .next("reads it again by itself"),
-        Some(WaitReason::Clients { behind }) => running
-            .cause(format!(
-                "clients have not seen the flag: {}",
-                words::names(behind)
-            ))
-            .clears("they read the flag")
-            .next(goes_on),
-    }
 }

@@ -2,12 +2,11 @@
 //!
 //! No ages in here, only moments: a view does not change because time passes.
 
+use super::gate::GateView;
 use super::standing::{Sign, Standing};
 use super::telemetry::CheckCount;
 use crate::base::{Fault, MigrationName, RingName, ShardName, Stop, Timestamp};
-use crate::rollout::{
-    Auto, GateReading, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verified,
-};
+use crate::rollout::{Auto, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verified};
 use serde::{Deserialize, Serialize};
 
 /// One fleet at one moment.
@@ -167,7 +166,7 @@ pub struct RingView {
     /// Rows per second and shard, in this ring.
     pub rows_per_s_max: Option<u64>,
     /// Every gate before [`Self::next`].
-    pub gates: Vec<GateReading>,
+    pub gates: Vec<GateView>,
     /// Why it moves or not.
     pub standing: Standing,
     /// Version of the ring's scope.

@@ -482,6 +482,17 @@ impl LeadWorker {
                 ),
             })));
         }
+        if let Job::Undo(stop) = self.task.job
+            && seen.ended > Some(stop)
+        {
+            // A failover brought back what had been undone already.
+            let found = seen.ended.unwrap_or(stop);
+            return Some(Do::End(Some(Report::Regressed {
+                found,
+                epoch: seen.epoch,
+                why: format!("the shard shows {found} again, which had been undone"),
+            })));
+        }
         // Undo takes the trigger away anyway.
         let mends = matches!(self.task.job, Job::Advance(_)) && self.stands_in() > Stop::DualWrite;
         self.mended = seen
@@ -489,7 +500,9 @@ impl LeadWorker {
             .clone()
             .filter(|_| mends)
             .map(|why| (0, why));
-        let needs_fence = self.stands_in() > Stop::Preflight;
+        // A flag that must be closed may have outlived everything we had
+        // installed (a restored backup): it is closed under the fence too.
+        let needs_fence = self.stands_in() > Stop::Preflight || self.task.job == Job::CloseShare;
         let owns = self.task.epoch == Some(seen.epoch);
         self.at = match (needs_fence, owns) {
             (true, false) => At::TakeOver,

@@ -28,11 +28,11 @@ impl Variant {
     /// By the name that a test gives on the command line.
     #[cfg(feature = "broken")]
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "no_fence_check" => Some(Self::NoFenceCheck),
-            "checkpoint_apart" => Some(Self::CheckpointApart),
-            "error_is_done" => Some(Self::ErrorIsDone),
-            "effect_before_record" => Some(Self::EffectBeforeRecord),
+        match name.replace('_', "-").as_str() {
+            "no-fence-check" => Some(Self::NoFenceCheck),
+            "checkpoint-apart" => Some(Self::CheckpointApart),
+            "error-is-done" => Some(Self::ErrorIsDone),
+            "effect-before-record" => Some(Self::EffectBeforeRecord),
             _ => None,
         }
     }

@@ -1,10 +1,25 @@
 //! What an operator relies on, checked without a database server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod cockpit;
+mod contract;
+#[path = "../contract/mod.rs"]
+mod contract_cases;
+mod desk;
 mod expressions;
 mod files;
+mod heart;
+mod heart_laws;
 mod inbox;
 mod journal;
 mod journal_cli;
 mod loaded;
+mod loopback;
+mod scene;
+mod simulator;
+mod sqlite_fixture;
+mod sqlite_kind;
+mod sqlite_preflight;
+mod sqlite_rollout;
 mod store;
+mod wire;

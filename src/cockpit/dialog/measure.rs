@@ -1,9 +1,10 @@
 //! The blast radius: what an act would hit, measured when the question opens.
 
 use super::prepare::{Target, shards_of};
+use crate::base::Timestamp;
 use crate::cockpit::action::Action;
 use crate::cockpit::model::Model;
-use crate::wire::{GateReading, Phase, RingView, Scope, ShardView, Verdict, words};
+use crate::wire::{GateView, Phase, RingView, Scope, ShardView, Verdict, words};
 
 pub(super) fn radius(
     model: &Model,
@@ -68,7 +69,7 @@ fn evidence(model: &Model, targets: &[Target]) -> Vec<String> {
     };
     let lines: Vec<String> = rings
         .filter(wanted)
-        .flat_map(|ring| ring.gates.iter().map(|gate| reading(gate, ring)))
+        .flat_map(|ring| ring.gates.iter().map(|gate| reading(gate, ring, model.now)))
         .take(8)
         .collect();
     if lines.is_empty() {
@@ -78,16 +79,15 @@ fn evidence(model: &Model, targets: &[Target]) -> Vec<String> {
     }
 }
 
-fn reading(gate: &GateReading, ring: &RingView) -> String {
+fn reading(gate: &GateView, ring: &RingView, now: Timestamp) -> String {
     let verdict = match gate.verdict {
         Verdict::Pass => "passed",
         Verdict::Fail => "closed",
         Verdict::Inconclusive => "unknown",
     };
-    let age = match gate.age_ms {
-        0 => String::new(),
-        age => format!(", {} old", words::ms(age)),
-    };
+    let age = gate.read_at.map_or_else(String::new, |at| {
+        format!(", {} old", words::ms(now.since(at).ms()))
+    });
     format!(
         "{} {}: {verdict}, {}{age}",
         ring.name,

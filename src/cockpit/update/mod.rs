@@ -38,8 +38,7 @@ fn paste(model: &mut Model, text: &str) {
     let plain = text.chars().filter(|c| !c.is_control());
     match &mut model.layer {
         Some(Layer::Dialog(dialog)) => dialog.paste(text),
-        Some(Layer::Filter(before)) => {
-            let _ = before;
+        Some(Layer::Filter(_)) => {
             model.filter.extend(plain);
             model.refresh_rows();
         }

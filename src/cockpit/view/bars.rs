@@ -2,7 +2,7 @@
 
 use super::Room;
 use crate::cockpit::action::{ACTIONS, Action};
-use crate::cockpit::model::{Layer, Level, Model, Pane};
+use crate::cockpit::model::{Layer, Level, Model};
 use crate::cockpit::palette::Role;
 use crate::cockpit::widgets::{Canvas, Part, bar, fit, part, sign, width};
 use crate::wire::{EventView, Need, Sign, words};
@@ -30,10 +30,6 @@ pub(super) fn totals(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         parts.push(part(Role::Text, format!("  {}/s", words::count(rate))));
     }
     parts.push(part(Role::Text, format!("  ETA {}", words::eta(t.eta))));
-    if let Some(max) = &t.lag_max {
-        let lag = words::ms(max.lag_ms.value);
-        parts.push(part(Role::Text, format!("  Lag max {lag} {}", max.shard)));
-    }
     let allowed = model.rollout().map_or(0, |r| r.failed_allowed);
     let role = match t.failed {
         0 => Role::Text,
@@ -41,6 +37,10 @@ pub(super) fn totals(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     };
     let failed = format!("  Failed {} of {allowed} allowed", t.failed);
     parts.push(part(role, failed));
+    if let Some(max) = &t.lag_max {
+        let lag = words::ms(max.lag_ms.value);
+        parts.push(part(Role::Text, format!("  Lag max {lag} {}", max.shard)));
+    }
     canvas.line(area, 0, &parts);
 }
 
@@ -157,12 +157,12 @@ fn status_parts(model: &Model) -> Vec<Part> {
 /// What can be done now, out of the action list, the rarest left out first.
 pub(super) fn footer(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     const LOOKS: [Action; 7] = [
-        Action::Open,
         Action::Menu,
+        Action::Help,
+        Action::Open,
         Action::NextPane,
         Action::Filter,
         Action::CommandLine,
-        Action::Help,
         Action::Quit,
     ];
     let acts = ACTIONS
@@ -173,9 +173,6 @@ pub(super) fn footer(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let mut parts = vec![part(Role::Text, " ")];
     let mut used = 1;
     for action in acts.chain(LOOKS) {
-        if action == Action::MarkShard && model.pane == Pane::Rings {
-            continue;
-        }
         let item = action.item();
         let Some(key) = item.keys.first() else {
             continue;

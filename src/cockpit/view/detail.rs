@@ -85,14 +85,14 @@ fn of_ring(model: &Model, ring: &RingView) -> Rows {
             Verdict::Fail => (Sign::Held, "closed"),
             Verdict::Inconclusive => (Sign::Unknown, "unknown"),
         };
+        let age = gate.read_at.map_or_else(String::new, |at| {
+            format!(", {} old", words::ms(model.now.since(at).ms()))
+        });
         let label = if place == 0 { " Gates" } else { "" };
         rows.push(vec![
             part(Role::Muted, fit(label, 14)),
             sign(mark, word),
-            part(
-                Role::Text,
-                format!("  {gate}, {} old", words::ms(gate.age_ms)),
-            ),
+            part(Role::Text, format!("  {gate}{age}")),
         ]);
     }
     rows
@@ -131,7 +131,7 @@ fn of_shard(model: &Model, shard: &ShardView) -> Rows {
             "Because",
             fault.why.clone().unwrap_or("unknown".into()),
         ));
-        rows.push(said("What was done", fault.did.clone()));
+        rows.push(said("pilothouse", fault.did.clone()));
         rows.push(said("You can", fault.can.clone()));
     }
     if let Some(proof) = &shard.verified {

@@ -82,14 +82,14 @@ fn rows(dialog: &Dialog) -> Vec<Vec<Part>> {
         ]);
     }
     if let Some(demanded) = &dialog.demanded {
-        let typed = format!("{:<24}", dialog.typed);
+        let typed = format!("{:_<24}", dialog.typed);
         rows.push(vec![
             label("Type"),
             part(Role::Title, format!("{demanded}  ")),
             field(dialog, Field::Typed, typed),
         ]);
     }
-    let reason = format!("{:<40}", dialog.reason);
+    let reason = format!("{:_<40}", dialog.reason);
     rows.push(vec![label("Reason"), field(dialog, Field::Reason, reason)]);
     rows.push(vec![hint(dialog)]);
     rows.push(buttons(dialog));

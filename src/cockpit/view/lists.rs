@@ -28,19 +28,20 @@ fn help_line(item: &Item) -> Vec<Part> {
         _ => keys.join(" "),
     };
     vec![
-        part(Role::Key, fit(&format!(" {keys}"), 14)),
+        part(Role::Key, fit(&format!(" {keys}"), 13)),
         part(Role::Title, fit(item.name, 15)),
+        part(Role::Muted, fit(tier_word(item.tier), 6)),
         part(Role::Text, item.doc),
-        part(Role::Muted, tier_words(item.tier)),
     ]
 }
 
-fn tier_words(tier: Tier) -> &'static str {
+/// What it takes, in a column of its own.
+fn tier_word(tier: Tier) -> &'static str {
     match tier {
         Tier::Look => "",
-        Tier::Line => " (asks y/N)",
-        Tier::Dialog => " (asks)",
-        Tier::Typed => " (asks for a typed name)",
+        Tier::Line => "y/N",
+        Tier::Dialog => "asks",
+        Tier::Typed => "typed",
     }
 }
 

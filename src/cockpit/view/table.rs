@@ -12,27 +12,33 @@ use ratatui::layout::Rect;
 struct Column {
     head: &'static str,
     cells: usize,
+    /// Shown only on screens at least this wide.
+    from: u16,
     draw: fn(&Model, &ShardView, usize) -> Part,
 }
 
 const SHARD: Column = Column {
     head: "SHARD",
     cells: 12,
+    from: 0,
     draw: |_, s, n| part(Role::Text, fit(s.name.as_str(), n)),
 };
 const STAGE: Column = Column {
     head: "STAGE",
     cells: 10,
+    from: 0,
     draw: |_, s, n| part(Role::Text, fit(&s.stop.to_string(), n)),
 };
 const LAG: Column = Column {
     head: "LAG",
     cells: 9,
+    from: 0,
     draw: lag,
 };
 const CHECKS: Column = Column {
     head: "CHECKS",
     cells: 7,
+    from: 0,
     draw: checks,
 };
 
@@ -40,35 +46,41 @@ const FULL: &[Column] = &[
     SHARD,
     Column {
         head: "RING",
-        cells: 8,
+        cells: 7,
+        from: 0,
         draw: |_, s, n| part(Role::Muted, fit(s.ring.as_str(), n)),
     },
     STAGE,
     Column {
         head: "PROGRESS",
-        cells: 15,
+        cells: 13,
+        from: 0,
         draw: |_, s, n| progress(s, n),
     },
     Column {
         head: "ROWS/S",
         cells: 8,
+        from: 0,
         draw: |_, s, n| number(s.rows_per_s.map(words::count), n),
     },
     Column {
         head: "THROTTLED",
         cells: 9,
+        from: 0,
         draw: |_, s, n| number(s.throttled.percent.map(|p| format!("{p} %")), n),
     },
     LAG,
     Column {
         head: "FLAG",
         cells: 6,
+        from: 0,
         draw: |_, s, n| number(Some(format!("{} %", s.share_percent)), n),
     },
     CHECKS,
     Column {
         head: "WAY BACK",
-        cells: 10,
+        cells: 13,
+        from: 140,
         draw: |_, s, n| part(Role::Text, fit(s.way_back.word(), n)),
     },
 ];
@@ -79,17 +91,19 @@ const COMPACT: &[Column] = &[
     Column {
         head: "PROGRESS",
         cells: 8,
+        from: 0,
         draw: |_, s, n| progress(s, n),
     },
     LAG,
     CHECKS,
 ];
 
-fn columns(room: Room) -> &'static [Column] {
-    match room {
+fn columns(room: Room, wide: u16) -> impl Iterator<Item = &'static Column> {
+    let all = match room {
         Room::Full => FULL,
         Room::Compact => COMPACT,
-    }
+    };
+    all.iter().filter(move |column| column.from <= wide)
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect, room: Room) {
@@ -97,7 +111,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect, room: Roo
         return;
     }
     let mut head = vec![part(Role::Muted, "    ")];
-    for column in columns(room) {
+    for column in columns(room, area.width) {
         head.push(part(Role::Muted, fit(column.head, column.cells + 1)));
     }
     head.push(part(Role::Muted, "NOW"));
@@ -117,14 +131,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect, room: Roo
     for (place, shard) in window.into_iter().enumerate() {
         let row = u16::try_from(place + 1).unwrap_or(u16::MAX);
         let here = focus == Some(from + place);
-        canvas.line(area, row, &line(model, shard, here, room));
+        canvas.line(area, row, &line(model, shard, here, (room, area.width)));
         if here && model.pane == Pane::Shards {
             canvas.focus(area, row);
         }
     }
 }
 
-fn line(model: &Model, shard: &ShardView, here: bool, room: Room) -> Vec<Part> {
+fn line(model: &Model, shard: &ShardView, here: bool, (room, wide): (Room, u16)) -> Vec<Part> {
     let marked = model.marks.contains(&shard.name);
     let mut parts = vec![
         part(Role::Title, if here { "▌" } else { " " }),
@@ -132,7 +146,7 @@ fn line(model: &Model, shard: &ShardView, here: bool, room: Room) -> Vec<Part> {
         sign(shard.standing.sign, ""),
         part(Role::Text, " "),
     ];
-    for column in columns(room) {
+    for column in columns(room, wide) {
         parts.push((column.draw)(model, shard, column.cells));
         parts.push(part(Role::Text, " "));
     }

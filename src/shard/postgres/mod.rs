@@ -23,6 +23,7 @@ mod sql;
 use crate::base::{Fault, Period, ShardName, Stop};
 use crate::fleet::Shard as ShardSpec;
 use crate::migration::Migration;
+pub use crate::shard::Context;
 use crate::shard::{
     CompileError, CompiledPlan, Measurement, RolloutIdentity, Session, SessionRole, Shard,
     ShareSwitch,
@@ -37,23 +38,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// An error on its way to becoming a reply.
 #[derive(Debug)]
 pub(crate) struct Failure(CallError);
-
-/// What an engine brings along.
-#[derive(Clone)]
-pub struct Context {
-    /// The rollout.
-    pub rollout: RolloutIdentity,
-    /// The stops of the rollout.
-    pub route: Vec<Stop>,
-    /// Engine id, shown in `pg_stat_activity`.
-    pub engine: String,
-    /// The flag.
-    pub flags: Arc<dyn ShareSwitch>,
-    /// How long no old-form write may have been seen before retire.
-    pub quiet: Period,
-    /// Which engine.
-    pub variant: Variant,
-}
 
 /// What all sessions of one shard share.
 pub(crate) struct Inner {

@@ -1,0 +1,3 @@
+//! Drills: faults on purpose, in simulation and on throw-away fleets.
+
+pub mod sim;

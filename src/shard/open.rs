@@ -1,0 +1,56 @@
+//! The one place that knows which kinds there are.
+
+use super::postgres::PostgresShard;
+use super::sqlite::{SqlitePlace, SqliteShard};
+use super::{CompileError, RolloutIdentity, Shard, ShareSwitch};
+use crate::base::{Period, Stop};
+use crate::fleet::{Endpoint, Shard as ShardSpec};
+use crate::migration::Migration;
+use crate::worker::Variant;
+use std::sync::Arc;
+
+/// What an engine brings along.
+#[derive(Clone)]
+pub struct Context {
+    /// The rollout.
+    pub rollout: RolloutIdentity,
+    /// The stops of the rollout.
+    pub route: Vec<Stop>,
+    /// Engine id, shown in `pg_stat_activity`.
+    pub engine: String,
+    /// The flag.
+    pub flags: Arc<dyn ShareSwitch>,
+    /// How long no old-form write may have been seen before retire.
+    pub quiet: Period,
+    /// Which engine.
+    pub variant: Variant,
+}
+
+/// Opens a shard of whatever kind its first address names.
+///
+/// # Errors
+/// It does not answer, or cannot do what the migration asks for.
+pub async fn open(
+    spec: &ShardSpec,
+    migration: &Migration,
+    context: Context,
+) -> Result<Arc<dyn Shard>, CompileError> {
+    if let Some(Endpoint::Sqlite(path)) = spec.candidates.first() {
+        let place = SqlitePlace {
+            name: spec.name.clone(),
+            path: path.clone(),
+            replicas: Vec::new(),
+        };
+        let Context {
+            rollout,
+            route,
+            flags,
+            ..
+        } = context;
+        let shard = SqliteShard::open(place, migration, rollout, &route, flags)?;
+        return Ok(Arc::new(shard));
+    }
+    Ok(Arc::new(
+        PostgresShard::open(spec, migration, context).await?,
+    ))
+}

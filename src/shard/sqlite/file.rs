@@ -1,0 +1,200 @@
+//! One SQLite file as a shard.
+
+use super::dialect::{Compiled, compile};
+use super::install;
+use super::session::{SqliteSession, connect};
+use super::statement::{rows, run, text};
+use crate::base::{Fault, ShardName, Stop, Untrusted};
+use crate::migration::Migration;
+use crate::shard::{
+    CompileError, CompiledPlan, Measurement, RolloutIdentity, Session, SessionRole, Shard,
+    ShareSwitch,
+};
+use crate::worker::{CallError, Variant};
+use futures_util::future::BoxFuture;
+use sqlx::{Connection, SqliteConnection};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Where a shard is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqlitePlace {
+    /// Its name.
+    pub name: ShardName,
+    /// Its file.
+    pub path: PathBuf,
+    /// Files that follow it.
+    pub replicas: Vec<PathBuf>,
+}
+
+/// A shard in one SQLite file. Any number of sessions share it.
+pub struct SqliteShard {
+    place: Arc<Place>,
+}
+
+/// What all sessions of a shard share.
+pub(super) struct Place {
+    pub(super) name: ShardName,
+    pub(super) path: PathBuf,
+    pub(super) replicas: Vec<PathBuf>,
+    pub(super) compiled: Compiled,
+    pub(super) rollout: RolloutIdentity,
+    pub(super) flags: Arc<dyn ShareSwitch>,
+    pub(super) variant: Variant,
+    /// Counts cancels; a statement that began under an older number stops.
+    pub(super) cancels: Arc<AtomicU64>,
+}
+
+impl Place {
+    /// Identity before we are installed: the path without links and dots.
+    pub(super) fn path_pin(&self) -> String {
+        let path = self.path.canonicalize();
+        let path = path.as_ref().unwrap_or(&self.path);
+        format!("sqlite:file:{}", path.display())
+    }
+
+    fn log_bytes(&self) -> Option<u64> {
+        let mut path = self.path.clone().into_os_string();
+        path.push("-wal");
+        match std::fs::metadata(path) {
+            Ok(found) => Some(found.len()),
+            // No log is an empty log, as long as the database is there.
+            Err(_) => self.path.exists().then_some(0),
+        }
+    }
+}
+
+impl SqliteShard {
+    /// Compiles the migration for this file. Opens nothing yet.
+    pub fn open(
+        place: SqlitePlace,
+        migration: &Migration,
+        rollout: RolloutIdentity,
+        route: &[Stop],
+        flags: Arc<dyn ShareSwitch>,
+    ) -> Result<Self, CompileError> {
+        let compiled = compile(migration, route, &place.name, None)?;
+        Ok(Self {
+            place: Arc::new(Place {
+                name: place.name,
+                path: place.path,
+                replicas: place.replicas,
+                compiled,
+                rollout,
+                flags,
+                variant: Variant::Correct,
+                cancels: Arc::default(),
+            }),
+        })
+    }
+
+    /// The same shard, driven by an engine that is wrong on purpose.
+    pub fn with_variant(self, variant: Variant) -> Self {
+        let old = &self.place;
+        Self {
+            place: Arc::new(Place {
+                name: old.name.clone(),
+                path: old.path.clone(),
+                replicas: old.replicas.clone(),
+                compiled: old.compiled.clone(),
+                rollout: old.rollout.clone(),
+                flags: Arc::clone(&old.flags),
+                variant,
+                cancels: Arc::clone(&old.cancels),
+            }),
+        }
+    }
+
+    fn fault(&self, error: &CallError, did: &str) -> Fault {
+        Fault {
+            code: error.code.clone(),
+            what: Untrusted::new(error.message.clone()).to_string(),
+            place: format!("shard {}", self.place.name),
+            why: None,
+            did: did.into(),
+            can: "mend the cause and run forget again".into(),
+        }
+    }
+}
+
+impl Shard for SqliteShard {
+    fn name(&self) -> &ShardName {
+        &self.place.name
+    }
+
+    fn pin(&self) -> Option<String> {
+        Some(self.place.path_pin())
+    }
+
+    fn plan(&self) -> &CompiledPlan {
+        &self.place.compiled.plan
+    }
+
+    fn session(&self, role: SessionRole) -> Box<dyn Session> {
+        Box::new(SqliteSession::new(Arc::clone(&self.place), role))
+    }
+
+    fn cancel(&self) -> BoxFuture<'_, ()> {
+        self.place.cancels.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn measure(&self) -> BoxFuture<'_, Vec<Measurement>> {
+        let mut read = vec![Measurement {
+            signal: "wal_bytes".into(),
+            place: self.place.name.to_string(),
+            value: self.place.log_bytes(),
+        }];
+        // One direction at a time: once the flag stands at 100 % an old-form
+        // write is refused, so there is never one to wait for.
+        read.push(Measurement {
+            signal: "old_form_writes".into(),
+            place: String::new(),
+            value: Some(0),
+        });
+        // Nothing tells yet how far a copied file is behind, and a follower
+        // that nobody can judge closes the throttle.
+        read.extend(self.place.replicas.iter().map(|path| Measurement {
+            signal: "replica_lag_ms".into(),
+            place: path.display().to_string(),
+            value: None,
+        }));
+        Box::pin(std::future::ready(read))
+    }
+
+    fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let connected = connect(&self.place, SessionRole::Lead).await;
+            let mut conn = connected.map_err(|error| self.fault(&error, "nothing was removed"))?;
+            let answer = forget(&mut conn).await;
+            // The answer stands whether or not the file closes cleanly.
+            let _closed = conn.close().await;
+            answer.map_err(|error| self.fault(&error, "it was rolled back"))
+        })
+    }
+}
+
+async fn forget(conn: &mut SqliteConnection) -> Result<(), CallError> {
+    run(conn, "BEGIN IMMEDIATE".to_owned()).await?;
+    let done = remove_tables(conn).await;
+    let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    run(conn, end.to_owned()).await?;
+    done
+}
+
+async fn remove_tables(conn: &mut SqliteConnection) -> Result<(), CallError> {
+    let registry = install::registry(conn).await?;
+    if registry.is_some_and(|r| r.authority.is_some()) {
+        return Err(super::failure::refused(
+            "PH017",
+            "dual write is on: removing our tables would leave its triggers without an owner; roll back or finish first",
+        ));
+    }
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'pilothouse\\_%' ESCAPE '\\'";
+    for row in rows(conn, sql.to_owned()).await? {
+        let name = text(&row, 0).unwrap_or_default().replace('"', "\"\"");
+        run(conn, format!("DROP TABLE \"{name}\"")).await?;
+    }
+    Ok(())
+}
