@@ -101,6 +101,7 @@ pub struct Engine {
     told: mpsc::Sender<Told>,
     inbox_after: i64,
     published_at: Timestamp,
+    posted_at: Timestamp,
     printed: u64,
     print: Box<dyn FnMut(u64, &Fact) + Send>,
     stopped: Option<Stopped>,
@@ -113,6 +114,9 @@ const TICK: Duration = Duration::from_millis(200);
 const RETRY_OPEN: Duration = Duration::from_secs(2);
 /// Views are published at most this often.
 const PUBLISH: Period = Period::from_ms(100);
+/// And left for other processes, which take an older one for a dead engine's,
+/// this often.
+const POST: Period = Period::from_ms(1_000);
 /// Reconcile rounds in one go; more means that two rules fight each other.
 const ROUNDS_MAX: usize = 200;
 
@@ -133,6 +137,7 @@ impl Engine {
             told,
             inbox_after: 0,
             published_at: Timestamp::default(),
+            posted_at: Timestamp::default(),
             printed,
             print,
             stopped: None,
@@ -239,6 +244,23 @@ impl Engine {
         self.setup.book.settle().await;
         self.stale_throttles();
         self.read_inbox().await;
+        self.post_view().await;
+    }
+
+    /// Leaves the view where `status` finds it.
+    async fn post_view(&mut self) {
+        let now = clock::now();
+        if self.setup.inbox.is_none() || now.since(self.posted_at) < POST {
+            return;
+        }
+        self.posted_at = now;
+        let Ok(json) = serde_json::to_string(&self.view()) else {
+            return;
+        };
+        if let Some(inbox) = &self.setup.inbox {
+            // Whoever looks falls back to the journal when none comes.
+            let _ = inbox.post_view(&json, now).await;
+        }
     }
 
     async fn read_inbox(&mut self) {

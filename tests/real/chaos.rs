@@ -6,11 +6,11 @@ use pilothouse::lab::{Fill, Lab, LabSpec, ServerAddress};
 use pilothouse::rollout::{Event, Fact, Scope, State};
 use pilothouse::store::Store;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
@@ -61,12 +61,26 @@ impl Default for Recipe {
 pub struct Site {
     /// Where they are.
     pub home: PathBuf,
+    /// Removed with the last copy of this value, unless the test has failed.
+    _directory: Arc<Removed>,
+}
+
+#[derive(Debug)]
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
 }
 
 impl Site {
-    /// Writes the files under the lab's directory.
+    /// Writes the files, beside the lab's directory.
     pub fn new(lab: &Lab, name: &str, recipe: &Recipe) -> Self {
-        let home = lab.directory().join(name);
+        let base = lab.directory().file_name().unwrap().to_str().unwrap();
+        let home = std::env::temp_dir().join(format!("{base}-site-{name}"));
         std::fs::create_dir_all(home.join("flags")).unwrap();
         let mut text = format!(
             "name = \"chaos\"\nstore = \"store\"\n[environment]\nname = \"lab\"\nproduction = false\n\
@@ -108,7 +122,8 @@ impl Site {
             recipe.chunks
         );
         std::fs::write(home.join("migration.toml"), migration).unwrap();
-        Self { home }
+        let _directory = Arc::new(Removed(home.clone()));
+        Self { home, _directory }
     }
 
     /// The fleet file.
@@ -290,11 +305,6 @@ impl Engine {
     /// What it said for programs.
     pub fn stdout(&self) -> String {
         std::fs::read_to_string(&self.out).unwrap_or_default()
-    }
-
-    /// The JSON object of a headless run.
-    pub fn summary(&self) -> Value {
-        serde_json::from_str(self.stdout().trim()).unwrap_or(Value::Null)
     }
 }
 

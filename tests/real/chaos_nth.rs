@@ -124,7 +124,6 @@ async fn crash_everywhere(args: &[&str], name: &str, settled: bool) {
             assert!(found.is_empty(), "crash at point {n}: {found:?}");
         }
         assert_eq!(site.verify_journal().await, 0, "journal after N = {n}");
-        std::fs::remove_dir_all(&site.home).unwrap();
         if untouched {
             break;
         }

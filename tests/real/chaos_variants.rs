@@ -85,9 +85,10 @@ async fn rows_held(lab: &Lab, name: &str, variant: Option<&str>) -> Vec<String> 
     reset(lab).await;
     let site = Site::new(lab, name, &recipe(STEADY));
     let mut holder = lab.connect("s01", "postgres").await.unwrap();
-    let hold = "BEGIN; SELECT aid FROM pgbench_accounts WHERE aid BETWEEN 1000 AND 1100 FOR UPDATE";
-    sqlx::raw_sql(hold).execute(&mut holder).await.unwrap();
     let mut engine = site.run(&with(variant, "verify"));
+    await_rows(lab, "s01", 60).await;
+    let hold = "BEGIN; SELECT aid FROM pgbench_accounts WHERE aid BETWEEN 2000 AND 2100 FOR UPDATE";
+    sqlx::raw_sql(hold).execute(&mut holder).await.unwrap();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pilothouse/%' AND wait_event_type = 'Lock'";
     for wanted in [true, false] {
         until(
