@@ -1,7 +1,9 @@
 //! Kill anything, any time: engines and servers, under load, until the
 //! rollout is done all the same.
 
-use crate::chaos::{Dice, Engine, Recipe, Sampler, Site, lab_of, seed, settled_violations, tail};
+use crate::chaos::{
+    Dice, Engine, Recipe, Sampler, Site, lab_of, seed, settled_violations, tail, until,
+};
 use crate::support::require_postgres;
 use pilothouse::base::ShardName;
 use pilothouse::lab::Lab;
@@ -53,6 +55,14 @@ async fn rampage(
         runs: 1,
     };
     let mut engine = site.run(args);
+    // Preflight rightly refuses a fleet with a standby down: it comes first.
+    for shard in lab.shards() {
+        until("preflight", Duration::from_secs(60), async || {
+            let done = site.decisions(shard).await;
+            done.contains(&"done preflight".to_owned()).then_some(())
+        })
+        .await;
+    }
     let began = Instant::now();
     loop {
         assert!(
