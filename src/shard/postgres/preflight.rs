@@ -211,24 +211,31 @@ async fn table(
         "a primary key, or a unique index over NOT NULL columns",
         &format!("add a primary key to {qualified}"),
     ));
+    let ours = is_ours(connection, shard).await?;
     for column in &form.columns {
         let there = "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)::text";
         let values = vec![qualified.as_str().into(), column.name.as_str().into()];
         let taken = sql::text(connection, there, values).await?.as_deref() == Some("true");
         out.push(finding(
             "column_absent",
-            pass_or(CheckVerdict::Fail, !taken),
+            pass_or(CheckVerdict::Fail, !taken || ours),
             format!(
                 "{}: {}",
                 column.name.as_str(),
-                if taken { "is there already" } else { "free" }
+                match (taken, ours) {
+                    (true, true) => "is there already, made by this rollout",
+                    (true, false) => "is there already",
+                    (false, _) => "free",
+                }
             ),
             "the new column is not there yet",
             "choose another name, or drop the column if it is a leftover",
         ));
     }
     out.extend(triggers(shard, form));
-    out.extend(leftovers(connection, shard, form).await?);
+    if !ours {
+        out.extend(leftovers(connection, form).await?);
+    }
     Ok(out)
 }
 
@@ -292,14 +299,7 @@ async fn is_ours(connection: &mut PgConnection, shard: &Inner) -> Result<bool, F
     Ok(found.as_ref() == Some(&shard.rollout.id))
 }
 
-async fn leftovers(
-    connection: &mut PgConnection,
-    shard: &Inner,
-    form: &Form,
-) -> Result<Vec<Check>, Failure> {
-    if is_ours(connection, shard).await? {
-        return Ok(Vec::new());
-    }
+async fn leftovers(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {
     let statement = "SELECT string_agg(name, ', ') FROM (
         SELECT 'trigger ' || tgname AS name FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname LIKE 'zzzz\\_pilothouse\\_%'
         UNION ALL SELECT 'constraint ' || conname FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname LIKE 'pilothouse\\_%') s";
