@@ -1,10 +1,19 @@
 //! Tests on real PostgreSQL servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod bench;
+mod chaos;
+mod chaos_failover;
+mod chaos_fence;
+mod chaos_frozen;
+mod chaos_kill;
+#[cfg(feature = "broken")]
+mod chaos_nth;
+#[cfg(feature = "broken")]
+mod chaos_variants;
+mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;
-mod bench;
-mod contract;
 mod engine;
 mod lab;
 mod load;

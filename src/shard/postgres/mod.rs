@@ -55,7 +55,7 @@ pub(crate) struct Inner {
 
 #[derive(Default)]
 struct Seen {
-    pin: Option<String>,
+    known: connect::Known,
     primary: Option<crate::fleet::PostgresEndpoint>,
 }
 
@@ -77,12 +77,19 @@ impl Inner {
     }
 
     fn pin(&self) -> Option<String> {
-        self.seen().pin.clone()
+        self.seen().known.pin.clone()
+    }
+
+    fn known(&self) -> connect::Known {
+        self.seen().known.clone()
     }
 
     fn remember(&self, found: &Primary) {
         let mut seen = self.seen();
-        seen.pin = Some(found.pin.clone());
+        let newest = seen.known.timeline.take().max(Some(found.timeline.clone()));
+        seen.known.pin = Some(found.pin.clone());
+        // Sessions look side by side: never back to an older timeline.
+        seen.known.timeline = newest;
         seen.primary = Some(found.endpoint.clone());
     }
 
@@ -167,9 +174,14 @@ impl PostgresShard {
                 "check the shard's addresses, its server and the password reference",
             )
         };
-        let mut found = connect::primary(&spec.candidates, &identity, Purpose::Step, None)
-            .await
-            .map_err(unreadable)?;
+        let mut found = connect::primary(
+            &spec.candidates,
+            &identity,
+            Purpose::Step,
+            &connect::Known::default(),
+        )
+        .await
+        .map_err(unreadable)?;
         let connection = &mut found.connection;
         let kept = catalog::kept(connection).await.map_err(unreadable)?;
         let fresh = kept.is_none();
@@ -194,7 +206,7 @@ impl PostgresShard {
         let program = dialect::compile(migration, &catalog, &volatility, &context.route)
             .map_err(impossible)?;
         let seen = Seen {
-            pin: Some(found.pin.clone()),
+            known: found.known(),
             primary: Some(found.endpoint.clone()),
         };
         let inner = Inner {
@@ -235,12 +247,12 @@ impl Shard for PostgresShard {
 
     fn cancel(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            let pin = self.inner.pin();
+            let known = self.inner.known();
             let found = connect::primary(
                 &self.inner.spec.candidates,
                 &self.inner.identity,
                 Purpose::Measure,
-                pin.as_deref(),
+                &known,
             )
             .await;
             if let Ok(mut found) = found {
@@ -260,13 +272,13 @@ impl Shard for PostgresShard {
 
     fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async {
-            let pin = self.inner.pin();
+            let known = self.inner.known();
             let work = async {
                 let mut found = connect::primary(
                     &self.inner.spec.candidates,
                     &self.inner.identity,
                     Purpose::Step,
-                    pin.as_deref(),
+                    &known,
                 )
                 .await?;
                 let statement = "DROP SCHEMA IF EXISTS pilothouse CASCADE";

@@ -205,24 +205,31 @@ async fn table(
         "a primary key, or a unique index over NOT NULL columns",
         &format!("add a primary key to {qualified}"),
     ));
+    let ours = is_ours(connection, shard).await?;
     for column in &form.columns {
         let there = "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)::text";
         let values = vec![qualified.as_str().into(), column.name.as_str().into()];
         let taken = sql::text(connection, there, values).await?.as_deref() == Some("true");
         out.push(finding(
             "column_absent",
-            pass_or(CheckVerdict::Fail, !taken),
+            pass_or(CheckVerdict::Fail, !taken || ours),
             format!(
                 "{}: {}",
                 column.name.as_str(),
-                if taken { "is there already" } else { "free" }
+                match (taken, ours) {
+                    (true, true) => "is there already, made by this rollout",
+                    (true, false) => "is there already",
+                    (false, _) => "free",
+                }
             ),
             "the new column is not there yet",
             "choose another name, or drop the column if it is a leftover",
         ));
     }
     out.extend(triggers(shard, form));
-    out.extend(leftovers(connection, form).await?);
+    if !ours {
+        out.extend(leftovers(connection, form).await?);
+    }
     Ok(out)
 }
 
@@ -272,6 +279,18 @@ fn triggers(shard: &Inner, form: &Form) -> Vec<Check> {
             "rename that trigger",
         ),
     ]
+}
+
+/// Whether this very rollout was here before: what stands is then no
+/// leftover, but work that an engine with another journal has done.
+async fn is_ours(connection: &mut PgConnection, shard: &Inner) -> Result<bool, Failure> {
+    let there = "SELECT to_regclass('pilothouse.registry')::text";
+    if sql::text(connection, there, vec![]).await?.is_none() {
+        return Ok(false);
+    }
+    let statement = "SELECT rollout FROM pilothouse.registry";
+    let found = sql::text(connection, statement, vec![]).await?;
+    Ok(found.as_ref() == Some(&shard.rollout.id))
 }
 
 async fn leftovers(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {

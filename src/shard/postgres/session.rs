@@ -1,7 +1,7 @@
 //! One connection that executes calls. A call that failed in any way that
 //! leaves its outcome open poisons the connection.
 
-use super::connect::{self, Purpose};
+use super::connect::{self, Known, Purpose};
 use super::{Failure, Inner, act, check, chunk, registry, split, sql};
 use crate::shard::{Session, SessionRole};
 use crate::worker::{ErrorKind, Op, Reply, ShardCall};
@@ -47,12 +47,12 @@ impl PostgresSession {
 
     /// Connects to the database with this identity; only if it is found is it
     /// remembered as ours.
-    async fn connect(&mut self, pin: Option<String>) -> Result<(), Failure> {
+    async fn connect(&mut self, known: &Known) -> Result<(), Failure> {
         let found = connect::primary(
             &self.shard.spec.candidates,
             &self.shard.identity,
             self.purpose(),
-            pin.as_deref(),
+            known,
         )
         .await?;
         self.shard.remember(&found);
@@ -73,7 +73,7 @@ impl PostgresSession {
             )));
         }
         if self.connection.is_none() {
-            self.connect(self.shard.pin()).await?;
+            self.connect(&self.shard.known()).await?;
         }
         // Set right above when it was missing.
         self.connection.as_mut().ok_or_else(|| {
@@ -106,8 +106,12 @@ impl PostgresSession {
         if let Op::Attach { pin } = &call.op {
             // Attach always looks afresh: the primary may have moved.
             self.connection = None;
-            if pin.is_some() {
-                self.connect(pin.clone()).await?;
+            if let Some(pin) = pin {
+                let known = Known {
+                    pin: Some(pin.clone()),
+                    ..shard.known()
+                };
+                self.connect(&known).await?;
             }
         }
         if let Op::ShareSeen(percent) = call.op {
