@@ -8,6 +8,7 @@ mod chaos_frozen;
 mod chaos_kill;
 #[cfg(feature = "broken")]
 mod chaos_nth;
+mod chaos_oracle;
 #[cfg(feature = "broken")]
 mod chaos_variants;
 mod lab;
