@@ -9,6 +9,7 @@ mod chaos_frozen;
 mod chaos_kill;
 #[cfg(feature = "broken")]
 mod chaos_nth;
+mod chaos_oracle;
 #[cfg(feature = "broken")]
 mod chaos_variants;
 mod contract;
