@@ -2,126 +2,56 @@
 
 use super::book::{Book, Taken};
 use super::clock;
-use super::driver::{Driver, Told};
+use super::driver::Told;
 use super::meter::Meter;
 use super::observe::Observer;
 use super::poller::{Polled, poll};
+use super::setup::{Goal, Print, Setup, Stopped};
 use super::throttle::Throttle;
-use crate::api::embedded::{Asked, Orders, Publisher};
-use crate::base::{Period, ShardName, Stop, Timestamp};
-use crate::fleet::ThrottleLimits;
-use crate::migration::Chunks;
-use crate::rollout::{
-    Command, Fact, Gate, Job, Observations, Order, Phase, Refusal, Report, Rollout, next, ready,
-    watch_guards,
-};
+use crate::api::embedded::Asked;
+use crate::base::{Period, ShardName, Timestamp};
+use crate::rollout::{Command, Job, Observations, Order, Report, watch_guards};
 use crate::shard::Shard;
-use crate::store::Inbox;
-use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project};
-use crate::worker::{Assignment, ChunkLimits, Run, Signal, Step, StopPlan, Variant};
-use futures_util::future::BoxFuture;
+use crate::wire::{Answer, CommandEnvelope};
+use crate::worker::{Run, Signal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-/// What an engine is made of.
-pub struct Setup {
-    /// The journal and its fold.
-    pub book: Book,
-    /// Orders from other processes, if there is an inbox.
-    pub inbox: Option<Inbox>,
-    /// What the screens call this fleet.
-    pub identity: Identity,
-    /// Every shard, opened.
-    pub shards: BTreeMap<ShardName, Arc<dyn Shard>>,
-    /// Shards that did not answer; they join when they do.
-    pub missing: Vec<ShardName>,
-    /// Opens shards that were missing.
-    pub opener: Option<Arc<dyn Opener>>,
-    /// Throttle limits.
-    pub throttle: ThrottleLimits,
-    /// Chunk settings.
-    pub chunks: Chunks,
-    /// Publishes views to clients.
-    pub publisher: Publisher,
-    /// Orders of clients.
-    pub orders: Orders,
-    /// Which engine.
-    pub variant: Variant,
-}
-
-/// Gets every new fact with its number in the journal.
-pub type Print = Box<dyn FnMut(u64, &Fact) + Send>;
-
-/// Opens a shard by name.
-pub trait Opener: Send + Sync {
-    /// One try.
-    fn open<'a>(&'a self, name: &'a ShardName) -> BoxFuture<'a, Option<Arc<dyn Shard>>>;
-}
-
-/// When the engine stops by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
-    /// When it is told to.
-    Told,
-    /// When every ring has finished this stop, the rollout has ended, or
-    /// nothing goes on without a person.
-    Reached(Stop),
-    /// When nothing is being rolled back any more.
-    RolledBack,
-}
-
-/// Why it stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    /// It was told to.
-    Told,
-    /// The goal is reached or the rollout has ended.
-    Reached,
-    /// Nothing goes on without a person; why.
-    NeedsHuman(String),
-    /// Another engine owns a shard.
-    Fenced(ShardName),
-}
-
-struct Running {
-    job: Job,
-    signal: watch::Sender<Signal>,
+pub(super) struct Running {
+    pub(super) job: Job,
+    pub(super) signal: watch::Sender<Signal>,
 }
 
 /// The engine.
 pub struct Engine {
-    setup: Setup,
-    goal: Goal,
-    observations: Observations,
-    meters: BTreeMap<ShardName, Meter>,
-    observer: Observer,
+    pub(super) setup: Setup,
+    pub(super) goal: Goal,
+    pub(super) observations: Observations,
+    pub(super) meters: BTreeMap<ShardName, Meter>,
+    pub(super) observer: Observer,
     /// Our fence epochs, kept for the life of this engine.
-    epochs: BTreeMap<ShardName, u64>,
-    running: BTreeMap<ShardName, Running>,
-    tasks: JoinSet<()>,
-    told: mpsc::Sender<Told>,
-    inbox_after: i64,
-    published_at: Timestamp,
-    posted_at: Timestamp,
-    printed: u64,
-    print: Print,
-    stopped: Option<Stopped>,
-    wake_at: Option<Timestamp>,
+    pub(super) epochs: BTreeMap<ShardName, u64>,
+    pub(super) running: BTreeMap<ShardName, Running>,
+    pub(super) tasks: JoinSet<()>,
+    pub(super) told: mpsc::Sender<Told>,
+    pub(super) inbox_after: i64,
+    pub(super) published_at: Timestamp,
+    pub(super) posted_at: Timestamp,
+    pub(super) printed: u64,
+    pub(super) print: Print,
+    pub(super) stopped: Option<Stopped>,
+    pub(super) wake_at: Option<Timestamp>,
 }
 
 /// How often the engine looks around when nothing happens.
 const TICK: Duration = Duration::from_millis(200);
 /// How long between tries to open a shard that does not answer.
 const RETRY_OPEN: Duration = Duration::from_secs(2);
-/// Views are published at most this often.
-const PUBLISH: Period = Period::from_ms(100);
 /// Views are posted for other processes at most this often.
 const POST: Period = Period::from_ms(500);
-/// Reconcile rounds in one go; more means that two rules fight each other.
-const ROUNDS_MAX: usize = 200;
 
 impl Engine {
     /// An engine that has not started yet. `print` gets every new fact.
@@ -398,306 +328,4 @@ impl Engine {
             }
         }
     }
-
-    /// Brings what runs to what should run.
-    async fn reconcile(&mut self) {
-        for _ in 0..ROUNDS_MAX {
-            let now = clock::now();
-            let wanted = next(self.setup.book.state(), &self.observations, now);
-            self.wake_at = wanted.wake_at;
-            let mut moved = false;
-            for command in &wanted.commands {
-                let taken = self.setup.book.take(&self.observations, command).await;
-                moved |= matches!(taken, Taken::Recorded(_, facts) if !facts.is_empty());
-            }
-            if !moved {
-                self.align(&wanted.jobs);
-                self.goal_reached(wanted.jobs.is_empty());
-                return;
-            }
-        }
-        tracing::error!("the rules of this rollout do not come to rest");
-    }
-
-    fn align(&mut self, wanted: &BTreeMap<ShardName, Job>) {
-        let names: Vec<ShardName> = self.running.keys().cloned().collect();
-        for name in &names {
-            self.signal(name);
-            let keeps = self.running.get(name).map(|r| r.job) == wanted.get(name).copied();
-            if !keeps && let Some(running) = self.running.get(name) {
-                running.signal.send_if_modified(|signal| {
-                    let moved = signal.run != Run::Leave;
-                    signal.run = Run::Leave;
-                    moved
-                });
-            }
-        }
-        for (name, job) in wanted {
-            if !self.running.contains_key(name) {
-                self.start(name, *job);
-            }
-        }
-    }
-
-    fn start(&mut self, name: &ShardName, job: Job) {
-        let Some(shard) = self.setup.shards.get(name).map(Arc::clone) else {
-            return;
-        };
-        let Some(rollout) = self.setup.book.state().open() else {
-            return;
-        };
-        let Some(task) = self.assignment(rollout, name, job, shard.as_ref()) else {
-            return;
-        };
-        let (signal, watched) = watch::channel(self.signal_of(rollout, name));
-        let meter = self.meters.entry(name.clone()).or_default();
-        meter.expect(shard.plan().rows_estimate);
-        let driver = Driver::new(shard, watched, self.told.clone());
-        self.tasks.spawn(driver.run(task));
-        self.running.insert(name.clone(), Running { job, signal });
-    }
-
-    fn assignment(
-        &self,
-        rollout: &Rollout,
-        name: &ShardName,
-        job: Job,
-        shard: &dyn Shard,
-    ) -> Option<Assignment> {
-        let state = rollout.shards.get(name)?;
-        let plan = match job {
-            Job::Advance(stop) | Job::Undo(stop) => shard
-                .plan()
-                .plan
-                .stops
-                .get(&stop)
-                .cloned()
-                .unwrap_or_default(),
-            Job::CloseShare => StopPlan {
-                run: Vec::new(),
-                undo: vec![Step::Share { percent: 0 }],
-            },
-        };
-        let ended = match state.phase {
-            Phase::Done => Some(state.at),
-            _ => rollout.stop_before(state.at),
-        };
-        Some(Assignment {
-            shard: name.clone(),
-            rollout: rollout.opening.id.clone(),
-            job,
-            plan,
-            ended,
-            before: rollout.stop_before(state.at),
-            pin: state.pin.clone(),
-            known_epoch: state.epoch,
-            epoch: self.epochs.get(name).copied(),
-            ranges: self.setup.chunks.ranges,
-            limits: ChunkLimits::from(&self.setup.chunks),
-            attempts_max: rollout.opening.policy.attempts_max,
-            variant: self.setup.variant,
-        })
-    }
-
-    fn signal_of(&self, rollout: &Rollout, name: &ShardName) -> Signal {
-        let shard = rollout.shards.get(name);
-        let paused = shard.is_some_and(|s| rollout.pause_over(s).is_some());
-        let seen = self.observations.shard(name);
-        let throttle = match seen {
-            Some(seen) if seen.throttle_read_at.is_some() => seen.throttle.clone(),
-            // Never read: closed.
-            _ => vec![Throttle::stale(&self.setup.throttle, clock::now())],
-        };
-        let caps = [
-            shard.and_then(|s| rollout.rows_per_s_max(s)),
-            self.setup.chunks.rows_per_s_max,
-        ];
-        Signal {
-            run: if paused { Run::Pause } else { Run::Go },
-            throttle,
-            target: self.setup.chunks.target,
-            rows_per_s_max: caps.into_iter().flatten().min(),
-            now: clock::now(),
-        }
-    }
-
-    /// Tells a running driver what has changed, and only then.
-    fn signal(&self, name: &ShardName) {
-        let Some(running) = self.running.get(name) else {
-            return;
-        };
-        let Some(rollout) = self.setup.book.state().open() else {
-            return;
-        };
-        let fresh = self.signal_of(rollout, name);
-        running.signal.send_if_modified(|signal| {
-            let leaving = signal.run == Run::Leave;
-            let same = signal.run == fresh.run
-                && signal.throttle == fresh.throttle
-                && signal.rows_per_s_max == fresh.rows_per_s_max;
-            if leaving || same {
-                return false;
-            }
-            *signal = fresh;
-            true
-        });
-    }
-
-    fn goal_reached(&mut self, idle: bool) {
-        if self.stopped.is_some() || self.goal == Goal::Told {
-            return;
-        }
-        let Some(rollout) = self.setup.book.state().open() else {
-            self.stopped = Some(Stopped::Reached);
-            return;
-        };
-        if !idle || !self.running.is_empty() || self.setup.book.owes() {
-            return;
-        }
-        self.stopped = match self.goal {
-            Goal::Told => None,
-            // A shard whose undo failed is not rolled back.
-            Goal::RolledBack if rollout.failed_now().is_empty() => Some(Stopped::Reached),
-            Goal::RolledBack => needs_human(rollout, &self.observations),
-            Goal::Reached(stop) => {
-                let nobody = rollout
-                    .rings
-                    .values()
-                    .all(|r| rollout.ring_stop(r).is_none());
-                let mut rings = rollout.rings.values();
-                let there = rings.all(|ring| {
-                    rollout.ring_stop(ring).is_none() || ring.finished.contains_key(&stop)
-                });
-                if nobody {
-                    Some(Stopped::NeedsHuman(
-                        "every shard is rolled back; retry shards to let them join again, or abort to end the rollout".into(),
-                    ))
-                } else if there {
-                    Some(Stopped::Reached)
-                } else {
-                    needs_human(rollout, &self.observations)
-                }
-            }
-        };
-    }
-
-    fn print_new(&mut self) {
-        let printed = self.printed;
-        let fresh: Vec<(u64, Fact)> = self
-            .setup
-            .book
-            .recent()
-            .iter()
-            .filter(|(seq, _)| *seq > printed)
-            .cloned()
-            .collect();
-        for (seq, fact) in fresh {
-            (self.print)(seq, &fact);
-            self.printed = seq;
-        }
-    }
-
-    /// The present view.
-    pub fn view(&mut self) -> FleetView {
-        let telemetry = Telemetry {
-            shards: self
-                .meters
-                .iter()
-                .map(|(n, m)| (n.clone(), m.seen().clone()))
-                .collect(),
-        };
-        let head = self.setup.book.head();
-        let head = crate::wire::Head {
-            seq: head.seq,
-            hash: head.hash.short(),
-        };
-        let recent = self.setup.book.recent().to_vec();
-        let source = Source {
-            identity: &self.setup.identity,
-            state: self.setup.book.state(),
-            observations: &self.observations,
-            telemetry: &telemetry,
-            recent: &recent,
-            head: Some(&head),
-        };
-        project(&source, clock::now())
-    }
-
-    fn publish(&mut self, not_before: Timestamp) {
-        let now = clock::now();
-        if now.since(self.published_at) < PUBLISH || now < not_before {
-            return;
-        }
-        self.publish_now();
-    }
-
-    fn publish_now(&mut self) {
-        let now = clock::now();
-        self.published_at = now;
-        let view = self.view();
-        self.setup.publisher.publish(view, now);
-    }
-}
-
-/// Why nothing goes on by itself; `None` if time alone may change that.
-fn needs_human(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
-    let failed = rollout.failed_now();
-    if let Some(name) = failed.first() {
-        let fault = rollout.shards.get(*name).and_then(|s| s.failure.as_ref());
-        let what = fault.map_or_else(|| "failed".to_owned(), ToString::to_string);
-        return Some(Stopped::NeedsHuman(format!(
-            "{} shards have failed; {what}",
-            failed.len()
-        )));
-    }
-    if let Some(mark) = &rollout.paused {
-        return Some(Stopped::NeedsHuman(format!(
-            "paused by {}: {}",
-            mark.by, mark.reason
-        )));
-    }
-    if let Some(mark) = &rollout.hold {
-        return Some(Stopped::NeedsHuman(format!(
-            "held by {}: {}",
-            mark.by, mark.reason
-        )));
-    }
-    for (name, ring) in &rollout.rings {
-        if let Some(mark) = ring.hold.as_ref().or(ring.paused.as_ref()) {
-            return Some(Stopped::NeedsHuman(format!(
-                "ring {name}: {} by {}: {}",
-                mark.cause, mark.by, mark.reason
-            )));
-        }
-    }
-    stuck(rollout, observations)
-}
-
-/// Why automatic promotion moves no ring any more: each one is as far as it
-/// goes, or follows a ring that is. Other gates may open by themselves.
-fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
-    let auto = rollout.auto.as_ref().map(|auto| auto.to);
-    let mut first = None;
-    for name in rollout.ring_order() {
-        let Some(ring) = rollout.rings.get(name) else {
-            continue;
-        };
-        let next = rollout
-            .ring_stop(ring)
-            .and_then(|at| rollout.stop_after(at));
-        let Some(stop) = next else { continue };
-        let why = if auto < Some(stop) {
-            format!("ring {name}: {stop} waits for promote")
-        } else {
-            let follows = match ready(rollout, observations, name, clock::now()) {
-                Err(Refusal::Gates(readings)) => readings
-                    .into_iter()
-                    .find(|r| r.gate == Gate::RingOrder && r.clears_at.is_none()),
-                _ => None,
-            };
-            format!("ring {name}: {stop} waits, {}", follows?.value)
-        };
-        first = first.or(Some(why));
-    }
-    first.map(Stopped::NeedsHuman)
 }

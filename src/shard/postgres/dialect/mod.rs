@@ -4,6 +4,7 @@ mod action;
 mod catalog;
 mod form;
 mod rows;
+mod steps;
 mod stops;
 mod trigger;
 

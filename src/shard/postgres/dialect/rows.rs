@@ -1,7 +1,7 @@
 //! SQL of row jobs: what is done with one chunk of rows.
 
 use super::form::Form;
-use super::stops::export_table;
+use super::steps::export_table;
 use crate::migration::Fill;
 use crate::worker::RowJobKind;
 

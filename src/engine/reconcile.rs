@@ -1,0 +1,266 @@
+//! Compares what should be running with what runs, and starts and stops the
+//! difference.
+
+use super::book::Taken;
+use super::clock;
+use super::driver::Driver;
+use super::setup::{Goal, Stopped};
+use super::supervisor::{Engine, Running};
+use super::throttle::Throttle;
+use crate::base::ShardName;
+use crate::rollout::{Gate, Job, Observations, Phase, Refusal, Rollout, next, ready};
+use crate::shard::Shard;
+use crate::worker::{Assignment, ChunkLimits, Run, Signal, Step, StopPlan};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Reconcile rounds in one go; more means that two rules fight each other.
+const ROUNDS_MAX: usize = 200;
+
+impl Engine {
+    /// Brings what runs to what should run.
+    pub(super) async fn reconcile(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let now = clock::now();
+            let wanted = next(self.setup.book.state(), &self.observations, now);
+            self.wake_at = wanted.wake_at;
+            let mut moved = false;
+            for command in &wanted.commands {
+                let taken = self.setup.book.take(&self.observations, command).await;
+                moved |= matches!(taken, Taken::Recorded(_, facts) if !facts.is_empty());
+            }
+            if !moved {
+                self.align(&wanted.jobs);
+                self.goal_reached(wanted.jobs.is_empty());
+                return;
+            }
+        }
+        tracing::error!("the rules of this rollout do not come to rest");
+    }
+
+    pub(super) fn align(&mut self, wanted: &BTreeMap<ShardName, Job>) {
+        let names: Vec<ShardName> = self.running.keys().cloned().collect();
+        for name in &names {
+            self.signal(name);
+            let keeps = self.running.get(name).map(|r| r.job) == wanted.get(name).copied();
+            if !keeps && let Some(running) = self.running.get(name) {
+                running.signal.send_if_modified(|signal| {
+                    let moved = signal.run != Run::Leave;
+                    signal.run = Run::Leave;
+                    moved
+                });
+            }
+        }
+        for (name, job) in wanted {
+            if !self.running.contains_key(name) {
+                self.start(name, *job);
+            }
+        }
+    }
+
+    pub(super) fn start(&mut self, name: &ShardName, job: Job) {
+        let Some(shard) = self.setup.shards.get(name).map(Arc::clone) else {
+            return;
+        };
+        let Some(rollout) = self.setup.book.state().open() else {
+            return;
+        };
+        let Some(task) = self.assignment(rollout, name, job, shard.as_ref()) else {
+            return;
+        };
+        let (signal, watched) = watch::channel(self.signal_of(rollout, name));
+        let meter = self.meters.entry(name.clone()).or_default();
+        meter.expect(shard.plan().rows_estimate);
+        let driver = Driver::new(shard, watched, self.told.clone());
+        self.tasks.spawn(driver.run(task));
+        self.running.insert(name.clone(), Running { job, signal });
+    }
+
+    pub(super) fn assignment(
+        &self,
+        rollout: &Rollout,
+        name: &ShardName,
+        job: Job,
+        shard: &dyn Shard,
+    ) -> Option<Assignment> {
+        let state = rollout.shards.get(name)?;
+        let plan = match job {
+            Job::Advance(stop) | Job::Undo(stop) => shard
+                .plan()
+                .plan
+                .stops
+                .get(&stop)
+                .cloned()
+                .unwrap_or_default(),
+            Job::CloseShare => StopPlan {
+                run: Vec::new(),
+                undo: vec![Step::Share { percent: 0 }],
+            },
+        };
+        let ended = match state.phase {
+            Phase::Done => Some(state.at),
+            _ => rollout.stop_before(state.at),
+        };
+        Some(Assignment {
+            shard: name.clone(),
+            rollout: rollout.opening.id.clone(),
+            job,
+            plan,
+            ended,
+            before: rollout.stop_before(state.at),
+            pin: state.pin.clone(),
+            known_epoch: state.epoch,
+            epoch: self.epochs.get(name).copied(),
+            ranges: self.setup.chunks.ranges,
+            limits: ChunkLimits::from(&self.setup.chunks),
+            attempts_max: rollout.opening.policy.attempts_max,
+            variant: self.setup.variant,
+        })
+    }
+
+    pub(super) fn signal_of(&self, rollout: &Rollout, name: &ShardName) -> Signal {
+        let shard = rollout.shards.get(name);
+        let paused = shard.is_some_and(|s| rollout.pause_over(s).is_some());
+        let seen = self.observations.shard(name);
+        let throttle = match seen {
+            Some(seen) if seen.throttle_read_at.is_some() => seen.throttle.clone(),
+            // Never read: closed.
+            _ => vec![Throttle::stale(&self.setup.throttle, clock::now())],
+        };
+        let caps = [
+            shard.and_then(|s| rollout.rows_per_s_max(s)),
+            self.setup.chunks.rows_per_s_max,
+        ];
+        Signal {
+            run: if paused { Run::Pause } else { Run::Go },
+            throttle,
+            target: self.setup.chunks.target,
+            rows_per_s_max: caps.into_iter().flatten().min(),
+            now: clock::now(),
+        }
+    }
+
+    /// Tells a running driver what has changed, and only then.
+    pub(super) fn signal(&self, name: &ShardName) {
+        let Some(running) = self.running.get(name) else {
+            return;
+        };
+        let Some(rollout) = self.setup.book.state().open() else {
+            return;
+        };
+        let fresh = self.signal_of(rollout, name);
+        running.signal.send_if_modified(|signal| {
+            let leaving = signal.run == Run::Leave;
+            let same = signal.run == fresh.run
+                && signal.throttle == fresh.throttle
+                && signal.rows_per_s_max == fresh.rows_per_s_max;
+            if leaving || same {
+                return false;
+            }
+            *signal = fresh;
+            true
+        });
+    }
+
+    pub(super) fn goal_reached(&mut self, idle: bool) {
+        if self.stopped.is_some() || self.goal == Goal::Told {
+            return;
+        }
+        let Some(rollout) = self.setup.book.state().open() else {
+            self.stopped = Some(Stopped::Reached);
+            return;
+        };
+        if !idle || !self.running.is_empty() || self.setup.book.owes() {
+            return;
+        }
+        self.stopped = match self.goal {
+            Goal::Told => None,
+            // A shard whose undo failed is not rolled back.
+            Goal::RolledBack if rollout.failed_now().is_empty() => Some(Stopped::Reached),
+            Goal::RolledBack => needs_human(rollout, &self.observations),
+            Goal::Reached(stop) => {
+                let nobody = rollout
+                    .rings
+                    .values()
+                    .all(|r| rollout.ring_stop(r).is_none());
+                let mut rings = rollout.rings.values();
+                let there = rings.all(|ring| {
+                    rollout.ring_stop(ring).is_none() || ring.finished.contains_key(&stop)
+                });
+                if nobody {
+                    Some(Stopped::NeedsHuman(
+                        "every shard is rolled back; retry shards to let them join again, or abort to end the rollout".into(),
+                    ))
+                } else if there {
+                    Some(Stopped::Reached)
+                } else {
+                    needs_human(rollout, &self.observations)
+                }
+            }
+        };
+    }
+}
+
+/// Why nothing goes on by itself; `None` if time alone may change that.
+fn needs_human(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
+    let failed = rollout.failed_now();
+    if let Some(name) = failed.first() {
+        let fault = rollout.shards.get(*name).and_then(|s| s.failure.as_ref());
+        let what = fault.map_or_else(|| "failed".to_owned(), ToString::to_string);
+        return Some(Stopped::NeedsHuman(format!(
+            "{} shards have failed; {what}",
+            failed.len()
+        )));
+    }
+    if let Some(mark) = &rollout.paused {
+        return Some(Stopped::NeedsHuman(format!(
+            "paused by {}: {}",
+            mark.by, mark.reason
+        )));
+    }
+    if let Some(mark) = &rollout.hold {
+        return Some(Stopped::NeedsHuman(format!(
+            "held by {}: {}",
+            mark.by, mark.reason
+        )));
+    }
+    for (name, ring) in &rollout.rings {
+        if let Some(mark) = ring.hold.as_ref().or(ring.paused.as_ref()) {
+            return Some(Stopped::NeedsHuman(format!(
+                "ring {name}: {} by {}: {}",
+                mark.cause, mark.by, mark.reason
+            )));
+        }
+    }
+    stuck(rollout, observations)
+}
+
+/// Why automatic promotion moves no ring any more: each one is as far as it
+/// goes, or follows a ring that is. Other gates may open by themselves.
+fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
+    let auto = rollout.auto.as_ref().map(|auto| auto.to);
+    let mut first = None;
+    for name in rollout.ring_order() {
+        let Some(ring) = rollout.rings.get(name) else {
+            continue;
+        };
+        let next = rollout
+            .ring_stop(ring)
+            .and_then(|at| rollout.stop_after(at));
+        let Some(stop) = next else { continue };
+        let why = if auto < Some(stop) {
+            format!("ring {name}: {stop} waits for promote")
+        } else {
+            let follows = match ready(rollout, observations, name, clock::now()) {
+                Err(Refusal::Gates(readings)) => readings
+                    .into_iter()
+                    .find(|r| r.gate == Gate::RingOrder && r.clears_at.is_none()),
+                _ => None,
+            };
+            format!("ring {name}: {stop} waits, {}", follows?.value)
+        };
+        first = first.or(Some(why));
+    }
+    first.map(Stopped::NeedsHuman)
+}

@@ -1,0 +1,69 @@
+//! What an engine lets others see.
+
+use super::clock;
+use super::supervisor::Engine;
+use crate::base::{Period, Timestamp};
+use crate::rollout::Fact;
+use crate::wire::{FleetView, Source, Telemetry, project};
+
+/// Views are published at most this often.
+const PUBLISH: Period = Period::from_ms(100);
+
+impl Engine {
+    pub(super) fn print_new(&mut self) {
+        let printed = self.printed;
+        let fresh: Vec<(u64, Fact)> = self
+            .setup
+            .book
+            .recent()
+            .iter()
+            .filter(|(seq, _)| *seq > printed)
+            .cloned()
+            .collect();
+        for (seq, fact) in fresh {
+            (self.print)(seq, &fact);
+            self.printed = seq;
+        }
+    }
+
+    /// The present view.
+    pub fn view(&mut self) -> FleetView {
+        let telemetry = Telemetry {
+            shards: self
+                .meters
+                .iter()
+                .map(|(n, m)| (n.clone(), m.seen().clone()))
+                .collect(),
+        };
+        let head = self.setup.book.head();
+        let head = crate::wire::Head {
+            seq: head.seq,
+            hash: head.hash.short(),
+        };
+        let recent = self.setup.book.recent().to_vec();
+        let source = Source {
+            identity: &self.setup.identity,
+            state: self.setup.book.state(),
+            observations: &self.observations,
+            telemetry: &telemetry,
+            recent: &recent,
+            head: Some(&head),
+        };
+        project(&source, clock::now())
+    }
+
+    pub(super) fn publish(&mut self, not_before: Timestamp) {
+        let now = clock::now();
+        if now.since(self.published_at) < PUBLISH || now < not_before {
+            return;
+        }
+        self.publish_now();
+    }
+
+    pub(super) fn publish_now(&mut self) {
+        let now = clock::now();
+        self.published_at = now;
+        let view = self.view();
+        self.setup.publisher.publish(view, now);
+    }
+}

@@ -1,0 +1,260 @@
+//! The single steps that stops are made of.
+
+use super::action::{Action, Mode, has_column, has_constraint, is_disarmed, when};
+use super::form::{Form, NewColumn};
+use super::trigger;
+use crate::base::{Ident, quote_literal};
+use crate::migration::Fill;
+use crate::worker::{RowJob, RowJobKind};
+
+pub(super) fn row_job(word: &str, form: &Form, kind: RowJobKind, title: &str) -> RowJob {
+    RowJob {
+        id: format!("{word}/{}", form.tag),
+        title: title.to_owned(),
+        kind,
+    }
+}
+
+pub(super) fn add_column(form: &Form, column: &NewColumn) -> Action {
+    let (qualified, name) = (form.qualified(), &column.name);
+    Action {
+        id: format!("expand/{}", column.tag),
+        title: format!(
+            "add column {} to {}",
+            name.as_str(),
+            form.table.table.as_str()
+        ),
+        probe: when(&has_column(&qualified, name.as_str())),
+        statements: vec![format!(
+            "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {name} {}",
+            column.sql_type
+        )],
+        mode: Mode::Transaction,
+        lock: "ACCESS EXCLUSIVE, short: catalog only, no rewrite",
+    }
+}
+
+pub(super) fn drop_new_column(form: &Form, column: &NewColumn) -> Action {
+    let (qualified, name) = (form.qualified(), &column.name);
+    Action {
+        id: format!("undo_expand/{}", column.tag),
+        title: format!(
+            "drop column {} of {}",
+            name.as_str(),
+            form.table.table.as_str()
+        ),
+        probe: when(&format!("NOT {}", has_column(&qualified, name.as_str()))),
+        statements: vec![format!(
+            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {name}"
+        )],
+        mode: Mode::Transaction,
+        lock: "ACCESS EXCLUSIVE, short: catalog only",
+    }
+}
+
+/// Trigger and column go in one transaction: no write can find the one
+/// without the other. The column comes back empty, as expand left it.
+pub(super) fn undo_dual_write(form: &Form) -> Action {
+    let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
+    let qualified = form.qualified();
+    let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
+    statements.extend(trigger::remove(form));
+    for (column, _) in form.ruled() {
+        statements.push(format!(
+            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}",
+            column.name
+        ));
+        statements.push(format!(
+            "ALTER TABLE {qualified} ADD COLUMN {} {}",
+            column.name, column.sql_type
+        ));
+    }
+    Action {
+        id: format!("undo_dual_write/{}", form.tag),
+        title: format!("stop writing both forms of {table}"),
+        probe: when(&is_disarmed(&qualified, &form.trigger(), schema, table)),
+        statements,
+        mode: Mode::Transaction,
+        lock: "ACCESS EXCLUSIVE, short: catalog only",
+    }
+}
+
+pub(super) fn constraint_name(column: &NewColumn) -> String {
+    format!("pilothouse_not_null_{}", column.tag)
+}
+
+pub(super) fn not_null(form: &Form, column: &NewColumn) -> [Action; 2] {
+    let (qualified, constraint) = (form.qualified(), constraint_name(column));
+    let title = format!("{} is not null", column.name.as_str());
+    [
+        Action {
+            id: format!("not_null/{}", column.tag),
+            title: title.clone(),
+            probe: when(&has_constraint(&qualified, &constraint, "")),
+            statements: vec![format!(
+                "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {constraint}, ADD CONSTRAINT {constraint} CHECK ({} IS NOT NULL) NOT VALID",
+                column.name
+            )],
+            mode: Mode::Transaction,
+            lock: "ACCESS EXCLUSIVE, short: catalog only",
+        },
+        Action {
+            id: format!("not_null_valid/{}", column.tag),
+            title: format!("validate: {title}"),
+            probe: when(&has_constraint(
+                &qualified,
+                &constraint,
+                " AND c.convalidated",
+            )),
+            statements: vec![format!(
+                "ALTER TABLE {qualified} VALIDATE CONSTRAINT {constraint}"
+            )],
+            mode: Mode::Alone,
+            lock: "SHARE UPDATE EXCLUSIVE for one scan: reads and writes go on",
+        },
+    ]
+}
+
+pub(super) fn drop_not_null(form: &Form, column: &NewColumn) -> Action {
+    let (qualified, constraint) = (form.qualified(), constraint_name(column));
+    Action {
+        id: format!("undo_not_null/{}", column.tag),
+        title: format!("{} may be null again", column.name.as_str()),
+        probe: when(&format!(
+            "NOT {}",
+            has_constraint(&qualified, &constraint, "")
+        )),
+        statements: vec![format!(
+            "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {constraint}"
+        )],
+        mode: Mode::Transaction,
+        lock: "ACCESS EXCLUSIVE, short: catalog only",
+    }
+}
+
+/// Name of the table that keeps what a drop loses.
+pub(super) fn export_table(form: &Form) -> String {
+    format!("pilothouse.export_{}", form.tag)
+}
+
+pub(super) fn create_export(form: &Form) -> Action {
+    let table = export_table(form);
+    let mut columns: Vec<String> = form
+        .key
+        .iter()
+        .map(|c| format!("{} {} NOT NULL", c.name, c.sql_type))
+        .collect();
+    let mut named: Vec<&Ident> = form.key.iter().map(|c| &c.name).collect();
+    for (column, old, _) in form.replaced() {
+        for (name, sql_type) in [(&column.name, &column.sql_type), (&old.name, &old.sql_type)] {
+            if !named.contains(&name) {
+                named.push(name);
+                columns.push(format!("{name} {sql_type}"));
+            }
+        }
+    }
+    Action {
+        id: format!("export_table/{}", form.tag),
+        title: format!("a place for what {} loses", form.table.table.as_str()),
+        probe: when(&format!(
+            "to_regclass({}) IS NOT NULL",
+            quote_literal(&table)
+        )),
+        statements: vec![format!(
+            "CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({}))",
+            columns.join(", "),
+            form.key_list()
+        )],
+        mode: Mode::Transaction,
+        lock: "none on your tables",
+    }
+}
+
+pub(super) fn drop_old(form: &Form) -> Action {
+    let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
+    let qualified = form.qualified();
+    let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
+    statements.extend(trigger::remove(form));
+    let mut gone = vec![is_disarmed(&qualified, &form.trigger(), schema, table)];
+    for column in &form.columns {
+        if !column.nullable {
+            statements.push(format!(
+                "ALTER TABLE {qualified} ALTER COLUMN {} SET NOT NULL",
+                column.name
+            ));
+            statements.push(format!(
+                "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {}",
+                constraint_name(column)
+            ));
+        }
+        if let Some(default) = column
+            .default
+            .as_ref()
+            .filter(|_| column.fill == Fill::Always)
+        {
+            statements.push(format!(
+                "ALTER TABLE {qualified} ALTER COLUMN {} SET DEFAULT {default}",
+                column.name
+            ));
+        }
+    }
+    for (_, old, _) in form.replaced() {
+        statements.push(format!(
+            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}",
+            old.name
+        ));
+        gone.push(format!("NOT {}", has_column(&qualified, old.name.as_str())));
+    }
+    Action {
+        id: format!("drop/{}", form.tag),
+        title: format!("drop the old form of {table}"),
+        probe: when(&gone.join(" AND ")),
+        statements,
+        mode: Mode::Transaction,
+        lock: "ACCESS EXCLUSIVE, short: the validated check spares the scan",
+    }
+}
+
+/// Back to what retire left: nullable with a check, no default.
+pub(super) fn loosen(form: &Form) -> Action {
+    let qualified = form.qualified();
+    let mut statements = Vec::new();
+    for column in &form.columns {
+        if !column.nullable {
+            statements.push(format!(
+                "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {0}, ADD CONSTRAINT {0} CHECK ({1} IS NOT NULL)",
+                constraint_name(column),
+                column.name
+            ));
+            statements.push(format!(
+                "ALTER TABLE {qualified} ALTER COLUMN {} DROP NOT NULL",
+                column.name
+            ));
+        }
+        if column.default.is_some() {
+            statements.push(format!(
+                "ALTER TABLE {qualified} ALTER COLUMN {} DROP DEFAULT",
+                column.name
+            ));
+        }
+    }
+    let probe = form
+        .columns
+        .iter()
+        .filter(|c| !c.nullable)
+        .map(|c| has_constraint(&qualified, &constraint_name(c), ""))
+        .collect::<Vec<_>>();
+    let probe = if probe.is_empty() {
+        "true".to_owned()
+    } else {
+        probe.join(" AND ")
+    };
+    Action {
+        id: format!("loosen/{}", form.tag),
+        title: format!("{} as retire left it", form.table.table.as_str()),
+        probe: when(&probe),
+        statements,
+        mode: Mode::Transaction,
+        lock: "ACCESS EXCLUSIVE while the check is scanned",
+    }
+}
