@@ -114,7 +114,11 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended>
     let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
     let seen = match plan {
         Some(plan) if args.verb == Verb::Promote => {
-            let job = Job::read(fleet.clone(), &kept_migration(&store, &plan), Variant::Correct)?;
+            let job = Job::read(
+                fleet.clone(),
+                &kept_migration(&store, &plan),
+                Variant::Correct,
+            )?;
             look(&job, &book, &command).await
         }
         _ => Observations::default(),

@@ -4,8 +4,8 @@ use super::book::{Book, Taken};
 use super::clock;
 use super::driver::{Driver, Told};
 use super::meter::Meter;
-use super::poller::{Polled, poll};
 use super::observe::Observer;
+use super::poller::{Polled, poll};
 use super::throttle::Throttle;
 use crate::api::embedded::{Asked, Orders, Publisher};
 use crate::base::{Period, ShardName, Stop, Timestamp};
@@ -325,12 +325,8 @@ impl Engine {
 
     fn polled(&mut self, polled: Polled) {
         let now = clock::now();
-        self.observer.note(
-            &mut self.observations,
-            &polled.shard,
-            &polled.measured,
-            now,
-        );
+        self.observer
+            .note(&mut self.observations, &polled.shard, &polled.measured, now);
         if let Some(rollout) = self.setup.book.state().open() {
             let guards = rollout.opening.guards.clone();
             watch_guards(&guards, &mut self.observations, &polled.shard, now);
@@ -561,7 +557,10 @@ impl Engine {
             Goal::RolledBack if rollout.failed_now().is_empty() => Some(Stopped::Reached),
             Goal::RolledBack => needs_human(rollout, &self.observations),
             Goal::Reached(stop) => {
-                let nobody = rollout.rings.values().all(|r| rollout.ring_stop(r).is_none());
+                let nobody = rollout
+                    .rings
+                    .values()
+                    .all(|r| rollout.ring_stop(r).is_none());
                 let mut rings = rollout.rings.values();
                 let there = rings.all(|ring| {
                     rollout.ring_stop(ring).is_none() || ring.finished.contains_key(&stop)
@@ -680,7 +679,9 @@ fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
         let Some(ring) = rollout.rings.get(name) else {
             continue;
         };
-        let next = rollout.ring_stop(ring).and_then(|at| rollout.stop_after(at));
+        let next = rollout
+            .ring_stop(ring)
+            .and_then(|at| rollout.stop_after(at));
         let Some(stop) = next else { continue };
         let why = if auto < Some(stop) {
             format!("ring {name}: {stop} waits for promote")

@@ -39,7 +39,8 @@ async fn rows_filled(lab: &Lab, shard: &str) -> i64 {
     if oracle::ask::<bool>(lab, shard, there).await != Some(true) {
         return 0;
     }
-    let sql = "SELECT coalesce(sum(rows), 0)::bigint FROM pilothouse.checkpoint WHERE job LIKE 'fill/%'";
+    let sql =
+        "SELECT coalesce(sum(rows), 0)::bigint FROM pilothouse.checkpoint WHERE job LIKE 'fill/%'";
     oracle::ask(lab, shard, sql).await.unwrap_or(0)
 }
 
@@ -52,15 +53,35 @@ async fn logs_join(lab: &Lab) {
 /// `plan` and `status` in every shape change neither a shard nor the store.
 async fn looking_changes_nothing(lab: &Lab, operator: &Operator, status: i32) {
     let state = || {
-        let shards: Vec<String> = lab.shards().iter().map(|s| oracle::everything(lab, s)).collect();
+        let shards: Vec<String> = lab
+            .shards()
+            .iter()
+            .map(|s| oracle::everything(lab, s))
+            .collect();
         (shards, oracle::listing(&operator.store))
     };
     let before = state();
-    operator.pilothouse("plan", &[]).await.is(0).says("abalance_cents");
+    operator
+        .pilothouse("plan", &[])
+        .await
+        .is(0)
+        .says("abalance_cents");
     let plan = operator.pilothouse("plan", &["--json"]).await.is(0).json();
-    assert!(plan["shards"]["s01"].as_array().is_some_and(|steps| steps.len() > 10));
-    operator.pilothouse("plan", &["--sql"]).await.is(0).says("ADD COLUMN");
-    operator.pilothouse("plan", &["--undo"]).await.is(0).says("DROP COLUMN");
+    assert!(
+        plan["shards"]["s01"]
+            .as_array()
+            .is_some_and(|steps| steps.len() > 10)
+    );
+    operator
+        .pilothouse("plan", &["--sql"])
+        .await
+        .is(0)
+        .says("ADD COLUMN");
+    operator
+        .pilothouse("plan", &["--undo"])
+        .await
+        .is(0)
+        .says("DROP COLUMN");
     operator.pilothouse("status", &[]).await.is(status);
     let seen = operator.pilothouse("status", &["--json"]).await.is(status);
     if status == 0 {
@@ -68,7 +89,8 @@ async fn looking_changes_nothing(lab: &Lab, operator: &Operator, status: i32) {
     }
     let after = state();
     assert!(before.0 == after.0, "a shard has changed");
-    let names = |s: &std::collections::BTreeMap<String, Vec<u8>>| s.keys().cloned().collect::<Vec<_>>();
+    let names =
+        |s: &std::collections::BTreeMap<String, Vec<u8>>| s.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&before.1), names(&after.1));
     assert!(before.1 == after.1, "a file of the store has changed");
 }
@@ -77,12 +99,18 @@ async fn looking_changes_nothing(lab: &Lab, operator: &Operator, status: i32) {
 /// verify's door, and leaves the third one running.
 async fn run_with_interruptions(lab: &Lab, operator: &Operator) -> crate::engine::Running {
     let engine = operator.start_auto(&TO_THE_END);
-    until("the backfill is under way", async || rows_filled(lab, "s01").await > 0).await;
+    until("the backfill is under way", async || {
+        rows_filled(lab, "s01").await > 0
+    })
+    .await;
     engine.signal(Signal::KILL);
     assert_eq!(engine.ended().await.code, -1);
 
     let engine = operator.start_auto(&TO_THE_END);
-    until("the second ring has begun", async || ended(lab, "s02").await == "dual_write").await;
+    until("the second ring has begun", async || {
+        ended(lab, "s02").await == "dual_write"
+    })
+    .await;
     engine.signal(Signal::TERM);
     engine.ended().await.is(4).says("run it again");
     operator.start_auto(&TO_THE_END)
@@ -99,27 +127,43 @@ async fn three_shards_from_preflight_to_contract_under_load() {
     let mut load = Load::half_old(&lab, ROWS);
     let watch = StaleWatch::start(&lab).await;
     let mut engine = run_with_interruptions(&lab, &operator).await;
-    until("every shard is at 100 %", async || all_ended(&lab, "shift:100").await).await;
+    until("every shard is at 100 %", async || {
+        all_ended(&lab, "shift:100").await
+    })
+    .await;
 
     // Nobody else gets in meanwhile, and everybody may look.
     let second = operator.run_auto(&[]).await.is(5);
     second.says(&format!("pid {} on", engine.pid()));
-    operator.pilothouse("status", &[]).await.is(0).says("lab-writer/s01-1/old");
+    operator
+        .pilothouse("status", &[])
+        .await
+        .is(0)
+        .says("lab-writer/s01-1/old");
     let mut said = String::new();
     until("only the quiet gate is closed", async || {
-        let refused = operator.pilothouse("promote", &["--ring", "canary"]).await.is(3);
+        let refused = operator
+            .pilothouse("promote", &["--ring", "canary"])
+            .await
+            .is(3);
         said = refused.err;
         said.contains("still writing: lab-writer/s01-1/old") && !said.contains("soak")
     })
     .await;
-    assert!(!engine.is_over() && all_ended(&lab, "shift:100").await, "{said}");
+    assert!(
+        !engine.is_over() && all_ended(&lab, "shift:100").await,
+        "{said}"
+    );
 
     load.swap_old_for_new().await;
     let done = engine.ended().await.is(0);
     let summary = done.json();
     assert_eq!(summary["outcome"], "done", "{done}");
     assert_eq!(summary["journal_verified"], true);
-    assert_eq!((&summary["stale_rows"], &summary["mismatches"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&summary["stale_rows"], &summary["mismatches"]),
+        (&0.into(), &0.into())
+    );
     assert_eq!(summary["shards"], 3);
     let seen = watch.stop().await;
     assert!(seen.looks > 30 && seen.wrong == 0, "{seen:?}");
@@ -128,7 +172,10 @@ async fn three_shards_from_preflight_to_contract_under_load() {
     logs_join(&lab).await;
     for shard in lab.shards() {
         let columns = columns(&lab, shard).await;
-        assert!(columns.contains("abalance_cents bigint t") && !columns.contains("abalance integer"), "{columns}");
+        assert!(
+            columns.contains("abalance_cents bigint t") && !columns.contains("abalance integer"),
+            "{columns}"
+        );
     }
     let head = summary["journal_head"].as_str().unwrap();
     operator.verify_journal(head).await.is(0);
@@ -153,26 +200,52 @@ async fn rolled_back_from_every_stage_the_schema_is_as_it_was() {
     let id = operator.rollout_id().await;
     let before = dumps(&lab);
     let watch = StaleWatch::start(&lab).await;
-    let stops = ["expand", "dual_write", "backfill", "verify", "shift:1", "shift:100", "retire"];
+    let stops = [
+        "expand",
+        "dual_write",
+        "backfill",
+        "verify",
+        "shift:1",
+        "shift:100",
+        "retire",
+    ];
     for stop in stops {
         let load = Load::by_flag(&lab, ROWS);
         let mut words = vec!["--to", stop];
         words.extend(TO_THE_END);
-        let there = operator.run_auto(&words).await.is(0);
-        assert_eq!(there.json()["outcome"], "reached", "{there}");
-        assert!(all_ended(&lab, stop).await, "{stop}: {there}");
+        let there = operator.run_auto(&words).await;
+        if stop == "shift:1" {
+            // A later ring waits until the first one has finished shift.
+            let there = there.is(4).says("shift:100 waits for promote");
+            assert_eq!(ended(&lab, "s01").await, stop, "{there}");
+        } else {
+            let there = there.is(0);
+            assert_eq!(there.json()["outcome"], "reached", "{there}");
+            assert!(all_ended(&lab, stop).await, "{stop}: {there}");
+        }
         logs_join(&lab).await;
-        let back = operator.pilothouse("rollback", &["--reason", "drill"]).await.is(0);
+        let back = operator
+            .pilothouse("rollback", &["--reason", "drill"])
+            .await
+            .is(0);
         assert_eq!(back.json()["outcome"], "rolled_back", "{back}");
         load.stop_and_check(&lab, Columns::Old).await;
         assert_same(&before, &dumps(&lab), stop);
         // Nothing is left to run; a rollout of the same plan may begin anew.
         operator.run_auto(&[]).await.is(4).says("rolled back");
-        operator.pilothouse("abort", &["--confirm", &id]).await.is(0).says("aborted");
+        operator
+            .pilothouse("abort", &["--confirm", &id])
+            .await
+            .is(0)
+            .says("aborted");
     }
     let seen = watch.stop().await;
     assert!(seen.looks > 30 && seen.wrong == 0, "{seen:?}");
-    operator.pilothouse("forget", &[]).await.is(0).says("nothing of pilothouse remains");
+    operator
+        .pilothouse("forget", &[])
+        .await
+        .is(0)
+        .says("nothing of pilothouse remains");
     for shard in lab.shards() {
         assert!(!oracle::everything(&lab, shard).contains("pilothouse"));
     }
@@ -188,7 +261,10 @@ fn assert_same(
         let found = &after[shard];
         let more: Vec<&str> = found.lines().filter(|l| !text.contains(l)).collect();
         let less: Vec<&str> = text.lines().filter(|l| !found.contains(l)).collect();
-        assert!(text == found, "{what}: {shard}: more {more:?}, less {less:?}");
+        assert!(
+            text == found,
+            "{what}: {shard}: more {more:?}, less {less:?}"
+        );
     }
 }
 
@@ -208,27 +284,42 @@ async fn a_drop_is_taken_back_by_merge_restore() {
     let done = operator.run_auto(&TO_THE_END).await.is(0);
     assert_eq!(done.json()["outcome"], "done");
     // Writes of the new form go on after the drop and while it is undone.
-    let back = operator.pilothouse("rollback", &["--to", "retire", "--reason", "drill"]).await.is(0);
+    let back = operator
+        .pilothouse("rollback", &["--to", "retire", "--reason", "drill"])
+        .await
+        .is(0);
     assert_eq!(back.json()["outcome"], "rolled_back", "{back}");
     assert!(all_ended(&lab, "retire").await);
     for shard in lab.shards() {
         assert_eq!(oracle::stale(&lab, shard).await, Some(0), "{shard}");
         let columns = columns(&lab, shard).await;
-        assert!(columns.contains("abalance integer") && columns.contains("abalance_cents bigint f"), "{columns}");
+        assert!(
+            columns.contains("abalance integer") && columns.contains("abalance_cents bigint f"),
+            "{columns}"
+        );
     }
-    let back = operator.pilothouse("rollback", &["--reason", "drill"]).await.is(0);
+    let back = operator
+        .pilothouse("rollback", &["--reason", "drill"])
+        .await
+        .is(0);
     assert_eq!(back.json()["outcome"], "rolled_back", "{back}");
     load.stop_and_check(&lab, Columns::Old).await;
     for (shard, before) in lab.shards().into_iter().zip(&before) {
         assert_eq!(&columns(&lab, shard).await, before, "{shard}");
     }
-    operator.pilothouse("abort", &["--confirm", &id]).await.is(0);
+    operator
+        .pilothouse("abort", &["--confirm", &id])
+        .await
+        .is(0);
     operator.pilothouse("forget", &[]).await.is(0);
     operator.pilothouse("rollback", &[]).await.is(3);
 
     // A second run afterwards: there, and straight back from after the drop.
     operator.run_auto(&TO_THE_END).await.is(0);
-    let back = operator.pilothouse("rollback", &["--reason", "drill"]).await.is(0);
+    let back = operator
+        .pilothouse("rollback", &["--reason", "drill"])
+        .await
+        .is(0);
     assert_eq!(back.json()["outcome"], "rolled_back", "{back}");
     for (shard, before) in lab.shards().into_iter().zip(&before) {
         assert_eq!(&columns(&lab, shard).await, before, "{shard}");

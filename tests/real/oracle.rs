@@ -49,7 +49,16 @@ fn pg_dump(lab: &Lab, shard: &str, options: &[&str]) -> String {
     let knows_key = String::from_utf8_lossy(&help.stdout).contains("--restrict-key");
     let port = lab.record().server(shard).unwrap().port.to_string();
     let mut command = Command::new(program);
-    command.args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-d", "shop"]);
+    command.args([
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port,
+        "-U",
+        "postgres",
+        "-d",
+        "shop",
+    ]);
     command.args(options);
     if knows_key {
         command.arg("--restrict-key=x");
@@ -66,7 +75,11 @@ fn pg_dump(lab: &Lab, shard: &str, options: &[&str]) -> String {
 
 /// The schema without ours: what a rollback has to bring back.
 pub fn dump(lab: &Lab, shard: &str) -> String {
-    pg_dump(lab, shard, &["--schema-only", "--exclude-schema=pilothouse"])
+    pg_dump(
+        lab,
+        shard,
+        &["--schema-only", "--exclude-schema=pilothouse"],
+    )
 }
 
 /// Schema and rows, ours too: what a command that only looks must not change.
@@ -95,7 +108,8 @@ pub fn listing(directory: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Columns with type, default and NOT NULL, in alphabetical order.
 pub async fn columns(lab: &Lab, shard: &str) -> String {
-    let sql = "SELECT string_agg(format('%s %s %s %s', a.attname, format_type(a.atttypid, a.atttypmod),
+    let sql =
+        "SELECT string_agg(format('%s %s %s %s', a.attname, format_type(a.atttypid, a.atttypmod),
             a.attnotnull, pg_get_expr(d.adbin, d.adrelid)), E'\\n' ORDER BY a.attname)
         FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = 'pgbench_accounts'::regclass AND a.attnum > 0 AND NOT a.attisdropped";

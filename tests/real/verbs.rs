@@ -64,8 +64,10 @@ impl Stage {
 
     async fn mid_backfill(&self, words: &[&str]) -> Running {
         let engine = self.operator.start_auto(words);
+        // An earlier round has left its log until a new one begins.
+        let begun = "SELECT begun = 'backfill' FROM pilothouse.registry";
         until("the backfill is under way", async || {
-            self.filled().await > 0
+            self.filled().await > 0 && ask(&self.lab, "s01", begun).await == Some(true)
         })
         .await;
         engine
@@ -80,13 +82,25 @@ async fn pause_survives_the_engine_and_throttle_and_hold_are_obeyed() {
     let stage = stage(2, 20_000, SLOW).await;
     let (lab, operator) = (&stage.lab, &stage.operator);
     let engine = stage.mid_backfill(&["--to", "verify"]).await;
-    operator.pilothouse("pause", &["--reason", "drill"]).await.is(0).says("accepted");
+    operator
+        .pilothouse("pause", &["--reason", "drill"])
+        .await
+        .is(0)
+        .says("accepted");
     let paused = stage.clock_ms().await;
     stage.clock_reaches(paused + 1_500).await;
     // A chunk in flight may take its target of 200 ms and 250 ms more.
     let last = stage.last_chunk_ms().await;
-    assert!(last <= paused + 450, "a chunk {} ms after pause", last - paused);
-    operator.pilothouse("status", &[]).await.is(0).says("paused");
+    assert!(
+        last <= paused + 450,
+        "a chunk {} ms after pause",
+        last - paused
+    );
+    operator
+        .pilothouse("status", &[])
+        .await
+        .is(0)
+        .says("paused");
 
     let rows = stage.filled().await;
     engine.signal(Signal::TERM);
@@ -94,7 +108,11 @@ async fn pause_survives_the_engine_and_throttle_and_hold_are_obeyed() {
     let mut engine = operator.start_auto(&["--to", "verify"]);
     engine.says("going on with rollout").await;
     stage.clock_reaches(stage.clock_ms().await + 1_500).await;
-    assert_eq!(stage.filled().await, rows, "the pause ended with the engine");
+    assert_eq!(
+        stage.filled().await,
+        rows,
+        "the pause ended with the engine"
+    );
     operator.pilothouse("resume", &[]).await.is(0);
     until("the backfill goes on", async || stage.filled().await > rows).await;
 
@@ -106,10 +124,16 @@ async fn pause_survives_the_engine_and_throttle_and_hold_are_obeyed() {
     stage.clock_reaches(from + 3_000).await;
     let (done, took) = (stage.filled().await - rows, stage.clock_ms().await - from);
     let allowed = 400 * took / 1_000;
-    assert!(done > 0 && done <= allowed * 5 / 4 + 200, "{done} rows, {allowed} allowed");
+    assert!(
+        done > 0 && done <= allowed * 5 / 4 + 200,
+        "{done} rows, {allowed} allowed"
+    );
     operator.pilothouse("throttle", &[]).await.is(0);
 
-    operator.pilothouse("hold", &["--reason", "drill"]).await.is(0);
+    operator
+        .pilothouse("hold", &["--reason", "drill"])
+        .await
+        .is(0);
     engine.ended().await.is(4).says("held");
     assert_eq!(ended(lab, "s01").await, "backfill");
     assert_eq!(oracle::log_gaps(lab, "s01").await, None);
@@ -117,7 +141,11 @@ async fn pause_survives_the_engine_and_throttle_and_hold_are_obeyed() {
     operator.run_auto(&["--to", "verify"]).await.is(4);
     assert_eq!(ended(lab, "s01").await, "backfill", "auto passed a hold");
     operator.pilothouse("release", &[]).await.is(0);
-    operator.pilothouse("release", &[]).await.is(3).says("not held");
+    operator
+        .pilothouse("release", &[])
+        .await
+        .is(3)
+        .says("not held");
     operator.run_auto(&["--to", "verify"]).await.is(0);
     assert_eq!(ended(lab, "s02").await, "verify");
     stage.lab.down().await.unwrap();
@@ -131,22 +159,49 @@ async fn a_person_promotes_stop_by_stop() {
     let stage = stage(1, 1_000, "").await;
     let (lab, operator) = (&stage.lab, &stage.operator);
     let by_hand = ["--headless"];
-    operator.pilothouse("run", &by_hand).await.is(4).says("snapshot waits for promote");
+    operator
+        .pilothouse("run", &by_hand)
+        .await
+        .is(4)
+        .says("snapshot waits for promote");
     for stop in ["expand", "dual_write", "backfill", "verify", "shift:1"] {
         if stop == "expand" {
             operator.pilothouse("promote", &[]).await.is(0);
-            operator.pilothouse("run", &by_hand).await.is(4).says("expand waits");
+            operator
+                .pilothouse("run", &by_hand)
+                .await
+                .is(4)
+                .says("expand waits");
         }
-        operator.pilothouse("promote", &["--ring", "canary"]).await.is(0);
-        operator.pilothouse("run", &by_hand).await.is(4).says("waits for promote");
+        operator
+            .pilothouse("promote", &["--ring", "canary"])
+            .await
+            .is(0);
+        operator
+            .pilothouse("run", &by_hand)
+            .await
+            .is(4)
+            .says("waits for promote");
         assert_eq!(ended(lab, "s01").await, stop);
     }
-    operator.pilothouse("promote", &["--shard", "s01"]).await.is(3);
-    operator.pilothouse("promote", &["--ring", "nobody"]).await.is(3);
-    operator.pilothouse("rollback", &["--to", "dual_write"]).await.is(0);
+    operator
+        .pilothouse("promote", &["--shard", "s01"])
+        .await
+        .is(3);
+    operator
+        .pilothouse("promote", &["--ring", "nobody"])
+        .await
+        .is(3);
+    operator
+        .pilothouse("rollback", &["--to", "dual_write"])
+        .await
+        .is(0);
     assert_eq!(ended(lab, "s01").await, "dual_write");
     operator.pilothouse("promote", &[]).await.is(3).says("held");
-    operator.pilothouse("release", &["--ring", "canary"]).await.is(0);
+    operator
+        .pilothouse("release", &["--ring", "canary"])
+        .await
+        .is(0);
     operator.run_auto(&["--to", "verify"]).await.is(0);
     assert_eq!(oracle::stale(lab, "s01").await, Some(0));
     stage.lab.down().await.unwrap();
@@ -170,22 +225,45 @@ async fn what_failed_goes_on_after_retry() {
         .execute(&mut idle)
         .await
         .unwrap();
-    let failed = operator.run_auto(&["--to", "expand"]).await.is(1).says("55P03");
+    let failed = operator
+        .run_auto(&["--to", "expand"])
+        .await
+        .is(1)
+        .says("55P03");
     assert_eq!(failed.json()["outcome"], "failed");
     assert_eq!(before, dumps(lab));
     operator.pilothouse("status", &[]).await.is(0).says("55P03");
-    operator.pilothouse("retry", &["--shard", "s02"]).await.is(3);
+    operator
+        .pilothouse("retry", &["--shard", "s02"])
+        .await
+        .is(3);
     drop(idle);
-    operator.pilothouse("retry", &["--shard", "s01"]).await.is(0);
+    operator
+        .pilothouse("resume", &[])
+        .await
+        .is(3)
+        .says("failed: s01");
+    operator
+        .pilothouse("retry", &["--shard", "s01"])
+        .await
+        .is(0);
+    // The failure had used up the budget, and that pauses the rollout.
+    operator.pilothouse("resume", &[]).await.is(0);
     operator.run_auto(&["--to", "expand"]).await.is(0);
 
     act(lab, "s01", "UPDATE pgbench_branches SET bbalance = -1").await;
-    operator.run_auto(&["--to", "verify"]).await.is(1).says("no branch owes");
+    operator
+        .run_auto(&["--to", "verify"])
+        .await
+        .is(1)
+        .says("no branch owes");
     // Trying again cannot help while it is so.
     operator.pilothouse("retry", &[]).await.is(0);
+    operator.pilothouse("resume", &[]).await.is(0);
     operator.run_auto(&["--to", "verify"]).await.is(1);
     act(lab, "s01", "UPDATE pgbench_branches SET bbalance = 0").await;
     operator.pilothouse("retry", &[]).await.is(0);
+    operator.pilothouse("resume", &[]).await.is(0);
     operator.run_auto(&["--to", "verify"]).await.is(0);
     stage.lab.down().await.unwrap();
 }
@@ -201,30 +279,56 @@ async fn rollback_and_abort_while_an_engine_runs_and_undo_by_hand() {
     let id = operator.rollout_id().await;
 
     let engine = stage.mid_backfill(&["--to", "verify"]).await;
-    operator.pilothouse("rollback", &["--reason", "drill"]).await.is(0).says("accepted");
+    operator
+        .pilothouse("rollback", &["--reason", "drill"])
+        .await
+        .is(0)
+        .says("accepted");
     engine.ended().await.is(4).says("rolled back");
     assert_eq!(before, dumps(lab));
-    operator.pilothouse("abort", &["--confirm", &id]).await.is(0);
+    operator
+        .pilothouse("abort", &["--confirm", &id])
+        .await
+        .is(0);
 
     let engine = stage.mid_backfill(&["--to", "verify"]).await;
     operator.pilothouse("pause", &[]).await.is(0);
-    operator.pilothouse("abort", &["--confirm", "another"]).await.is(3);
-    operator.pilothouse("abort", &["--confirm", &id]).await.is(0).says("accepted");
+    operator
+        .pilothouse("abort", &["--confirm", "another"])
+        .await
+        .is(3);
+    operator
+        .pilothouse("abort", &["--confirm", &id])
+        .await
+        .is(0)
+        .says("accepted");
     let ended_by = engine.ended().await.is(0);
     assert_eq!(ended_by.json()["outcome"], "aborted", "{ended_by}");
     assert_eq!(before, dumps(lab));
-    operator.pilothouse("resume", &[]).await.is(3).says("no rollout is open");
+    operator
+        .pilothouse("resume", &[])
+        .await
+        .is(3)
+        .says("no rollout is open");
 
     // Again without forget, then another plan, then by hand.
     let far = operator.run_auto(&["--to", "dual_write"]).await.is(4);
     far.says("ring early: expand waits, canary has not finished verify");
     let other = operator.with_migration(lab.directory(), "other.toml", BRANCHES);
     other.run_auto(&[]).await.is(3).says("another plan");
-    operator.pilothouse("forget", &[]).await.is(3).says("is open");
+    operator
+        .pilothouse("forget", &[])
+        .await
+        .is(3)
+        .says("is open");
     let script = operator.pilothouse("plan", &["--undo"]).await.is(0).out;
     undo_by_hand(lab, "s01", &script);
     assert_eq!(before, dumps(lab));
-    operator.pilothouse("abort", &["--confirm", &id]).await.is(0).says("aborted");
+    operator
+        .pilothouse("abort", &["--confirm", &id])
+        .await
+        .is(0)
+        .says("aborted");
     assert_eq!(before, dumps(lab));
     operator.pilothouse("forget", &[]).await.is(0);
     other.run_auto(&["--to", "verify"]).await.is(0);
@@ -234,11 +338,25 @@ async fn rollback_and_abort_while_an_engine_runs_and_undo_by_hand() {
 /// Runs the part of the script that begins with undoing dual write, as a
 /// person at psql would.
 fn undo_by_hand(lab: &Lab, shard: &str, script: &str) {
-    let part = script.split("-- shard ").find(|p| p.starts_with(shard)).unwrap();
+    let part = script
+        .split("-- shard ")
+        .find(|p| p.starts_with(shard))
+        .unwrap();
     let from = part.find("BEGIN;\n-- dual_write").unwrap();
     let port = lab.record().server(shard).unwrap().port.to_string();
     let mut psql = Command::new("psql")
-        .args(["-X", "-q", "-h", "127.0.0.1", "-p", &port, "-U", "migrator", "-d", "shop"])
+        .args([
+            "-X",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "migrator",
+            "-d",
+            "shop",
+        ])
         .args(["-v", "ON_ERROR_STOP=1", "-c", "SET ROLE owner", "-f", "-"])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
@@ -272,13 +390,29 @@ async fn the_oracles_can_fail() {
         UPDATE pgbench_accounts SET abalance_cents = NULL WHERE aid = 501";
     act(lab, "s01", broken).await;
     assert_eq!(oracle::stale(lab, "s01").await, Some(1 + 1));
-    act(lab, "s01", "UPDATE pilothouse.chunk_log SET hi = '{1}' WHERE range = 0").await;
+    act(
+        lab,
+        "s01",
+        "UPDATE pilothouse.chunk_log SET hi = '{1}' WHERE range = 0",
+    )
+    .await;
     assert!(oracle::log_gaps(lab, "s01").await.is_some());
     // pilothouse itself finds it too.
-    operator.run_auto(&["--to", "verify"]).await.is(4).says("our trigger");
-    operator.pilothouse("release", &["--ring", "canary"]).await.is(0);
+    operator
+        .run_auto(&["--to", "verify"])
+        .await
+        .is(4)
+        .says("our trigger");
+    operator
+        .pilothouse("release", &["--ring", "canary"])
+        .await
+        .is(0);
     operator.run_auto(&["--to", "verify"]).await.is(0);
-    assert_eq!(oracle::stale(lab, "s01").await, Some(0), "filled and proved again");
+    assert_eq!(
+        oracle::stale(lab, "s01").await,
+        Some(0),
+        "filled and proved again"
+    );
 
     let store = oracle::listing(&operator.store);
     std::fs::write(operator.store.join("more"), "x").unwrap();
