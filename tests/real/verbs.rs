@@ -313,7 +313,7 @@ async fn rollback_and_abort_while_an_engine_runs_and_undo_by_hand() {
 
     // Again without forget, then another plan, then by hand.
     let far = operator.run_auto(&["--to", "dual_write"]).await.is(4);
-    far.says("ring early: expand waits, canary has not finished verify");
+    far.says("ring canary: backfill waits for promote");
     let other = operator.with_migration(lab.directory(), "other.toml", BRANCHES);
     other.run_auto(&[]).await.is(3).says("another plan");
     operator
