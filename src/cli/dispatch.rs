@@ -28,7 +28,7 @@ pub async fn dispatch(cli: Cli) -> u8 {
         } => {
             let variant = variant.unwrap_or_else(|| "correct".into());
             let (text, code) = drill::replay(seed, &variant);
-            print(&text);
+            print(&format!("{}\n", text.trim_end()));
             u8::try_from(code).unwrap_or(1)
         }
         Commands::Journal(command) => journal_command(command).await,
@@ -205,9 +205,9 @@ async fn journal_command(command: JournalCli) -> u8 {
         },
     };
     if outcome.code == 0 {
-        print(&(outcome.text + "\n"));
+        print(&format!("{}\n", outcome.text.trim_end()));
     } else {
-        eprintln!("{}", outcome.text);
+        eprintln!("{}", outcome.text.trim_end());
     }
     outcome.code
 }

@@ -36,7 +36,7 @@ pub struct Opened {
     /// Ready to work.
     pub shards: BTreeMap<ShardName, Arc<dyn Shard>>,
     /// Why the others are not.
-    pub missing: BTreeMap<ShardName, String>,
+    pub missing: BTreeMap<ShardName, CompileError>,
 }
 
 /// Loads a fleet file.
@@ -195,27 +195,47 @@ impl Job {
                     opened.shards.insert(name, shard);
                 }
                 Err(error) => {
-                    opened.missing.insert(name, error.to_string());
+                    opened.missing.insert(name, error);
                 }
             }
         }
         opened
     }
 
-    /// Turns shards that did not open into one message with their places.
-    pub fn not_opened(&self, missing: &BTreeMap<ShardName, String>) -> Ended {
-        let lines: Vec<String> = missing
-            .iter()
-            .map(|(name, why)| {
-                let place = format!("shard.{name}.candidates");
-                let (message, remedy) = why.rsplit_once("; ").unwrap_or((why, "check the shard"));
-                self.fleet
-                    .source
-                    .diagnostic(&place, message, remedy)
-                    .to_string()
-            })
-            .collect();
-        Ended::new(Exit::BadInput, lines.join("\n"))
+    /// Turns shards that did not open into one message with their places. A
+    /// mistake that several shards find in the migration is told once.
+    pub fn not_opened(&self, missing: &BTreeMap<ShardName, CompileError>) -> Ended {
+        let mut told: Vec<String> = Vec::new();
+        let mut mistakes: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
+        for error in missing.values() {
+            match error {
+                CompileError::NotPossible {
+                    shard,
+                    what,
+                    remedy,
+                } => {
+                    let place = format!("shard.{shard}.candidates");
+                    let message = format!("shard {shard}: {what}");
+                    let source = &self.fleet.source;
+                    told.push(source.diagnostic(&place, message, remedy).to_string());
+                }
+                CompileError::Migration {
+                    shard,
+                    key,
+                    what,
+                    remedy,
+                } => mistakes
+                    .entry((key, what, remedy))
+                    .or_default()
+                    .push(shard.as_str()),
+            }
+        }
+        for ((key, what, remedy), shards) in mistakes {
+            let message = format!("{what} (on {})", shards.join(", "));
+            let source = &self.migration.source;
+            told.push(source.diagnostic(key, message, remedy).to_string());
+        }
+        Ended::new(Exit::BadInput, told.join("\n\n"))
     }
 
     /// Two shards that turn out to be one database.
@@ -227,7 +247,7 @@ impl Job {
                 let place = format!("shard.{name}.candidates");
                 let found = self.fleet.source.diagnostic(
                     &place,
-                    &format!("shards {other} and {name} are one and the same database"),
+                    format!("shards {other} and {name} are one and the same database"),
                     "give every shard a database of its own",
                 );
                 return Some(Ended::new(Exit::BadInput, found.to_string()));

@@ -5,7 +5,7 @@ use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
 use super::summary::{Summary, summary};
 use crate::api::embedded;
 use crate::base::{Actor, Cause, Stage, Stop};
-use crate::engine::{Book, Engine, Goal, Setup, Stopped, Taken, now};
+use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now};
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
 use crate::store::{Inbox, Lease};
 use crate::wire::{Identity, describe};
@@ -267,7 +267,7 @@ async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
 pub async fn engine(
     ready: Ready,
     goal: Goal,
-    print: Box<dyn FnMut(u64, &crate::rollout::Fact) + Send>,
+    print: Print,
 ) -> Result<(Engine, embedded::Publisher, Lease), Ended> {
     let Ready {
         job,

@@ -21,5 +21,5 @@ pub use clock::now;
 pub use observe::Observer;
 pub use record::{UnknownEntry, draft, fact, replay};
 pub use shares::Shares;
-pub use supervisor::{Engine, Goal, Opener, Setup, Stopped};
+pub use supervisor::{Engine, Goal, Opener, Print, Setup, Stopped};
 pub use throttle::Throttle;

@@ -52,6 +52,9 @@ pub struct Setup {
     pub variant: Variant,
 }
 
+/// Gets every new fact with its number in the journal.
+pub type Print = Box<dyn FnMut(u64, &Fact) + Send>;
+
 /// Opens a shard by name.
 pub trait Opener: Send + Sync {
     /// One try.
@@ -104,7 +107,7 @@ pub struct Engine {
     published_at: Timestamp,
     posted_at: Timestamp,
     printed: u64,
-    print: Box<dyn FnMut(u64, &Fact) + Send>,
+    print: Print,
     stopped: Option<Stopped>,
     wake_at: Option<Timestamp>,
 }
@@ -122,7 +125,7 @@ const ROUNDS_MAX: usize = 200;
 
 impl Engine {
     /// An engine that has not started yet. `print` gets every new fact.
-    pub fn new(setup: Setup, goal: Goal, print: Box<dyn FnMut(u64, &Fact) + Send>) -> Self {
+    pub fn new(setup: Setup, goal: Goal, print: Print) -> Self {
         let (told, _) = mpsc::channel(1);
         let printed = setup.book.head().seq;
         let observer = Observer::new(setup.throttle.clone());

@@ -328,6 +328,15 @@ fn rollback(rollout: &mut Rollout, scope: &Scope, to: Stop, shards: &[ShardName]
     let rings: Vec<RingName> = match scope {
         Scope::Fleet => rollout.rings.keys().cloned().collect(),
         Scope::Ring(name) => vec![name.clone()],
+        // One shard that goes back but stays in its ring holds the ring back;
+        // otherwise it would start again at once. Rolled back for good, the
+        // ring goes on without it.
+        Scope::Shard(name) if to > Stop::Snapshot => rollout
+            .shards
+            .get(name)
+            .map(|shard| shard.ring.clone())
+            .into_iter()
+            .collect(),
         Scope::Shard(_) => Vec::new(),
     };
     for name in rings {
@@ -403,6 +412,21 @@ fn bump_versions(rollout: &mut Rollout, fact: &Fact) {
         return;
     }
     rollout.version += 1;
+    if let Event::StageBegun { shards, .. } = &fact.event {
+        // Written for a batch; a ring that is not in it has not changed.
+        let mut touched = BTreeSet::new();
+        for name in shards {
+            if let Some(shard) = rollout.shards.get_mut(name) {
+                shard.version += 1;
+                touched.insert(shard.ring.clone());
+            }
+        }
+        let rings = rollout.rings.iter_mut();
+        rings
+            .filter(|(name, _)| touched.contains(*name))
+            .for_each(|(_, ring)| ring.version += 1);
+        return;
+    }
     match &fact.scope {
         Scope::Fleet => {
             rollout.rings.values_mut().for_each(|r| r.version += 1);

@@ -122,4 +122,16 @@ pub enum CompileError {
         /// What can be done instead.
         remedy: String,
     },
+    /// The migration does not fit the tables of this shard.
+    #[error("{shard}: {what}; {remedy}")]
+    Migration {
+        /// The shard.
+        shard: ShardName,
+        /// The key in the migration file.
+        key: String,
+        /// What does not fit.
+        what: String,
+        /// What would.
+        remedy: String,
+    },
 }

@@ -126,6 +126,8 @@ pub struct LeadWorker {
     mended: Option<(u64, String)>,
     attempts: u32,
     ranges: Vec<u32>,
+    /// Rows that the shard's checkpoints showed at the last split.
+    rows_seen: u64,
     evidence: Evidence,
 }
 
@@ -140,6 +142,7 @@ impl LeadWorker {
             mended: None,
             attempts: 0,
             ranges: Vec::new(),
+            rows_seen: 0,
             evidence: Evidence::default(),
         }
     }
@@ -366,6 +369,13 @@ impl LeadWorker {
             }
             (At::Check(i), Reply::Checked(checks)) => self.checked(i, checks),
             (At::Split(i), Reply::Ranges(ranges)) => {
+                // Whatever interrupted the ranges: as long as the shard itself
+                // shows more rows done, this is not an attempt in vain.
+                let rows = ranges.iter().map(|r| r.rows).sum();
+                if rows > self.rows_seen {
+                    self.attempts = 0;
+                }
+                self.rows_seen = rows;
                 self.ranges = ranges
                     .iter()
                     .filter(|r| !r.closed)
@@ -604,8 +614,11 @@ impl LeadWorker {
         }
         self.attempts += 1;
         // An abort never gives up on an unreachable shard, and a rollback or a
-        // closing flag has nowhere better to go.
-        let patient = !matches!(self.task.job, Job::Advance(_));
+        // closing flag has nowhere better to go. A shard that nobody can reach
+        // is shown as unreachable and waits: nothing was done there, and to
+        // call it failed would pause every other shard.
+        let patient =
+            !matches!(self.task.job, Job::Advance(_)) || error.kind == ErrorKind::Unreachable;
         if self.attempts > self.task.attempts_max && !patient {
             return Some(self.give_up(&error));
         }

@@ -1,10 +1,28 @@
 //! Tests on real PostgreSQL servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod bench;
+mod chaos;
+mod chaos_failover;
+mod chaos_fence;
+mod chaos_frozen;
+mod chaos_kill;
+#[cfg(feature = "broken")]
+mod chaos_nth;
+#[cfg(feature = "broken")]
+mod chaos_variants;
+mod contract;
+#[path = "../contract/mod.rs"]
+mod contract_cases;
 mod engine;
 mod lab;
 mod load;
 mod main_job;
 mod oracle;
+mod rules_authority;
+mod rules_forms;
+mod rules_preflight;
+mod rules_tamper;
+mod rules_throttle;
 mod support;
 mod verbs;

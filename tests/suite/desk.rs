@@ -5,8 +5,8 @@ use pilothouse::base::{
 };
 use pilothouse::fleet::{Guard, Policy};
 use pilothouse::rollout::{
-    Command, Decision, Evidence, Fact, Job, Member, Observations, Opening, Order, Phase, Refusal,
-    Report, Rollout, Scope, State, Verb, apply, decide, next,
+    Command, Decision, Evidence, Fact, Gate, Job, Member, Observations, OldForm, Opening, Order,
+    Phase, Refusal, Report, RingState, Rollout, Scope, State, Verb, Verdict, apply, decide, next,
 };
 use std::collections::BTreeMap;
 
@@ -93,6 +93,17 @@ pub fn opening() -> Opening {
     }
 }
 
+pub fn closed_gates(answer: Result<Decision, Refusal>) -> Vec<(Gate, Verdict)> {
+    match answer {
+        Err(Refusal::Gates(readings)) => readings.iter().map(|r| (r.gate, r.verdict)).collect(),
+        other => panic!("gates should have closed it: {other:?}"),
+    }
+}
+
+pub fn roll_back(to: Stop) -> Verb {
+    Verb::RollBack { to }
+}
+
 impl Desk {
     pub fn new() -> Self {
         Self::with(opening())
@@ -113,7 +124,13 @@ impl Desk {
             keys: 0,
         };
         for name in ["a1", "b1", "b2"] {
-            desk.seen.shard_mut(&shard(name)).throttle_read_at = Some(desk.now);
+            let seen = desk.seen.shard_mut(&shard(name));
+            seen.throttle_read_at = Some(desk.now);
+            seen.old_form = Some(OldForm {
+                quiet_since: Timestamp(0),
+                read_at: desk.now,
+                ..OldForm::default()
+            });
         }
         let open = Command::Open(Box::new(opening), Actor::person("ana"));
         desk.say(&open).unwrap();
@@ -212,8 +229,12 @@ impl Desk {
             }
             self.wait(SOAK_MS);
             for name in ["canary", "broad"] {
+                // The next ring enters expand only after verify here.
+                let first = name == "canary";
+                let goal = if first { stop.max(Stop::Verify) } else { stop };
+                let goal = if stop < Stop::Expand { stop } else { goal };
                 let rings = &self.rollout().rings;
-                if rings[&RingName::new(name).unwrap()].admitted < stop {
+                if rings[&RingName::new(name).unwrap()].admitted < goal {
                     let _ = self.ask(ring(name), Verb::Promote);
                 }
             }
@@ -224,6 +245,10 @@ impl Desk {
     pub fn at(&self, name: &str) -> (Stop, Phase) {
         let state = &self.rollout().shards[&shard(name)];
         (state.at, state.phase)
+    }
+
+    pub fn ring(&self, name: &str) -> &RingState {
+        &self.rollout().rings[&RingName::new(name).unwrap()]
     }
 
     pub fn admitted(&self, name: &str) -> Stop {

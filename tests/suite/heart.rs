@@ -1,23 +1,14 @@
 //! What every verb does, and does not do, in every situation that matters.
 
-use crate::desk::{Desk, SOAK_MS, fault, on, opening, policy, ring, shard};
+use crate::desk::{
+    Desk, SOAK_MS, closed_gates, fault, on, opening, policy, ring, roll_back, shard,
+};
 use pilothouse::base::{Cause, Period, Stop, Timestamp};
 use pilothouse::fleet::{Guard, GuardAction};
 use pilothouse::rollout::{
     Command, Decision, Evidence, Gate, Job, Outcome, Phase, Reading, Refusal, Report, Scope,
     ThrottleReason, Verb, Verdict, watch_guards,
 };
-
-fn closed_gates(answer: Result<Decision, Refusal>) -> Vec<(Gate, Verdict)> {
-    match answer {
-        Err(Refusal::Gates(readings)) => readings.iter().map(|r| (r.gate, r.verdict)).collect(),
-        other => panic!("gates should have closed it: {other:?}"),
-    }
-}
-
-fn roll_back(to: Stop) -> Verb {
-    Verb::RollBack { to }
-}
 
 #[test]
 fn promote_admits_one_ring_one_stop() {
@@ -225,6 +216,20 @@ fn a_shard_that_was_rolled_back_alone_joins_again() {
 }
 
 #[test]
+fn a_shard_that_goes_back_a_little_stays_there() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::Verify);
+    desk.ask(on("b1"), roll_back(Stop::DualWrite)).unwrap();
+    desk.work_off();
+    assert_eq!(desk.at("b1"), (Stop::DualWrite, Phase::Done));
+    assert_eq!(desk.at("b2"), (Stop::Verify, Phase::Done));
+    desk.ask(ring("broad"), Verb::Release).unwrap();
+    desk.ask(ring("broad"), Verb::Promote).unwrap();
+    desk.work();
+    assert_eq!(desk.at("b1"), (Stop::Backfill, Phase::Done));
+}
+
+#[test]
 fn abort_is_for_the_fleet_and_ends_the_rollout() {
     let mut desk = Desk::new();
     desk.bring_to(Stop::Backfill);
@@ -327,7 +332,7 @@ fn a_regress_falls_back_holds_and_lowers_admission() {
     desk.report("b1", lost).unwrap();
     assert_eq!(desk.at("b1"), (Stop::DualWrite, Phase::Done));
     assert_eq!(desk.admitted("broad"), Stop::DualWrite);
-    let broad = &desk.rollout().rings["broad".parse_ring()];
+    let broad = desk.ring("broad");
     assert_eq!(broad.hold.as_ref().map(|h| h.cause), Some(Cause::Regressed));
     let state = &desk.rollout().shards[&shard("b1")];
     assert!(state.verified.is_none());
@@ -426,10 +431,10 @@ fn a_breached_guard_acts_after_its_time() {
     seen.signals.insert("replica_lag_ms".into(), reading);
     watch_guards(&[guard], &mut desk.seen, &shard("b1"), desk.now);
     desk.reconcile();
-    assert!(desk.rollout().rings["broad".parse_ring()].paused.is_none());
+    assert!(desk.ring("broad").paused.is_none());
     desk.wait(500);
     desk.reconcile();
-    let broad = &desk.rollout().rings["broad".parse_ring()];
+    let broad = desk.ring("broad");
     assert_eq!(broad.paused.as_ref().map(|m| m.cause), Some(Cause::Guard));
     assert!(desk.rollout().paused.is_none());
 }
@@ -485,16 +490,4 @@ fn merge_restore_is_for_the_whole_fleet() {
     desk.work_off();
     assert_eq!(desk.at("a1"), (Stop::Verify, Phase::Done));
     assert_eq!(desk.rollout().opened_at, Timestamp(1_000_000));
-}
-
-trait ParseRing {
-    fn parse_ring(&self) -> &pilothouse::base::RingName;
-}
-
-impl ParseRing for str {
-    fn parse_ring(&self) -> &pilothouse::base::RingName {
-        Box::leak(Box::new(
-            pilothouse::base::RingName::new(self).expect("valid"),
-        ))
-    }
 }

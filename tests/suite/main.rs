@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod cockpit;
+mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;
 mod desk;
@@ -9,6 +10,7 @@ mod expressions;
 mod files;
 mod heart;
 mod heart_laws;
+mod help;
 mod inbox;
 mod journal;
 mod journal_cli;

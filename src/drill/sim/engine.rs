@@ -1,22 +1,18 @@
 //! The engine as the simulator hosts it: reconcile, append, start and stop
 //! workers. What it decides comes from the heart and the workers alone.
 
-use super::fault::FaultKind;
+use super::process::brief;
 use super::world::{Happening, Who, World};
-use crate::base::{Period, Stop, Timestamp};
-use crate::rollout::{
-    self, Command, Decision, Event, Fact, Job, Observations, OldForm, Reading, Report, State,
-    ThrottleReason, watch_guards,
-};
+use crate::base::{Period, Timestamp};
+use crate::rollout::{self, Command, Decision, Event, Fact, Job, Observations, Report, State};
 use crate::worker::{
-    Assignment, Do, Input, LeadWorker, RangeDo, RangeInput, RangeOutcome, RangeWorker, Reply, Run,
-    Signal, Step, StopPlan,
+    Assignment, Do, ErrorKind, Input, LeadWorker, RangeDo, RangeInput, RangeOutcome, RangeWorker,
+    Reply, Run, Signal, Step, StopPlan,
 };
 use std::collections::BTreeMap;
 
 /// The world begins here, so that clocks may jump back.
 const EPOCH_MS: u64 = 1_700_000_000_000;
-const POLL_MS: u64 = 1_000;
 
 /// One engine process.
 pub(super) struct Engine {
@@ -24,10 +20,10 @@ pub(super) struct Engine {
     pub(super) seen: Observations,
     pub(super) jobs: BTreeMap<usize, Running>,
     /// Epochs that this process took itself.
-    epochs: BTreeMap<usize, u64>,
+    pub(super) epochs: BTreeMap<usize, u64>,
     pub(super) clock_offset_ms: i64,
-    reconciles: bool,
-    wakes_at_ms: Option<u64>,
+    pub(super) reconciles: bool,
+    pub(super) wakes_at_ms: Option<u64>,
 }
 
 /// One assignment under way.
@@ -38,6 +34,8 @@ pub(super) struct Running {
     leaves: bool,
     run: Run,
     waits: Option<u64>,
+    /// The server's boot that its connection belongs to.
+    connection: Option<u32>,
     lanes: Vec<Lane>,
     /// Started before its record (a broken variant).
     early: bool,
@@ -46,44 +44,11 @@ pub(super) struct Running {
 struct Lane {
     worker: RangeWorker,
     waits: Option<u64>,
+    connection: Option<u32>,
     outcome: Option<RangeOutcome>,
 }
 
 impl World {
-    pub(super) fn start_engine(&mut self) {
-        let id = self.engines_started;
-        self.engines_started += 1;
-        self.journal.owner = id;
-        let engine = Engine {
-            state: self.journal.replay(),
-            seen: Observations::default(),
-            jobs: BTreeMap::new(),
-            epochs: BTreeMap::new(),
-            clock_offset_ms: 0,
-            reconciles: false,
-            wakes_at_ms: None,
-        };
-        self.engines.insert(id, engine);
-        self.note(|| format!("engine {id} starts"));
-        self.poll(id);
-    }
-
-    pub(super) fn crash_engine(&mut self, id: u32) {
-        let Some(engine) = self.engines.remove(&id) else {
-            return;
-        };
-        self.note(|| format!("engine {id} dies"));
-        self.mark("engine kills");
-        if self.journal.owner == id {
-            if self.journal.replay() != engine.state {
-                self.violated("replay", "the journal folds to another state".into());
-            }
-            let started = self.engines_started;
-            let pause = self.dice.between(20, 2_000);
-            self.after(pause, Happening::EngineStart(started));
-        }
-    }
-
     pub(super) fn moment(&self, id: u32) -> Timestamp {
         let offset = self.engines.get(&id).map_or(0, |e| e.clock_offset_ms);
         Timestamp((EPOCH_MS + self.now_ms).saturating_add_signed(offset))
@@ -254,6 +219,7 @@ impl World {
                 leaves: false,
                 run: Run::Go,
                 waits: None,
+                connection: None,
                 lanes: Vec::new(),
                 early,
             },
@@ -377,7 +343,24 @@ impl World {
         }
     }
 
+    /// Each worker has a connection of its own. One that died with its server
+    /// fails the next call; only then is a new one opened.
+    pub(super) fn connection(&mut self, who: Who) -> Option<&mut Option<u32>> {
+        let running = self.running(who)?;
+        match who.lane {
+            None => Some(&mut running.connection),
+            Some(n) => running.lanes.get_mut(n).map(|lane| &mut lane.connection),
+        }
+    }
+
     pub(super) fn take_reply(&mut self, who: Who, reply: Reply) {
+        let broken = matches!(
+            &reply,
+            Reply::Error(error) if matches!(error.kind, ErrorKind::Unknown | ErrorKind::Unreachable)
+        );
+        if broken && let Some(connection) = self.connection(who) {
+            *connection = None;
+        }
         match who.lane {
             None => self.drive(who, Input::Reply(reply)),
             Some(n) => self.drive_lane(who, n, RangeInput::Reply(reply)),
@@ -418,6 +401,7 @@ impl World {
                     let lane = |task| Lane {
                         worker: RangeWorker::new(task),
                         waits: None,
+                        connection: None,
                         outcome: None,
                     };
                     running.lanes = tasks.into_iter().map(lane).collect();
@@ -510,84 +494,5 @@ impl World {
         let name = self.shape.shards[who.shard].clone();
         self.command(who.engine, &Command::Report(name, report))
             .is_some()
-    }
-
-    /// Reads the signals of every shard.
-    pub(super) fn poll(&mut self, id: u32) {
-        let now = self.moment(id);
-        let guards = self.shape.opening.guards.clone();
-        let Some(engine) = self.engines.get_mut(&id) else {
-            return;
-        };
-        for (site, name) in self.sites.iter().zip(&self.shape.shards) {
-            let answers = site.up && site.frozen_until_ms <= self.now_ms;
-            let value = (answers && !site.blind).then_some(if site.lags { 60_000 } else { 20 });
-            let seen = engine.seen.shard_mut(name);
-            seen.throttle_read_at = Some(now);
-            seen.old_form = Some(quiet_since_the_beginning(now));
-            seen.unreachable_since = match (answers, seen.unreachable_since) {
-                (true, _) => None,
-                (false, since) => since.or(Some(now)),
-            };
-            seen.throttle.clear();
-            if value.is_none_or(|lag| lag > 1_000) {
-                seen.throttle.push(ThrottleReason {
-                    signal: "replica_lag_ms".into(),
-                    place: "replica".into(),
-                    value,
-                    limit: 1_000,
-                    since: now,
-                });
-            }
-            if let Some(value) = value {
-                let reading = Reading { value, at: now };
-                seen.signals.insert("replica_lag_ms".into(), reading);
-            }
-            watch_guards(&guards, &mut engine.seen, name, now);
-        }
-        self.after(0, Happening::Reconcile(id));
-        self.after(POLL_MS, Happening::Poll(id));
-    }
-
-    pub(super) fn take_over_with_another(&mut self) {
-        self.fault(FaultKind::Takeover);
-        self.mark("engine takeovers");
-        self.start_engine();
-    }
-
-    pub(super) fn automate(&mut self) {
-        let to = if self.shape.opening.production {
-            Stop::Shift(100)
-        } else {
-            self.shape.last_stop()
-        };
-        let confirm = Some(self.shape.opening.id.clone());
-        self.ask(
-            rollout::Scope::Fleet,
-            rollout::Verb::Automate {
-                to: Some(to),
-                confirm,
-            },
-        );
-    }
-}
-
-fn brief(event: &Event) -> String {
-    match event {
-        Event::RolloutOpened(_) => "rollout opened".into(),
-        Event::RingAdmitted { ring, stop, .. } => format!("{ring} admitted to {stop}"),
-        Event::StageBegun { stop, shards, .. } => format!("{stop} begun on {shards:?}"),
-        other => format!("{other:?}"),
-    }
-}
-
-/// The simulated clients follow the flag, so nobody writes the old form once
-/// it stands at 100 %; how the quiet gate itself judges is the heart's test.
-fn quiet_since_the_beginning(now: Timestamp) -> OldForm {
-    OldForm {
-        count: 0,
-        quiet_since: Timestamp(0),
-        read_at: now,
-        writers: String::new(),
     }
 }

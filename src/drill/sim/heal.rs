@@ -28,7 +28,21 @@ impl World {
         if !self.engines.contains_key(&owner) {
             self.start_engine();
         }
+        self.lift_caps();
         self.tend();
+    }
+
+    fn lift_caps(&mut self) {
+        let Some(rollout) = self.rollout() else {
+            return;
+        };
+        let rings = rollout.rings.keys().cloned().map(Scope::Ring);
+        let shards = rollout.shards.keys().cloned().map(Scope::Shard);
+        let scopes: Vec<Scope> = rings.chain(shards).chain([Scope::Fleet]).collect();
+        for scope in scopes {
+            let rows_per_s_max = None;
+            self.ask(scope, Verb::Throttle { rows_per_s_max });
+        }
     }
 
     fn rollout(&self) -> Option<&Rollout> {

@@ -11,6 +11,7 @@ mod journal;
 mod oracle;
 mod person;
 mod post;
+mod process;
 mod shape;
 mod strike;
 mod world;

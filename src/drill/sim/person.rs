@@ -36,8 +36,18 @@ impl World {
         if self.dice.chance(10) {
             return self.repeat_last();
         }
-        let scope = self.pick_scope();
-        let verb = self.pick_verb();
+        let aborting = self
+            .engines
+            .get(&self.journal.owner)
+            .and_then(|engine| engine.state.open())
+            .is_some_and(|rollout| rollout.aborting.is_some());
+        let mut scope = self.pick_scope();
+        let mut verb = self.pick_verb();
+        if aborting && self.dice.chance(30) {
+            let place = self.dice.place(self.shape.shards.len());
+            scope = Scope::Shard(self.shape.shards[place].clone());
+            verb = Verb::Abandon;
+        }
         self.ask(scope, verb);
     }
 

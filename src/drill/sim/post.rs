@@ -22,7 +22,9 @@ fn error(kind: ErrorKind, code: &str) -> Reply {
 impl World {
     pub(super) fn send(&mut self, who: Who, call: ShardCall) {
         let site = &self.sites[who.shard];
-        let (boot, slow) = (site.boot, site.slow);
+        let (now_boot, slow) = (site.boot, site.slow);
+        let connection = self.connection(who);
+        let boot = connection.map_or(now_boot, |c| *c.get_or_insert(now_boot));
         let mut latency = self.dice.between(1, 6);
         if let Op::Chunk { rows, .. } = &call.op {
             latency += u64::from(*rows) / 2;

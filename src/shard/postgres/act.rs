@@ -78,14 +78,20 @@ fn flag_error(fault: &Fault) -> Failure {
     })
 }
 
-/// Sets the flag share.
-pub(super) async fn set_share(shard: &Inner, percent: u8) -> Result<Reply, Failure> {
-    shard
-        .flags
-        .set(&shard.spec.name, percent)
-        .await
-        .map_err(|f| flag_error(&f))?;
-    Ok(Reply::Done { generation: 0 })
+/// Sets the flag share, under the fence: a deposed engine must not move it.
+pub(super) async fn set_share(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    epoch: u64,
+    percent: u8,
+) -> Result<Reply, Failure> {
+    let fence = fence::begin(connection, epoch, Durability::Relaxed).await?;
+    let set = shard.flags.set(&shard.spec.name, percent).await;
+    set.map_err(|f| flag_error(&f))?;
+    fence::commit(connection).await?;
+    Ok(Reply::Done {
+        generation: fence.generation,
+    })
 }
 
 /// Who has seen it?

@@ -95,6 +95,10 @@ async fn key(connection: &mut PgConnection, oid: &str) -> Result<Vec<Ident>, Fai
             SELECT i.indexrelid, i.indkey FROM pg_index i
             WHERE i.indrelid = $1::text::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
               AND i.indpred IS NULL AND i.indexprs IS NULL
+              -- Ranges compare keys with the operators of pg_catalog: a type
+              -- that sorts by its own (citext) would lose rows.
+              AND NOT EXISTS (SELECT 1 FROM unnest(i.indclass) AS c(oid) JOIN pg_opclass o ON o.oid = c.oid
+                  WHERE o.opcnamespace <> 'pg_catalog'::regnamespace)
               AND NOT EXISTS (SELECT 1 FROM pg_attribute n WHERE n.attrelid = i.indrelid
                   AND n.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) AND NOT n.attnotnull)
             ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) i

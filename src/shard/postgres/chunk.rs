@@ -165,9 +165,25 @@ async fn work(
     let bound = Bound::from(&held.at.after);
     let statement = rows.work(bound, Bound::Given);
     let values = ends(held.at.after.as_ref(), Some(until));
-    if wanted.job.kind != RowJobKind::Verify {
-        sql::execute(connection, &statement, values).await?;
-        return Ok(0);
+    match wanted.job.kind {
+        RowJobKind::Verify => {}
+        RowJobKind::Fill | RowJobKind::Export => {
+            sql::execute(connection, &statement, values).await?;
+            return Ok(0);
+        }
+        RowJobKind::Restore => {
+            let row = sql::row(connection, &statement, values).await?;
+            let exact: i64 = row.map(|r| r.try_get(0)).transpose()?.unwrap_or(0);
+            let statement = "UPDATE pilothouse.checkpoint SET exact = exact + $3
+                WHERE job = $1 AND range = $2::bigint::integer";
+            let values = vec![
+                wanted.job.id.as_str().into(),
+                int(wanted.range.into()),
+                exact.into(),
+            ];
+            sql::execute(connection, statement, values).await?;
+            return Ok(0);
+        }
     }
     let row = sql::row(connection, &statement, values.clone())
         .await?

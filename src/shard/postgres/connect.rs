@@ -47,6 +47,10 @@ impl Purpose {
             ("tcp_user_timeout", "3000".into()),
             ("search_path", "pg_catalog".into()),
             ("standard_conforming_strings", "on".into()),
+            // Short statements only. With a scan type switched off (below) the
+            // planner's costs are so high that even the fence row would be
+            // compiled first: hundreds of milliseconds in every chunk.
+            ("jit", "off".into()),
             ("IntervalStyle", "postgres".into()),
             ("default_transaction_isolation", "read committed".into()),
         ];
@@ -142,26 +146,53 @@ pub(super) struct Primary {
     pub(super) timeline: String,
 }
 
+impl Primary {
+    /// What it teaches about the shard.
+    pub(super) fn known(&self) -> Known {
+        Known {
+            pin: Some(self.pin.clone()),
+            timeline: Some(self.timeline.clone()),
+        }
+    }
+}
+
+/// What is known of a shard's primary.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// `system identifier/database`.
+    pub(super) pin: Option<String>,
+    /// Newest timeline that was seen: a server on an older one is a former
+    /// primary that came back, also while the present one does not answer.
+    pub(super) timeline: Option<String>,
+}
+
 /// Finds the primary: the candidate that is not in recovery and matches the
 /// pin. Of two (an old primary came back), the newer timeline is the one.
 pub(super) async fn primary(
     candidates: &[Endpoint],
     identity: &Identity,
     purpose: Purpose,
-    pin: Option<&str>,
+    known: &Known,
 ) -> Result<Primary, Failure> {
     let mut found: Option<Primary> = None;
     let mut problems = Vec::new();
+    let (mut strangers, mut silent) = (0, 0);
     for candidate in candidates {
         let Endpoint::Postgres(endpoint) = candidate else {
             continue;
         };
         match look(endpoint, identity, purpose).await {
             Ok(Some(primary)) => {
-                if pin.is_some_and(|pin| pin != primary.pin) {
+                if let Some(pin) = known.pin.as_ref().filter(|pin| **pin != primary.pin) {
+                    strangers += 1;
                     problems.push(format!(
-                        "{}:{} is another system",
-                        endpoint.host, endpoint.port
+                        "{}:{} is another database: it is {}, this shard was {pin}",
+                        endpoint.host, endpoint.port, primary.pin
+                    ));
+                } else if known.timeline.as_ref() > Some(&primary.timeline) {
+                    problems.push(format!(
+                        "{}:{} is a former primary, on timeline {}",
+                        endpoint.host, endpoint.port, primary.timeline
                     ));
                 } else if found.as_ref().is_none_or(|f| f.timeline < primary.timeline) {
                     found = Some(primary);
@@ -171,12 +202,20 @@ pub(super) async fn primary(
                 "{}:{} is in recovery",
                 endpoint.host, endpoint.port
             )),
-            Err(failure) => problems.push(failure.0.message),
+            Err(failure) => {
+                silent += 1;
+                problems.push(failure.0.message);
+            }
         }
     }
     found.ok_or_else(|| {
-        let message = format!("no primary found: {}", problems.join("; "));
-        Failure(own(ErrorKind::Unreachable, "unreachable", message))
+        let message = format!("no primary found: {}", problems.join(", "));
+        // Waiting helps while ours may still be at an address that is silent.
+        let (kind, code) = match (strangers, silent) {
+            (1.., 0) => (ErrorKind::Refused, "PH011"),
+            _ => (ErrorKind::Unreachable, "unreachable"),
+        };
+        Failure(own(kind, code, message))
     })
 }
 

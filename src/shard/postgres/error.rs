@@ -6,8 +6,14 @@ use crate::worker::{CallError, ErrorKind};
 /// trying again can help.
 const YIELDED: [&str; 5] = ["55P03", "40P01", "40001", "57014", "55006"];
 
-/// SQLSTATE classes that say "not now": connections, resources, shutdown.
-const PASSING: [&str; 4] = ["08", "53", "57", "58"];
+/// SQLSTATE classes that say "not now": connections, resources, shutdown. A
+/// server that is read-only is no primary (any more), and one that ended our
+/// idle transaction has ended the connection with it.
+const PASSING: [&str; 6] = ["08", "53", "57", "58", "25006", "25P03"];
+
+/// Our own tables are not there: a failover or a restore went back to before
+/// they were made. Not a mistake of the statement; the lead must look again.
+const NOT_INSTALLED: [&str; 2] = ["42P01", "3F000"];
 
 /// Reads a driver error. `Unknown` whenever the connection may have died
 /// with the statement's outcome.
@@ -18,6 +24,10 @@ pub(super) fn read(error: &sqlx::Error) -> CallError {
             .map_or_else(|| "?".to_owned(), |code| code.to_string());
         let kind = if YIELDED.contains(&code.as_str()) {
             ErrorKind::Yielded
+        } else if NOT_INSTALLED.contains(&code.as_str())
+            && database.message().contains("pilothouse")
+        {
+            ErrorKind::Fenced { epoch: 0 }
         } else if PASSING.iter().any(|class| code.starts_with(class)) {
             ErrorKind::Unknown
         } else {

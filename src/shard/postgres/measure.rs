@@ -78,15 +78,10 @@ impl Measurer {
         out: &mut Vec<Measurement>,
     ) -> Result<Here, Failure> {
         if self.primary.is_none() {
-            let pin = shard.pin();
+            let known = shard.known();
             let candidates = &shard.spec.candidates;
-            let found = connect::primary(
-                candidates,
-                &shard.identity,
-                Purpose::Measure,
-                pin.as_deref(),
-            )
-            .await?;
+            let found =
+                connect::primary(candidates, &shard.identity, Purpose::Measure, &known).await?;
             shard.remember(&found);
             self.primary = Some(found.connection);
         }

@@ -11,6 +11,7 @@ mod chunk;
 mod connect;
 mod dialect;
 mod error;
+mod expression;
 mod fence;
 mod measure;
 mod preflight;
@@ -30,9 +31,8 @@ use crate::shard::{
 };
 use crate::worker::{CallError, ErrorKind, Variant};
 use connect::{Identity, Primary, Purpose};
-use dialect::{Catalog, Program, RowSql, Volatility};
+use dialect::{Catalog, Program, RowSql};
 use futures_util::future::BoxFuture;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An error on its way to becoming a reply.
@@ -55,7 +55,7 @@ pub(crate) struct Inner {
 
 #[derive(Default)]
 struct Seen {
-    pin: Option<String>,
+    known: connect::Known,
     primary: Option<crate::fleet::PostgresEndpoint>,
 }
 
@@ -77,17 +77,19 @@ impl Inner {
     }
 
     fn pin(&self) -> Option<String> {
-        self.seen().pin.clone()
+        self.seen().known.pin.clone()
     }
 
-    /// From now on only a database with this identity is our shard.
-    fn expect(&self, pin: &str) {
-        self.seen().pin = Some(pin.to_owned());
+    fn known(&self) -> connect::Known {
+        self.seen().known.clone()
     }
 
     fn remember(&self, found: &Primary) {
         let mut seen = self.seen();
-        seen.pin = Some(found.pin.clone());
+        let newest = seen.known.timeline.take().max(Some(found.timeline.clone()));
+        seen.known.pin = Some(found.pin.clone());
+        // Sessions look side by side: never back to an older timeline.
+        seen.known.timeline = newest;
         seen.primary = Some(found.endpoint.clone());
     }
 
@@ -172,23 +174,39 @@ impl PostgresShard {
                 "check the shard's addresses, its server and the password reference",
             )
         };
-        let mut found = connect::primary(&spec.candidates, &identity, Purpose::Step, None)
-            .await
-            .map_err(unreadable)?;
+        let mut found = connect::primary(
+            &spec.candidates,
+            &identity,
+            Purpose::Step,
+            &connect::Known::default(),
+        )
+        .await
+        .map_err(unreadable)?;
         let connection = &mut found.connection;
-        let catalog = match catalog::kept(connection).await.map_err(unreadable)? {
+        let kept = catalog::kept(connection).await.map_err(unreadable)?;
+        let fresh = kept.is_none();
+        let catalog = match kept {
             Some(kept) => kept,
             None => catalog::read(connection, migration)
                 .await
                 .map_err(unreadable)?,
         };
-        let impossible = |e: dialect::Impossible| refused(e.what, &e.remedy);
+        let impossible = |e: dialect::Impossible| CompileError::Migration {
+            shard: spec.name.clone(),
+            key: e.key,
+            what: e.what,
+            remedy: e.remedy,
+        };
         let forms = dialect::forms(migration, &catalog).map_err(impossible)?;
-        let volatility = preflight::volatility(connection, &forms).await;
+        let (volatility, mistakes) = expression::study(connection, &forms).await;
+        // Once work has begun the shard itself tells what is wrong.
+        if let Some(mistake) = mistakes.into_iter().next().filter(|_| fresh) {
+            return Err(impossible(mistake));
+        }
         let program = dialect::compile(migration, &catalog, &volatility, &context.route)
             .map_err(impossible)?;
         let seen = Seen {
-            pin: Some(found.pin.clone()),
+            known: found.known(),
             primary: Some(found.endpoint.clone()),
         };
         let inner = Inner {
@@ -229,12 +247,12 @@ impl Shard for PostgresShard {
 
     fn cancel(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            let pin = self.inner.pin();
+            let known = self.inner.known();
             let found = connect::primary(
                 &self.inner.spec.candidates,
                 &self.inner.identity,
                 Purpose::Measure,
-                pin.as_deref(),
+                &known,
             )
             .await;
             if let Ok(mut found) = found {
@@ -254,13 +272,13 @@ impl Shard for PostgresShard {
 
     fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async {
-            let pin = self.inner.pin();
+            let known = self.inner.known();
             let work = async {
                 let mut found = connect::primary(
                     &self.inner.spec.candidates,
                     &self.inner.identity,
                     Purpose::Step,
-                    pin.as_deref(),
+                    &known,
                 )
                 .await?;
                 let statement = "DROP SCHEMA IF EXISTS pilothouse CASCADE";
@@ -278,6 +296,3 @@ impl Shard for PostgresShard {
         })
     }
 }
-
-/// What is known of every expression by its function's name.
-type Volatilities = BTreeMap<String, Volatility>;

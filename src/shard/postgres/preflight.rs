@@ -3,12 +3,12 @@
 //! Runs in one transaction that is always rolled back.
 
 use super::connect::{self, Purpose};
-use super::dialect::{Form, Mapping, Volatility};
+use super::dialect::Form;
 use super::sql;
-use super::{Failure, Inner, Volatilities};
-use crate::base::{Untrusted, quote_literal};
+use super::{Failure, Inner, expression};
+use crate::base::Untrusted;
 use crate::fleet::Endpoint;
-use crate::migration::{Fill, UserTriggers};
+use crate::migration::UserTriggers;
 use crate::worker::{Check, CheckVerdict};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -17,13 +17,7 @@ use sqlx::postgres::PgConnection;
 /// `CREATE OR REPLACE TRIGGER`, `hash_record_extended`).
 const VERSION_MIN: i64 = 140_000;
 
-/// Functions that are STABLE by name but differ from one moment, session or
-/// user to the next.
-const MOMENTARY: &str = "'now', 'transaction_timestamp', 'statement_timestamp', 'current_setting', \
-    'current_user', 'session_user', 'txid_current', 'pg_current_xact_id', 'inet_client_addr', \
-    'inet_client_port', 'pg_backend_pid', 'timeofday', 'clock_timestamp', 'random', 'gen_random_uuid'";
-
-fn finding(
+pub(super) fn finding(
     name: &str,
     verdict: CheckVerdict,
     value: impl Into<String>,
@@ -39,7 +33,7 @@ fn finding(
     }
 }
 
-fn pass_or(bad: CheckVerdict, good: bool) -> CheckVerdict {
+pub(super) fn pass_or(bad: CheckVerdict, good: bool) -> CheckVerdict {
     if good { CheckVerdict::Pass } else { bad }
 }
 
@@ -61,7 +55,7 @@ async fn checks(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
     out.extend(grants(connection).await?);
     for form in &shard.program().forms {
         out.extend(table(connection, shard, form).await?);
-        out.extend(expressions(connection, form).await?);
+        out.extend(expression::checks(connection, form).await?);
     }
     out.extend(surroundings(connection, shard).await?);
     Ok(out)
@@ -211,24 +205,31 @@ async fn table(
         "a primary key, or a unique index over NOT NULL columns",
         &format!("add a primary key to {qualified}"),
     ));
+    let ours = is_ours(connection, shard).await?;
     for column in &form.columns {
         let there = "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)::text";
         let values = vec![qualified.as_str().into(), column.name.as_str().into()];
         let taken = sql::text(connection, there, values).await?.as_deref() == Some("true");
         out.push(finding(
             "column_absent",
-            pass_or(CheckVerdict::Fail, !taken),
+            pass_or(CheckVerdict::Fail, !taken || ours),
             format!(
                 "{}: {}",
                 column.name.as_str(),
-                if taken { "is there already" } else { "free" }
+                match (taken, ours) {
+                    (true, true) => "is there already, made by this rollout",
+                    (true, false) => "is there already",
+                    (false, _) => "free",
+                }
             ),
             "the new column is not there yet",
             "choose another name, or drop the column if it is a leftover",
         ));
     }
     out.extend(triggers(shard, form));
-    out.extend(leftovers(connection, form).await?);
+    if !ours {
+        out.extend(leftovers(connection, form).await?);
+    }
     Ok(out)
 }
 
@@ -280,6 +281,18 @@ fn triggers(shard: &Inner, form: &Form) -> Vec<Check> {
     ]
 }
 
+/// Whether this very rollout was here before: what stands is then no
+/// leftover, but work that an engine with another journal has done.
+async fn is_ours(connection: &mut PgConnection, shard: &Inner) -> Result<bool, Failure> {
+    let there = "SELECT to_regclass('pilothouse.registry')::text";
+    if sql::text(connection, there, vec![]).await?.is_none() {
+        return Ok(false);
+    }
+    let statement = "SELECT rollout FROM pilothouse.registry";
+    let found = sql::text(connection, statement, vec![]).await?;
+    Ok(found.as_ref() == Some(&shard.rollout.id))
+}
+
 async fn leftovers(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {
     let statement = "SELECT string_agg(name, ', ') FROM (
         SELECT 'trigger ' || tgname AS name FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname LIKE 'zzzz\\_pilothouse\\_%'
@@ -292,171 +305,6 @@ async fn leftovers(connection: &mut PgConnection, form: &Form) -> Result<Vec<Che
         "nothing left behind by an earlier rollout",
         "roll the earlier rollout back, or SELECT pilothouse.disarm() and drop what is named here",
     )])
-}
-
-/// Creates an expression as a temporary function; the caller rolls back.
-async fn try_create(connection: &mut PgConnection, mapping: &Mapping) -> Result<(), String> {
-    let outcome = async {
-        sql::run(connection, "SAVEPOINT expression").await?;
-        let created = sql::run(connection, &mapping.create("pg_temp", Volatility::Volatile)).await;
-        if created.is_err() {
-            sql::run(connection, "ROLLBACK TO SAVEPOINT expression").await?;
-        }
-        created.map(|_| ())
-    };
-    outcome
-        .await
-        .map_err(|e: sqlx::Error| super::error::plain(&e))
-}
-
-/// What a created function depends on, by its parsed body: the functions and
-/// operators named in it. A conversion through text counts as STABLE.
-async fn volatility_of(
-    connection: &mut PgConnection,
-    mapping: &Mapping,
-) -> Result<(Volatility, Option<String>), Failure> {
-    let statement = format!(
-        "WITH body AS (SELECT prosqlbody::text AS tree FROM pg_proc
-              WHERE proname = {} AND pronamespace = pg_my_temp_schema()),
-          used AS (
-            SELECT (regexp_matches(tree, ':funcid (\\d+)', 'g'))[1]::oid AS oid FROM body
-            UNION SELECT o.oprcode FROM body, LATERAL regexp_matches(tree, ':opno (\\d+)', 'g') AS m(n)
-              JOIN pg_operator o ON o.oid = m.n[1]::oid)
-         SELECT coalesce(max(CASE p.provolatile WHEN 'v' THEN 2 WHEN 's' THEN 1 ELSE 0 END), 0)::bigint,
-            (SELECT tree ~ 'COERCEVIAIO' FROM body), (SELECT tree ~ 'SQLVALUEFUNCTION|NEXTVALUEEXPR|SUBLINK' FROM body),
-            string_agg(p.proname::text, ', ') FILTER (WHERE p.provolatile = 'v' OR p.proname IN ({MOMENTARY}))
-         FROM used u JOIN pg_proc p ON p.oid = u.oid",
-        quote_literal(&mapping.function)
-    );
-    let Some(row) = sql::row(connection, &statement, vec![]).await? else {
-        return Ok((Volatility::Volatile, None));
-    };
-    let level: i64 = row.try_get(0)?;
-    let through_text: bool = row.try_get::<Option<bool>, _>(1)?.unwrap_or(true);
-    let momentary: bool = row.try_get::<Option<bool>, _>(2)?.unwrap_or(true);
-    let named: Option<String> = row.try_get(3)?;
-    if momentary || named.is_some() || level == 2 {
-        let what = named.unwrap_or_else(|| "the current time, user or a sequence".into());
-        return Ok((Volatility::Volatile, Some(what)));
-    }
-    let level = if level == 1 || through_text {
-        Volatility::Stable
-    } else {
-        Volatility::Immutable
-    };
-    Ok((level, None))
-}
-
-fn mappings(form: &Form) -> impl Iterator<Item = (&Mapping, Fill)> {
-    let ups = form.ruled().map(|(column, up)| (up, column.fill));
-    ups.chain(form.replaced().map(|(_, _, down)| (down, Fill::Always)))
-}
-
-/// What is known of every expression. An expression that does not even parse
-/// is left out: preflight will say so.
-pub(super) async fn volatility(connection: &mut PgConnection, forms: &[Form]) -> Volatilities {
-    let mut known = Volatilities::new();
-    if sql::run(connection, "BEGIN").await.is_err() {
-        return known;
-    }
-    for (mapping, _) in forms.iter().flat_map(mappings) {
-        if try_create(connection, mapping).await.is_ok()
-            && let Ok((level, _)) = volatility_of(connection, mapping).await
-        {
-            known.insert(mapping.function.clone(), level);
-        }
-    }
-    // Whatever happens to the rollback, the connection is dropped after this.
-    let _ = sql::run(connection, "ROLLBACK").await;
-    known
-}
-
-async fn expressions(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {
-    let mut out = Vec::new();
-    let mut usable = true;
-    for (mapping, fill) in mappings(form) {
-        if let Err(message) = try_create(connection, mapping).await {
-            usable = false;
-            out.push(finding(
-                "expression",
-                CheckVerdict::Fail,
-                format!("`{}`: {}", mapping.expression, Untrusted::new(message)),
-                &format!("an expression of type {}", mapping.result_type),
-                "correct the expression in the migration",
-            ));
-            continue;
-        }
-        let (level, what) = volatility_of(connection, mapping).await?;
-        let good = level < Volatility::Volatile || fill == Fill::Once;
-        out.push(finding(
-            "deterministic",
-            pass_or(CheckVerdict::Fail, good),
-            match what {
-                Some(what) => format!("`{}` uses {what}", mapping.expression),
-                None => format!("`{}` is {level:?}", mapping.expression).to_lowercase(),
-            },
-            "the same value for the same row, at any time, in any session",
-            "use a deterministic expression, or fill = \"once\"",
-        ));
-    }
-    if usable {
-        out.extend(round_trip(connection, form).await?);
-    }
-    Ok(out)
-}
-
-/// `down(up(x)) = x` on real rows: what breaks it is lost on a way back.
-async fn round_trip(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {
-    let mut out = Vec::new();
-    let temporary = |text: String| text.replace("pilothouse.", "pg_temp.");
-    let made: Vec<String> = form
-        .ruled()
-        .filter(|(column, _)| column.fill == Fill::Always)
-        .map(|(column, up)| format!("{} AS {}", temporary(up.call("t")), column.name))
-        .collect();
-    if made.is_empty() {
-        return Ok(out);
-    }
-    for (_, old, down) in form.replaced() {
-        let statement = format!(
-            "SELECT count(*), count(*) FILTER (WHERE s.{} IS DISTINCT FROM {}) FROM (SELECT t.*, {} FROM {} AS t LIMIT 10000) AS s",
-            old.name,
-            temporary(down.call("s")),
-            made.join(", "),
-            form.qualified()
-        );
-        let row = match sql::row(connection, &statement, vec![]).await {
-            Ok(row) => row,
-            Err(error) => {
-                out.push(finding(
-                    "round_trip",
-                    CheckVerdict::Fail,
-                    format!(
-                        "down of {} fails on real rows: {}",
-                        old.name.as_str(),
-                        Untrusted::new(super::error::plain(&error))
-                    ),
-                    "down(up(x)) can be computed",
-                    "correct up or down in the migration",
-                ));
-                // The transaction is broken; what follows cannot be checked.
-                return Ok(out);
-            }
-        };
-        let Some(row) = row else { continue };
-        let (rows, broken): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        out.push(finding(
-            "round_trip",
-            pass_or(CheckVerdict::Warn, broken == 0),
-            format!(
-                "{}: {broken} of {rows} rows sampled differ after up and down",
-                old.name.as_str()
-            ),
-            "down(up(x)) = x",
-            "a way back loses these values; make up or down exact if that matters",
-        ));
-    }
-    Ok(out)
 }
 
 async fn surroundings(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {

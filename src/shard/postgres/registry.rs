@@ -1,7 +1,7 @@
 //! What the shard itself knows: who owns it, what is finished, whether dual
 //! write is intact.
 
-use super::dialect::{Authority, install};
+use super::dialect::{Authority, MARK, SILENT_PARTITION, install};
 use super::error::own;
 use super::fence::{self, Durability};
 use super::schema::{FENCE_KEY, FIRST_ROWS, INSTALL};
@@ -51,15 +51,25 @@ pub(super) async fn attach(connection: &mut PgConnection, shard: &Inner) -> Resu
 /// version of `pg_trigger` tells a trigger that was switched off and on
 /// again, or dropped and made anew, from one that never was.
 async fn broken(connection: &mut PgConnection) -> Result<Option<String>, Failure> {
-    let statement = "SELECT string_agg(format('%I.%I: %s', d.schema_name, d.table_name,
+    let statement = format!("SELECT string_agg(format('%I.%I: %s', d.schema_name, d.table_name,
             CASE WHEN t.oid IS NULL THEN 'our trigger is missing'
                  WHEN t.tgenabled <> 'A' THEN 'our trigger is switched off'
+                 WHEN {SILENT_PARTITION} THEN 'our trigger does not fire on a partition'
                  ELSE 'our trigger was touched' END), '; ')
         FROM pilothouse.dual_write d
         LEFT JOIN pg_trigger t ON t.tgrelid = to_regclass(format('%I.%I', d.schema_name, d.table_name))
             AND t.tgname = d.trigger_name
-        WHERE t.oid IS NULL OR t.tgenabled <> 'A' OR t.xmin::text <> d.trigger_xmin";
-    Ok(sql::text(connection, statement, vec![]).await?)
+        WHERE t.oid IS NULL OR t.tgenabled <> 'A' OR {MARK} IS DISTINCT FROM d.trigger_xmin OR {SILENT_PARTITION}");
+    Ok(sql::text(connection, &statement, vec![]).await?)
+}
+
+/// Nothing is finished and nothing is proved while dual write is not intact.
+/// Looks like a lost connection to the worker: it will attach and find out.
+pub(super) async fn demand_intact(connection: &mut PgConnection) -> Result<(), Failure> {
+    match broken(connection).await? {
+        None => Ok(()),
+        Some(what) => Err(Failure(own(ErrorKind::Unknown, "PH013", what))),
+    }
 }
 
 /// Installs our schema if it is missing and ends every older engine's rights.
@@ -153,6 +163,7 @@ pub(super) async fn end_stop(
     stop: Stop,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    demand_intact(connection).await?;
     let statement = "UPDATE pilothouse.registry SET ended = $1, changed_at = clock_timestamp()";
     sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     fence::commit(connection).await?;
@@ -210,8 +221,10 @@ pub(super) async fn mend(
                 form.qualified()
             );
             sql::run(connection, &trigger).await?;
-            for statement in install(form, authority) {
-                sql::run(connection, &statement).await?;
+            let functions = program.functions.get(&form.tag).into_iter().flatten();
+            let fresh = install(form, authority);
+            for statement in functions.chain(&fresh) {
+                sql::run(connection, statement).await?;
             }
         }
     }

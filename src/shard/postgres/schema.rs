@@ -24,6 +24,7 @@ pub(super) const INSTALL: [&str; 12] = [
         job text NOT NULL, range integer NOT NULL, generation bigint NOT NULL,
         lo text[], hi text[], cursor text[], rows bigint NOT NULL DEFAULT 0,
         chunks bigint NOT NULL DEFAULT 0, stale bigint NOT NULL DEFAULT 0,
+        exact bigint NOT NULL DEFAULT 0,
         digest_1 numeric NOT NULL DEFAULT 0, digest_2 numeric NOT NULL DEFAULT 0,
         note text, closed boolean NOT NULL DEFAULT false, PRIMARY KEY (job, range))",
     "CREATE TABLE IF NOT EXISTS pilothouse.chunk_log (
@@ -52,7 +53,7 @@ pub(super) const INSTALL: [&str; 12] = [
 /// fences every engine out and voids all proof. Callable by the role that
 /// owns the schema; no engine needed.
 const DISARM: &str = "CREATE OR REPLACE FUNCTION pilothouse.disarm() RETURNS text LANGUAGE plpgsql
-    SET search_path = pg_catalog AS $disarm$
+    SET search_path = pg_catalog, pg_temp AS $disarm$
 DECLARE
     armed record;
     gone integer := 0;
@@ -65,6 +66,7 @@ BEGIN
     END LOOP;
     UPDATE pilothouse.fence SET epoch = epoch + 1, generation = generation + 1, engine = 'disarmed';
     DELETE FROM pilothouse.checkpoint;
+    DELETE FROM pilothouse.chunk_log;
     RETURN format('%s trigger(s) dropped, every engine is fenced out, all proof is void', gone);
 END $disarm$";
 

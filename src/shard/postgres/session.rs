@@ -1,8 +1,8 @@
 //! One connection that executes calls. A call that failed in any way that
 //! leaves its outcome open poisons the connection.
 
-use super::connect::{self, Purpose};
-use super::{Failure, Inner, act, check, chunk, registry, split};
+use super::connect::{self, Known, Purpose};
+use super::{Failure, Inner, act, check, chunk, registry, split, sql};
 use crate::shard::{Session, SessionRole};
 use crate::worker::{ErrorKind, Op, Reply, ShardCall};
 use futures_util::future::BoxFuture;
@@ -21,6 +21,8 @@ pub(super) struct PostgresSession {
 
 /// A call that takes longer than any statement may is lost.
 const CALL_STEP: Duration = Duration::from_secs(90);
+/// A server that cannot even roll back in this time is lost.
+const ROLLBACK: Duration = Duration::from_secs(2);
 /// Validation and concurrent builds may run for hours.
 const CALL_LONG: Duration = Duration::from_secs(24 * 3600);
 
@@ -43,18 +45,35 @@ impl PostgresSession {
         }
     }
 
-    async fn connection(&mut self) -> Result<&mut PgConnection, Failure> {
+    /// Connects to the database with this identity; only if it is found is it
+    /// remembered as ours.
+    async fn connect(&mut self, known: &Known) -> Result<(), Failure> {
+        let found = connect::primary(
+            &self.shard.spec.candidates,
+            &self.shard.identity,
+            self.purpose(),
+            known,
+        )
+        .await?;
+        self.shard.remember(&found);
+        self.connection = Some(found.connection);
+        Ok(())
+    }
+
+    /// The connection. Only a call that reads the shard's truth afresh may
+    /// open one: a connection that died may have taken its server along, and
+    /// on another server what this worker did may never have happened.
+    async fn connection(&mut self, opens: Opens) -> Result<&mut PgConnection, Failure> {
+        if self.connection.is_none() && opens == Opens::Never {
+            let message = "the connection was lost; the shard has to be read again";
+            return Err(Failure(super::error::own(
+                ErrorKind::Unknown,
+                "connection",
+                message,
+            )));
+        }
         if self.connection.is_none() {
-            let pin = self.shard.pin();
-            let found = connect::primary(
-                &self.shard.spec.candidates,
-                &self.shard.identity,
-                self.purpose(),
-                pin.as_deref(),
-            )
-            .await?;
-            self.shard.remember(&found);
-            self.connection = Some(found.connection);
+            self.connect(&self.shard.known()).await?;
         }
         // Set right above when it was missing.
         self.connection.as_mut().ok_or_else(|| {
@@ -66,23 +85,44 @@ impl PostgresSession {
         })
     }
 
+    /// After an error: a server that answered can roll back and go on; any
+    /// other connection is given up.
+    async fn recover(&mut self, kind: ErrorKind) {
+        let answered = matches!(
+            kind,
+            ErrorKind::Yielded | ErrorKind::Refused | ErrorKind::Fenced { .. }
+        );
+        let Some(mut connection) = self.connection.take().filter(|_| answered) else {
+            return;
+        };
+        let rolled_back = sql::run(&mut connection, "ROLLBACK");
+        if let Ok(Ok(_)) = tokio::time::timeout(ROLLBACK, rolled_back).await {
+            self.connection = Some(connection);
+        }
+    }
+
     async fn execute(&mut self, call: ShardCall) -> Result<Reply, Failure> {
         let shard = Arc::clone(&self.shard);
         if let Op::Attach { pin } = &call.op {
             // Attach always looks afresh: the primary may have moved.
             self.connection = None;
             if let Some(pin) = pin {
-                shard.expect(pin);
+                let known = Known {
+                    pin: Some(pin.clone()),
+                    ..shard.known()
+                };
+                self.connect(&known).await?;
             }
-        }
-        if let Op::SetShare(percent) = call.op {
-            return act::set_share(&shard, percent).await;
         }
         if let Op::ShareSeen(percent) = call.op {
             return act::share_seen(&shard, percent).await;
         }
         let quiet = std::mem::take(&mut self.quiet);
-        let connection = self.connection().await?;
+        let opens = match call.op {
+            Op::Attach { .. } | Op::ReadRange { .. } => Opens::IfNeeded,
+            _ => Opens::Never,
+        };
+        let connection = self.connection(opens).await?;
         let epoch = call.epoch;
         let (reply, quiet) = match call.op {
             Op::Check(id) => check::check(connection, &shard, &id, quiet).await?,
@@ -91,6 +131,13 @@ impl PostgresSession {
         self.quiet = quiet;
         Ok(reply)
     }
+}
+
+/// Whether a call may open a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opens {
+    IfNeeded,
+    Never,
 }
 
 async fn dispatch(
@@ -128,8 +175,9 @@ async fn dispatch(
         }
         Op::Conclude(job) => split::conclude(connection, epoch, &job).await,
         Op::MendDualWrite => registry::mend(connection, shard, epoch).await,
+        Op::SetShare(percent) => act::set_share(connection, shard, epoch, percent).await,
         // Handled before a connection is needed.
-        Op::Check(_) | Op::SetShare(_) | Op::ShareSeen(_) => Err(Failure(super::error::own(
+        Op::Check(_) | Op::ShareSeen(_) => Err(Failure(super::error::own(
             ErrorKind::Refused,
             "session",
             "not a connection call",
@@ -149,9 +197,7 @@ impl Session for PostgresSession {
             match tokio::time::timeout(limit, self.execute(call)).await {
                 Ok(Ok(reply)) => reply,
                 Ok(Err(Failure(error))) => {
-                    // A refused or yielded statement may have left its
-                    // transaction open; a lost connection is lost.
-                    self.connection = None;
+                    self.recover(error.kind).await;
                     Reply::Error(error)
                 }
                 Err(_) => {

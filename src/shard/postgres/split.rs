@@ -4,10 +4,10 @@ use super::dialect::RowSql;
 use super::error::own;
 use super::fence::{self, Durability};
 use super::sql::{self, Value};
-use super::{Failure, Inner, int};
+use super::{Failure, Inner, int, registry};
 use crate::base::Digest;
 use crate::rollout::Evidence;
-use crate::worker::{ErrorKind, Key, RangeAt, Reply, RowJob};
+use crate::worker::{ErrorKind, Key, RangeAt, Reply, RowJob, RowJobKind};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -162,6 +162,7 @@ pub(super) async fn conclude(
     job: &RowJob,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    registry::demand_intact(connection).await?;
     let gaps = "WITH c AS (
             SELECT range, lo, hi, closed, cursor, rows, generation,
                    lag(hi) OVER w AS before, row_number() OVER w AS place
@@ -176,7 +177,8 @@ pub(super) async fn conclude(
     let gaps: i64 = row.map(|r| r.try_get(0)).transpose()?.unwrap_or(1);
     let sums = "SELECT count(*), coalesce(sum(rows), 0)::bigint, coalesce(sum(chunks), 0)::bigint,
             coalesce(sum(stale), 0)::bigint, coalesce(sum(digest_1), 0)::text,
-            coalesce(sum(digest_2), 0)::text, string_agg(note, '; ' ORDER BY range)
+            coalesce(sum(digest_2), 0)::text, string_agg(note, '; ' ORDER BY range),
+            coalesce(sum(exact), 0)::bigint
         FROM pilothouse.checkpoint WHERE job = $1";
     let row = sql::row(connection, sums, vec![job.id.as_str().into()])
         .await?
@@ -206,12 +208,19 @@ pub(super) async fn conclude(
             digest_2.as_bytes(),
         ],
     );
+    let mut notes: Vec<String> = row.try_get::<Option<String>, _>(6)?.into_iter().collect();
+    if job.kind == RowJobKind::Restore {
+        let exact = number(7)?;
+        notes.push(format!("{exact} rows got their exported value back"));
+        let made = rows.saturating_sub(exact);
+        notes.push(format!("{made} rows got down(new)"));
+    }
     let evidence = Evidence {
         rows,
         chunks: number(2)?,
         stale: number(3)?,
         digest: Some(digest),
-        notes: row.try_get::<Option<String>, _>(6)?.into_iter().collect(),
+        notes,
     };
     if evidence.stale > 0 {
         // A retry must look again, not remember.

@@ -29,7 +29,6 @@ fn rows(id: &str, kind: RowJobKind) -> Step {
 
 /// The one migration that simulated shards know, for these shift percentages.
 pub fn plan(shift_steps: &[u8]) -> ShardPlan {
-    let stop = |run: Vec<Step>, undo: Vec<Step>| StopPlan { run, undo };
     let mut stops = BTreeMap::from([
         (Stop::Preflight, stop(vec![check("preflight")], vec![])),
         (Stop::Snapshot, stop(vec![check("snapshot")], vec![])),
@@ -58,6 +57,28 @@ pub fn plan(shift_steps: &[u8]) -> ShardPlan {
                 vec![act("drop_constraint"), act("clear:verify")],
             ),
         ),
+    ]);
+    stops.extend(contract());
+    let mut before = 0;
+    for percent in shift_steps {
+        let share = |percent: u8| Step::Share { percent };
+        let (mut run, mut undo) = (vec![share(*percent)], vec![share(before)]);
+        if before == 0 {
+            run.insert(0, act("publish"));
+            undo.push(act("unpublish"));
+        }
+        stops.insert(Stop::Shift(*percent), stop(run, undo));
+        before = *percent;
+    }
+    ShardPlan { stops }
+}
+
+fn stop(run: Vec<Step>, undo: Vec<Step>) -> StopPlan {
+    StopPlan { run, undo }
+}
+
+fn contract() -> [(Stop, StopPlan); 2] {
+    [
         (
             Stop::Retire,
             stop(
@@ -82,19 +103,7 @@ pub fn plan(shift_steps: &[u8]) -> ShardPlan {
                 ],
             ),
         ),
-    ]);
-    let mut before = 0;
-    for percent in shift_steps {
-        let share = |percent: u8| Step::Share { percent };
-        let (mut run, mut undo) = (vec![share(*percent)], vec![share(before)]);
-        if before == 0 {
-            run.insert(0, act("publish"));
-            undo.push(act("unpublish"));
-        }
-        stops.insert(Stop::Shift(*percent), stop(run, undo));
-        before = *percent;
-    }
-    ShardPlan { stops }
+    ]
 }
 
 /// Whether the act needs the whole table for a moment.

@@ -200,6 +200,10 @@ fn work(image: &mut Image, kind: RowJobKind, keys: &[i64]) {
                     let exported = image.ours.as_ref().and_then(|o| o.exported.get(key));
                     let kept = exported.copied().filter(|old| row.new == Some(up(*old)));
                     row.old = kept.or(row.new.map(down));
+                    if image.ghost.corrupt.contains(key) {
+                        // Damaged between proof and drop: taken for a write.
+                        image.ghost.exempt.insert(*key);
+                    }
                     image.ghost.fresh.insert(*key);
                 }
             }

@@ -48,6 +48,18 @@ pub(crate) fn has_constraint(qualified: &str, constraint: &str, extra: &str) -> 
     )
 }
 
+/// What changes when somebody touches our trigger `t` or its function: the row
+/// versions of both. It tells a trigger that was switched off and on again,
+/// or made anew, from one that never was.
+pub(crate) const MARK: &str =
+    "(t.xmin::text || '/' || (SELECT p.xmin::text FROM pg_proc p WHERE p.oid = t.tgfoid))";
+
+/// Partitions on which our trigger `t` does not fire: switched off there
+/// alone, or missing.
+pub(crate) const SILENT_PARTITION: &str = "EXISTS (SELECT 1 FROM pg_partition_tree(t.tgrelid) l \
+    WHERE l.relid <> t.tgrelid AND l.isleaf AND NOT EXISTS (SELECT 1 FROM pg_trigger c \
+      WHERE c.tgrelid = l.relid AND c.tgname = t.tgname AND c.tgenabled = 'A'))";
+
 /// "Our trigger is there, fires always, nobody has touched it, sorts last,
 /// and works under this authority."
 pub(crate) fn is_armed(schema: &str, table: &str, authority: &str) -> String {
@@ -55,7 +67,7 @@ pub(crate) fn is_armed(schema: &str, table: &str, authority: &str) -> String {
         "EXISTS (SELECT 1 FROM pilothouse.dual_write d JOIN pg_trigger t
             ON t.tgrelid = to_regclass(format('%I.%I', d.schema_name, d.table_name)) AND t.tgname = d.trigger_name
           WHERE d.schema_name = {} AND d.table_name = {} AND d.authority = {}
-            AND t.tgenabled = 'A' AND t.xmin::text = d.trigger_xmin
+            AND t.tgenabled = 'A' AND {MARK} = d.trigger_xmin AND NOT {SILENT_PARTITION}
             AND NOT EXISTS (SELECT 1 FROM pg_trigger o WHERE o.tgrelid = t.tgrelid AND NOT o.tgisinternal
                 AND o.tgtype & 3 = 3 AND o.tgname > t.tgname))",
         quote_literal(schema),

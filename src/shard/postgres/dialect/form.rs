@@ -32,6 +32,11 @@ pub(crate) struct NewColumn {
     pub(crate) tag: String,
 }
 
+/// Settings fixed in every function of ours whose value could depend on them.
+/// `pg_temp` comes last: unnamed it would come first, and whoever may make
+/// temporary types could then run code with our rights.
+pub(crate) const PINS: &str = "SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, MDY' SET IntervalStyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex' SET lc_monetary = 'C' SET lc_numeric = 'C' SET lc_time = 'C'";
+
 /// An expression over columns of the row, as a function of ours.
 #[derive(Clone, Debug)]
 pub(crate) struct Mapping {
@@ -41,17 +46,22 @@ pub(crate) struct Mapping {
     pub(crate) inputs: Vec<(Ident, String)>,
     pub(crate) result_type: String,
     pub(crate) expression: String,
+    /// Where it stands in the migration file.
+    pub(crate) key: String,
 }
 
 /// Why a form cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Impossible {
+    /// Where in the migration file.
+    pub(crate) key: String,
     pub(crate) what: String,
     pub(crate) remedy: String,
 }
 
-fn impossible<T>(what: String, remedy: &str) -> Result<T, Impossible> {
+fn impossible<T>(key: &str, what: String, remedy: &str) -> Result<T, Impossible> {
     Err(Impossible {
+        key: key.to_owned(),
         what,
         remedy: remedy.to_owned(),
     })
@@ -108,12 +118,17 @@ impl Form {
 impl Mapping {
     /// A call with each input taken from `from`, such as `NEW` or a table name.
     pub(crate) fn call(&self, from: &str) -> String {
+        self.call_in("pilothouse", from)
+    }
+
+    /// As [`Mapping::call`], with the function in another schema.
+    pub(crate) fn call_in(&self, schema: &str, from: &str) -> String {
         let arguments: Vec<String> = self
             .inputs
             .iter()
             .map(|(name, _)| format!("{from}.{name}"))
             .collect();
-        format!("pilothouse.{}({})", self.function, arguments.join(", "))
+        format!("{schema}.{}({})", self.function, arguments.join(", "))
     }
 
     /// Statement that creates the function. `volatility` is what preflight
@@ -125,13 +140,50 @@ impl Mapping {
             .map(|(name, sql_type)| format!("{name} {sql_type}"))
             .collect();
         format!(
-            "CREATE OR REPLACE FUNCTION {schema}.{}({}) RETURNS {} LANGUAGE sql {}{}\n  RETURN ({})",
+            "CREATE OR REPLACE FUNCTION {schema}.{}({}) RETURNS {} LANGUAGE sql {} {}\n  RETURN ({})",
             self.function,
             parameters.join(", "),
             self.result_type,
             volatility.word(),
             volatility.pins(),
-            self.expression
+            self.value()
+        )
+    }
+
+    /// The expression as the column will keep it. A function's result has no
+    /// precision, so `1.234` would never equal what a `numeric(10,2)` keeps.
+    /// Text is left alone: a cast would cut it without a word, while the
+    /// column refuses what is too long.
+    fn value(&self) -> String {
+        let name = self.result_type.trim().to_ascii_lowercase();
+        let cuts = [
+            "char", "nchar", "national", "varchar", "bpchar", "bit", "varbit", "\"char",
+        ];
+        if !name.contains('(') || cuts.iter().any(|word| name.starts_with(word)) {
+            return self.expression.clone();
+        }
+        format!("CAST(({}) AS {})", self.expression, self.result_type)
+    }
+
+    /// The bare expression as a function: it must have the column's type by
+    /// itself, not because we cast it.
+    pub(crate) fn create_plain(&self, schema: &str) -> String {
+        let plain = Self {
+            result_type: without_modifier(&self.result_type),
+            ..self.clone()
+        };
+        plain.create(schema, Volatility::Volatile)
+    }
+
+    /// The trigger asks "is this row right already?" as the application, so
+    /// everyone may call it; nobody can reach it by name, for our schema is
+    /// closed.
+    pub(crate) fn grant(&self) -> String {
+        let types: Vec<&str> = self.inputs.iter().map(|(_, t)| t.as_str()).collect();
+        format!(
+            "GRANT EXECUTE ON FUNCTION pilothouse.{}({}) TO PUBLIC",
+            self.function,
+            types.join(", ")
         )
     }
 
@@ -146,6 +198,17 @@ impl Mapping {
     }
 }
 
+/// `numeric(10,2)` → `numeric`, `timestamp(0) with time zone` → `timestamp
+/// with time zone`.
+fn without_modifier(sql_type: &str) -> String {
+    match (sql_type.find('('), sql_type.rfind(')')) {
+        (Some(open), Some(close)) if open < close => {
+            format!("{}{}", &sql_type[..open], &sql_type[close + 1..])
+        }
+        _ => sql_type.to_owned(),
+    }
+}
+
 /// What an expression's value depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Volatility {
@@ -155,6 +218,15 @@ pub(crate) enum Volatility {
 }
 
 impl Volatility {
+    /// For people.
+    pub(crate) fn plain(self) -> &'static str {
+        match self {
+            Self::Immutable => "immutable",
+            Self::Stable => "stable, with the session's settings fixed",
+            Self::Volatile => "volatile",
+        }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Immutable => "IMMUTABLE PARALLEL SAFE",
@@ -167,9 +239,7 @@ impl Volatility {
     fn pins(self) -> &'static str {
         match self {
             Self::Immutable => "",
-            Self::Stable | Self::Volatile => {
-                " SET search_path = pg_catalog SET TimeZone = 'UTC' SET DateStyle = 'ISO, MDY' SET IntervalStyle = 'postgres'"
-            }
+            Self::Stable | Self::Volatile => PINS,
         }
     }
 }
@@ -177,34 +247,35 @@ impl Volatility {
 /// Builds the forms of every table that the migration gives new columns.
 pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form>, Impossible> {
     let mut forms: BTreeMap<TableName, Form> = BTreeMap::new();
-    for operation in &migration.operations {
+    for (place, operation) in migration.operations.iter().enumerate() {
         let Operation::AddColumn(add) = operation else {
             continue;
         };
+        let at = format!("operation[{}].add_column", place + 1);
         let Some(table) = catalog.table(&add.table) else {
             return impossible(
+                &format!("{at}.table"),
                 format!(
                     "table {}.{} is not there",
                     add.table.schema.as_str(),
                     add.table.table.as_str()
                 ),
-                "check the table's name and schema in the migration",
+                "correct the table's name or schema, spelled as the catalog spells it",
             );
         };
         let form = forms
             .entry(add.table.clone())
             .or_insert_with(|| empty_form(migration, table));
-        let up_text = add
-            .up
-            .clone()
-            .or_else(|| backfill_set(migration, &add.table, &add.column));
+        let own = add.up.clone().map(|text| (format!("{at}.up"), text));
+        let up_text = own.or_else(|| backfill_set(migration, &add.table, &add.column));
         let label = tag(&[migration.name.as_str(), &form.tag, add.column.as_str()]);
         let added: Vec<(Ident, String)> = added_columns(migration, &add.table);
         let up = match up_text {
-            Some(text) => Some(mapping(
+            Some((key, text)) => Some(mapping(
                 table,
                 &added,
                 Ends {
+                    key,
                     function: format!("up_{label}"),
                     result_type: add.sql_type.clone(),
                     expression: text,
@@ -215,8 +286,10 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
         };
         let mut down = Vec::new();
         for (place, (old, text)) in add.down.iter().enumerate() {
+            let key = format!("{at}.down.{}", old.as_str());
             let Some(column) = table.column(old) else {
                 return impossible(
+                    &key,
                     format!(
                         "down names column {} which {} does not have",
                         old.as_str(),
@@ -226,6 +299,7 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
                 );
             };
             let ends = Ends {
+                key,
                 function: format!("down_{label}_{place}"),
                 result_type: column.sql_type.clone(),
                 expression: text.clone(),
@@ -263,14 +337,20 @@ fn empty_form(migration: &Migration, table: &Table) -> Form {
     }
 }
 
-fn backfill_set(migration: &Migration, table: &TableName, column: &Ident) -> Option<String> {
-    migration
-        .operations
-        .iter()
-        .find_map(|operation| match operation {
-            Operation::Backfill(fill) if fill.table == *table => fill.set.get(column).cloned(),
-            _ => None,
-        })
+/// Key and expression of the backfill that fills this column.
+fn backfill_set(
+    migration: &Migration,
+    table: &TableName,
+    column: &Ident,
+) -> Option<(String, String)> {
+    let mut operations = migration.operations.iter().enumerate();
+    operations.find_map(|(place, operation)| match operation {
+        Operation::Backfill(fill) if fill.table == *table => {
+            let key = format!("operation[{}].backfill.set.{}", place + 1, column.as_str());
+            fill.set.get(column).map(|text| (key, text.clone()))
+        }
+        _ => None,
+    })
 }
 
 fn added_columns(migration: &Migration, table: &TableName) -> Vec<(Ident, String)> {
@@ -293,6 +373,7 @@ enum Over {
 }
 
 struct Ends {
+    key: String,
     function: String,
     result_type: String,
     expression: String,
@@ -303,6 +384,7 @@ struct Ends {
 /// superset is harmless, because inputs are parameters.
 fn mapping(table: &Table, added: &[(Ident, String)], ends: Ends) -> Result<Mapping, Impossible> {
     let mentioned = crate::migration::mentioned(&ends.expression).map_err(|e| Impossible {
+        key: ends.key.clone(),
         what: format!("expression `{}`: {e}", ends.expression),
         remedy: "correct the expression in the migration".into(),
     })?;
@@ -314,6 +396,7 @@ fn mapping(table: &Table, added: &[(Ident, String)], ends: Ends) -> Result<Mappi
     {
         if column.generated {
             return impossible(
+                &ends.key,
                 format!(
                     "expression `{}` reads generated column {}",
                     ends.expression,
@@ -335,5 +418,6 @@ fn mapping(table: &Table, added: &[(Ident, String)], ends: Ends) -> Result<Mappi
         inputs,
         result_type: ends.result_type,
         expression: ends.expression,
+        key: ends.key,
     })
 }

@@ -7,7 +7,7 @@ mod rows;
 mod stops;
 mod trigger;
 
-pub(super) use action::{Action, Mode};
+pub(super) use action::{Action, MARK, Mode, SILENT_PARTITION};
 pub(super) use catalog::{Catalog, Column, Table, TriggerTime};
 pub(super) use form::{Form, Impossible, Mapping, Volatility, forms};
 pub(super) use rows::{Bound, RowSql};
@@ -27,6 +27,8 @@ pub(super) struct Program {
     pub(super) actions: BTreeMap<String, Action>,
     pub(super) rows: BTreeMap<String, RowSql>,
     pub(super) forms: Vec<Form>,
+    /// What each form's trigger calls, by the form's tag.
+    pub(super) functions: BTreeMap<String, Vec<String>>,
 }
 
 /// Compiles. `volatility` is what is known of each expression; what is not
@@ -45,6 +47,10 @@ pub(super) fn compile(
         volatility,
         route,
     };
+    for form in &forms {
+        let made = source.functions(form);
+        program.functions.insert(form.tag.clone(), made);
+    }
     for stop in route {
         let parts = source.stop(*stop);
         for (direction, list) in [(Direction::Run, &parts.run), (Direction::Undo, &parts.undo)] {

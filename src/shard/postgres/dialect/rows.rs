@@ -5,6 +5,10 @@ use super::stops::export_table;
 use crate::migration::Fill;
 use crate::worker::RowJobKind;
 
+/// Where the range goes in a statement. No identifier can hold a control
+/// character, so no name is ever taken for it.
+const RANGE: &str = "\u{1}range\u{1}";
+
 /// Everything a row job runs, ready but for its parameters.
 ///
 /// Parameters of every range statement: `$1` = key after which the range
@@ -100,7 +104,7 @@ impl RowSql {
     /// The work with its range filled in.
     pub(crate) fn work(&self, after: Bound, until: Bound) -> String {
         self.work
-            .replace("{range}", &range(&self.key, "t.", after, until))
+            .replace(RANGE, &range(&self.key, "t.", after, until))
     }
 
     /// The search for wrong rows with its range filled in.
@@ -108,7 +112,7 @@ impl RowSql {
         Some(
             self.wrong
                 .as_ref()?
-                .replace("{range}", &range(&self.key, "t.", after, until)),
+                .replace(RANGE, &range(&self.key, "t.", after, until)),
         )
     }
 }
@@ -197,7 +201,7 @@ fn fill(form: &Form) -> String {
         })
         .collect();
     format!(
-        "UPDATE {} AS t SET {} WHERE {{range}} AND ({})",
+        "UPDATE {} AS t SET {} WHERE {RANGE} AND ({})",
         form.qualified(),
         sets.join(", "),
         wrong_new(form)
@@ -247,7 +251,7 @@ fn verify(form: &Form, condition: &str) -> (String, Option<String>) {
     hashed.extend(form.ruled().map(|(column, _)| format!("t.{}", column.name)));
     let row = format!("ROW({})", hashed.join(", "));
     let work = format!(
-        "SELECT count(*), count(*) FILTER (WHERE {condition}), coalesce(sum(hash_record_extended({row}, 1)), 0)::text, coalesce(sum(hash_record_extended({row}, 2)), 0)::text FROM {} AS t WHERE {{range}}",
+        "SELECT count(*), count(*) FILTER (WHERE {condition}), coalesce(sum(hash_record_extended({row}, 1)), 0)::text, coalesce(sum(hash_record_extended({row}, 2)), 0)::text FROM {} AS t WHERE {RANGE}",
         form.qualified()
     );
     let keys: Vec<String> = form
@@ -256,7 +260,7 @@ fn verify(form: &Form, condition: &str) -> (String, Option<String>) {
         .map(|c| format!("t.{}::text", c.name))
         .collect();
     let wrong = format!(
-        "SELECT string_agg(k, ', ') FROM (SELECT concat_ws('/', {}) AS k FROM {} AS t WHERE {{range}} AND ({condition}) LIMIT 5) s",
+        "SELECT string_agg(k, ', ') FROM (SELECT concat_ws('/', {}) AS k FROM {} AS t WHERE {RANGE} AND ({condition}) LIMIT 5) s",
         keys.join(", "),
         form.qualified()
     );
@@ -283,7 +287,7 @@ fn export(form: &Form) -> String {
         .map(|c| format!("{c} = excluded.{c}"))
         .collect();
     format!(
-        "INSERT INTO {} ({}) SELECT {} FROM {} AS t WHERE {{range}} ON CONFLICT ({}) DO UPDATE SET {}",
+        "INSERT INTO {} ({}) SELECT {} FROM {} AS t WHERE {RANGE} ON CONFLICT ({}) DO UPDATE SET {}",
         export_table(form),
         columns.join(", "),
         from.join(", "),
@@ -294,18 +298,18 @@ fn export(form: &Form) -> String {
 }
 
 /// Merge restore: the exported value where the row's new form is unchanged,
-/// `down(new)` elsewhere.
+/// `down(new)` elsewhere. Gives the number of the former.
 fn restore(form: &Form) -> String {
     let same_key: Vec<String> = form
         .key
         .iter()
-        .map(|c| format!("e.{0} = t.{0}", c.name))
+        .map(|c| format!("e.{0} = s.{0}", c.name))
         .collect();
     let sets: Vec<String> = form
         .replaced()
         .map(|(column, old, down)| {
             format!(
-                "{old} = CASE WHEN e.found AND e.{new} IS NOT DISTINCT FROM t.{new} THEN e.{old} ELSE {made} END",
+                "{old} = CASE WHEN e.pilothouse_found AND e.{new} IS NOT DISTINCT FROM t.{new} THEN e.{old} ELSE {made} END",
                 old = old.name,
                 new = column.name,
                 made = down.call("t")
@@ -317,12 +321,17 @@ fn restore(form: &Form) -> String {
         .iter()
         .map(|c| format!("s.{0} = t.{0}", c.name))
         .collect();
+    let same: Vec<String> = form
+        .replaced()
+        .map(|(column, _, _)| format!("e.{0} IS NOT DISTINCT FROM t.{0}", column.name))
+        .collect();
     format!(
-        "UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS found FROM {} AS e WHERE {}) AS e ON true WHERE {} AND {{range}}",
+        "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {}) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce(e.pilothouse_found AND {}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
         sets.join(", "),
         export_table(form),
-        same_key.join(" AND ").replace("= t.", "= s."),
+        same_key.join(" AND "),
         key.join(" AND "),
+        same.join(" AND "),
         table = form.qualified(),
     )
 }

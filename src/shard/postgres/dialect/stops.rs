@@ -5,7 +5,7 @@ use super::action::{
 };
 use super::form::{Form, NewColumn, Volatility};
 use super::trigger::{self, Authority};
-use crate::base::{Stage, Stop, quote_literal};
+use crate::base::{Ident, Stage, Stop, quote_literal};
 use crate::migration::{Fill, Migration, Operation};
 use crate::worker::{RowJob, RowJobKind, Step};
 use std::collections::BTreeMap;
@@ -143,13 +143,15 @@ impl Source<'_> {
         parts
     }
 
-    fn functions(&self, form: &Form) -> Vec<String> {
+    /// Everything that the trigger calls.
+    pub(super) fn functions(&self, form: &Form) -> Vec<String> {
         let ups = form.ruled().map(|(_, up)| up);
         let downs = form.replaced().map(|(_, _, down)| down);
         ups.chain(downs)
-            .map(|mapping| {
+            .flat_map(|mapping| {
                 let found = self.volatility.get(&mapping.function).copied();
-                mapping.create("pilothouse", found.unwrap_or(Volatility::Stable))
+                let level = found.unwrap_or(Volatility::Stable);
+                [mapping.create("pilothouse", level), mapping.grant()]
             })
             .collect()
     }
@@ -399,7 +401,7 @@ fn add_column(form: &Form, column: &NewColumn) -> Action {
         ),
         probe: when(&has_column(&qualified, name.as_str())),
         statements: vec![format!(
-            "ALTER TABLE {qualified} ADD COLUMN {name} {}",
+            "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {name} {}",
             column.sql_type
         )],
         mode: Mode::Transaction,
@@ -465,7 +467,7 @@ fn not_null(form: &Form, column: &NewColumn) -> [Action; 2] {
             title: title.clone(),
             probe: when(&has_constraint(&qualified, &constraint, "")),
             statements: vec![format!(
-                "ALTER TABLE {qualified} ADD CONSTRAINT {constraint} CHECK ({} IS NOT NULL) NOT VALID",
+                "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {constraint}, ADD CONSTRAINT {constraint} CHECK ({} IS NOT NULL) NOT VALID",
                 column.name
             )],
             mode: Mode::Transaction,
@@ -517,14 +519,12 @@ fn create_export(form: &Form) -> Action {
         .iter()
         .map(|c| format!("{} {} NOT NULL", c.name, c.sql_type))
         .collect();
+    let mut named: Vec<&Ident> = form.key.iter().map(|c| &c.name).collect();
     for (column, old, _) in form.replaced() {
-        let fresh = format!("{} {}", column.name, column.sql_type);
-        for wanted in [fresh, format!("{} {}", old.name, old.sql_type)] {
-            if !columns
-                .iter()
-                .any(|c| c.split(' ').next() == wanted.split(' ').next())
-            {
-                columns.push(wanted);
+        for (name, sql_type) in [(&column.name, &column.sql_type), (&old.name, &old.sql_type)] {
+            if !named.contains(&name) {
+                named.push(name);
+                columns.push(format!("{name} {sql_type}"));
             }
         }
     }
@@ -597,7 +597,7 @@ fn loosen(form: &Form) -> Action {
     for column in &form.columns {
         if !column.nullable {
             statements.push(format!(
-                "ALTER TABLE {qualified} ADD CONSTRAINT {} CHECK ({} IS NOT NULL)",
+                "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {0}, ADD CONSTRAINT {0} CHECK ({1} IS NOT NULL)",
                 constraint_name(column),
                 column.name
             ));

@@ -4,7 +4,8 @@
 //! (or `down`), so a row that is right, such as one the backfill writes,
 //! never pays for a function call. One definition of `up`, no bypass.
 
-use super::form::{Form, Mapping, NewColumn};
+use super::action::MARK;
+use super::form::{Form, Mapping, NewColumn, PINS};
 use crate::base::quote_literal;
 use crate::migration::Fill;
 
@@ -92,7 +93,7 @@ fn remember_row(form: &Form, authority: Authority) -> String {
     let (schema, table) = names(form);
     let (trigger, word) = (quote_literal(&form.trigger()), authority.word());
     format!(
-        "INSERT INTO pilothouse.dual_write (schema_name, table_name, trigger_name, authority, trigger_xmin)\n  SELECT {schema}, {table}, {trigger}, '{word}', t.xmin::text FROM pg_trigger t\n  WHERE t.tgrelid = {}::regclass AND t.tgname = {trigger}\n  ON CONFLICT (schema_name, table_name) DO UPDATE SET authority = excluded.authority, trigger_name = excluded.trigger_name, trigger_xmin = excluded.trigger_xmin",
+        "INSERT INTO pilothouse.dual_write (schema_name, table_name, trigger_name, authority, trigger_xmin)\n  SELECT {schema}, {table}, {trigger}, '{word}', {MARK} FROM pg_trigger t\n  WHERE t.tgrelid = {}::regclass AND t.tgname = {trigger}\n  ON CONFLICT (schema_name, table_name) DO UPDATE SET authority = excluded.authority, trigger_name = excluded.trigger_name, trigger_xmin = excluded.trigger_xmin",
         quote_literal(&form.qualified())
     )
 }
@@ -129,10 +130,15 @@ fn function(form: &Form, authority: Authority) -> String {
         Authority::New => new_body(form),
         Authority::Restore => restore_body(form),
     };
+    // Names and defaults of the table stand in the body: none may end it.
+    let mut quote = "dual".to_owned();
+    while body.contains(&format!("${quote}$")) {
+        quote.push('_');
+    }
     // SECURITY DEFINER: the application has no right to our schema, and its
     // session settings must not reach the expressions.
     format!(
-        "CREATE OR REPLACE FUNCTION pilothouse.dual_{}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\n  SET search_path = pg_catalog SET TimeZone = 'UTC' SET DateStyle = 'ISO, MDY' SET IntervalStyle = 'postgres'\nAS $dual$\n{body}\n$dual$",
+        "CREATE OR REPLACE FUNCTION pilothouse.dual_{}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\n  {PINS}\nAS ${quote}$\n{body}\n${quote}$",
         form.tag
     )
 }
@@ -297,11 +303,14 @@ fn both_column(column: &NewColumn, up: &Mapping) -> String {
   ELSIF NEW.{name} IS DISTINCT FROM {made} THEN
     IF writer = 'new' THEN
 {to_old}
-    ELSIF writer = 'old' OR NEW.{name} IS NULL THEN
+    ELSIF NEW.{name} IS NULL THEN
       NEW.{name} := {made};
   {NOTE_OLD_WRITER}
     ELSIF {follows} THEN
-      NULL;
+      NULL;  -- right already: a row that moves to another partition
+    ELSIF writer = 'old' THEN
+      NEW.{name} := {made};
+  {NOTE_OLD_WRITER}
     ELSIF {unset} THEN
 {to_old}
     ELSE

@@ -1,0 +1,246 @@
+//! Every mistake gives one clear error, and the shard stays as it was.
+
+use crate::bench::{connect, database, run_on, texts_on};
+use crate::support::require_postgres;
+use pilothouse::lab::Lab;
+use std::process::Command;
+use std::sync::Arc;
+
+const TABLE: &str = "CREATE TABLE t (id bigint PRIMARY KEY, old text, n integer);
+    INSERT INTO t SELECT n, 'v' || n, n FROM generate_series(1, 20) AS n";
+
+/// A mistake, and how to make it.
+struct Mistake {
+    name: &'static str,
+    /// Run by the owner.
+    setup: String,
+    /// Run by the superuser afterwards.
+    after: &'static str,
+    /// `column`, `up`, `down` of the migration.
+    change: [&'static str; 3],
+    /// Put into the shard's section.
+    shard: fn(u16) -> String,
+}
+
+impl Mistake {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            setup: TABLE.into(),
+            after: "SELECT 1",
+            change: [
+                r#"{ name = "new", type = "text" }"#,
+                "'n:' || old",
+                r#"{ old = "substr(new, 3)" }"#,
+            ],
+            shard: |_| String::new(),
+        }
+    }
+
+    fn up(self, up: &'static str) -> Self {
+        let [column, _, down] = self.change;
+        Self {
+            change: [column, up, down],
+            ..self
+        }
+    }
+
+    fn setup(self, more: &str) -> Self {
+        Self {
+            setup: format!("{TABLE}; {more}"),
+            ..self
+        }
+    }
+}
+
+fn mistakes() -> Vec<Mistake> {
+    let m = Mistake::new;
+    vec![
+        Mistake {
+            change: [
+                r#"{ name = "new", type = "bigint" }"#,
+                "old",
+                r#"{ old = "new::text" }"#,
+            ],
+            ..m("type")
+        },
+        m("unknown_function").up("no_such_function(old)"),
+        m("random").up("old || random()::text"),
+        m("now").up("old || now()::text"),
+        m("clock").up("old || clock_timestamp()::text"),
+        m("sequence")
+            .setup("CREATE SEQUENCE s")
+            .up("old || nextval('public.s')::text"),
+        Mistake {
+            setup: TABLE.replace(" PRIMARY KEY", ""),
+            ..m("no_key")
+        },
+        m("user_trigger").setup(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+             CREATE TRIGGER audit BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()",
+        ),
+        m("trigger_after_ours").setup(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+             CREATE TRIGGER zzzzz BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()",
+        ),
+        m("column_there").setup("ALTER TABLE t ADD COLUMN new text"),
+        m("leftovers").setup("ALTER TABLE t ADD CONSTRAINT pilothouse_not_null_x CHECK (id > 0)"),
+        Mistake {
+            setup: "CREATE TABLE other (id bigint PRIMARY KEY)".into(),
+            ..m("table_missing")
+        },
+        Mistake {
+            change: [
+                r#"{ name = "new", type = "text" }"#,
+                "'n:' || old",
+                r#"{ n = "new::int" }"#,
+            ],
+            ..m("down_fails")
+        },
+        m("up_fails").up("(100 / (n - 7))::text"),
+        Mistake {
+            change: [
+                r#"{ name = "new", type = "json" }"#,
+                "to_json(old)",
+                r#"{ old = "new::text" }"#,
+            ],
+            ..m("json")
+        },
+        Mistake {
+            after: "ALTER TABLE t OWNER TO postgres; GRANT SELECT ON t TO migrator",
+            ..m("not_owner")
+        },
+        Mistake {
+            shard: |port| {
+                format!("replicas = [\"postgres://migrator@127.0.0.1:{port}/template1\"]")
+            },
+            ..m("replica_is_no_replica")
+        },
+        Mistake {
+            shard: |_| "replicas = [\"postgres://migrator@127.0.0.1:1/shop\"]".into(),
+            ..m("replica_unreachable")
+        },
+    ]
+}
+
+const STATE: &str = "SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
+    SELECT format('%s %s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod)) AS line FROM pg_attribute
+      WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger
+    UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint
+    UNION ALL SELECT nspname FROM pg_namespace
+    UNION ALL SELECT oid::regprocedure::text FROM pg_proc
+    UNION ALL SELECT 'rows ' || coalesce(md5(query_to_xml('TABLE public.t', true, true, '')::text), '') WHERE to_regclass('public.t') IS NOT NULL) l";
+
+/// Ports, digests and times are of this run only.
+fn normal(text: &str, port: u16, database: &str, folder: &str) -> String {
+    let text = text
+        .replace(&format!(":{port}"), ":PORT")
+        .replace(database, "DATABASE")
+        .replace(&format!("{folder}/"), "");
+    let mut out = String::new();
+    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let digits = bare.chars().filter(char::is_ascii_digit).count();
+        let hex = bare.chars().all(|c| c.is_ascii_hexdigit());
+        match (bare.len() >= 8 && digits >= 2 && hex) || (digits >= 4 && digits == bare.len()) {
+            true => out.push_str(&word.replace(bare, "#")),
+            false => out.push_str(word),
+        }
+    }
+    out
+}
+
+fn pilothouse(folder: &std::path::Path, fleet: &str, migration: &str) -> (Option<i32>, String) {
+    std::fs::write(folder.join("fleet.toml"), fleet).unwrap();
+    std::fs::write(folder.join("change.toml"), migration).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_pilothouse"))
+        .current_dir(folder)
+        .args(["run", "--headless", "--promote", "auto", "--to", "verify"])
+        .args(["--fleet", "fleet.toml", "--migration", "change.toml"])
+        .output()
+        .unwrap();
+    (done.status.code(), String::from_utf8(done.stderr).unwrap())
+}
+
+fn fleet(shards: &[String]) -> String {
+    format!(
+        "name = \"f\"\nstore = \"store\"\n[environment]\nname = \"test\"\nproduction = false\n[flags]\ndirectory = \"flags\"\n[[ring]]\nname = \"canary\"\n{}",
+        shards.concat()
+    )
+}
+
+fn section(name: &str, port: u16, database: &str, more: &str) -> String {
+    format!(
+        "[[shard]]\nname = \"{name}\"\nring = \"canary\"\ncandidates = [\"postgres://migrator@127.0.0.1:{port}/{database}\"]\nddl_role = \"owner\"\n{more}\n"
+    )
+}
+
+fn migration([column, up, down]: [&str; 3]) -> String {
+    format!(
+        "name = \"change\"\n\n[[operation]]\n[operation.add_column]\ntable = \"t\"\ncolumn = {column}\nup = \"{up}\"\ndown = {down}\n"
+    )
+}
+
+async fn state(lab: &Arc<Lab>, database: &str) -> Option<String> {
+    let port = lab.record().server("s01").unwrap().port;
+    let mut conn = connect(port, database, "postgres").await;
+    texts_on(&mut conn, STATE).await[0][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_is_told_clearly_and_touches_nothing() {
+    if !require_postgres() {
+        return;
+    }
+    let mut told = String::new();
+    for mistake in mistakes() {
+        let (lab, port, database) = database(&mistake.setup).await;
+        let mut conn = connect(port, &database, "postgres").await;
+        run_on(&mut conn, mistake.after).await.unwrap();
+        let before = state(&lab, &database).await;
+        let folder = tempfile::tempdir().unwrap();
+        let shard = section("s01", port, &database, &(mistake.shard)(port));
+        let (code, text) = pilothouse(folder.path(), &fleet(&[shard]), &migration(mistake.change));
+        assert!(
+            matches!(code, Some(1 | 2)),
+            "{}: {code:?}\n{text}",
+            mistake.name
+        );
+        assert_eq!(state(&lab, &database).await, before, "{}", mistake.name);
+        let text = normal(&text, port, &database, &folder.path().display().to_string());
+        told.push_str(&format!(
+            "=== {} (exit {})\n{text}\n",
+            mistake.name,
+            code.unwrap_or(-1)
+        ));
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_are_wrong_are_told_with_their_place() {
+    if !require_postgres() {
+        return;
+    }
+    let (lab, port, database) = database(TABLE).await;
+    let before = state(&lab, &database).await;
+    let good = migration(Mistake::new("").change);
+    let mut told = String::new();
+    for shards in [
+        vec![section("s01", 1, "shop", "")],
+        vec![section("s01", port, "no_such_database", "")],
+        vec![
+            section("s01", port, &database, ""),
+            section("s02", port, &database, ""),
+        ],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (code, text) = pilothouse(folder.path(), &fleet(&shards), &good);
+        assert_eq!(code, Some(2), "{text}");
+        let text = normal(&text, port, &database, &folder.path().display().to_string());
+        told.push_str(&format!("=== exit {}\n{text}\n", code.unwrap_or(-1)));
+    }
+    assert_eq!(state(&lab, &database).await, before);
+    insta::assert_snapshot!(told);
+}
