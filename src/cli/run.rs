@@ -169,6 +169,10 @@ async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
             && rollout.opening.shard_set_digest == opening.shard_set_digest;
         if same {
             eprintln!("going on with rollout {}", rollout.opening.id);
+            if let Some(mark) = &rollout.paused {
+                let (by, why) = (&mark.by, &mark.reason);
+                eprintln!("it is paused by {by}: {why}; `pilothouse resume` lets it go on");
+            }
             return Ok(ready);
         }
         return Err(Ended::new(

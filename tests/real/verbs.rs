@@ -64,8 +64,10 @@ impl Stage {
 
     async fn mid_backfill(&self, words: &[&str]) -> Running {
         let engine = self.operator.start_auto(words);
+        // An earlier round has left its log until a new one begins.
+        let begun = "SELECT begun = 'backfill' FROM pilothouse.registry";
         until("the backfill is under way", async || {
-            self.filled().await > 0
+            self.filled().await > 0 && ask(&self.lab, "s01", begun).await == Some(true)
         })
         .await;
         engine
@@ -237,9 +239,16 @@ async fn what_failed_goes_on_after_retry() {
         .is(3);
     drop(idle);
     operator
+        .pilothouse("resume", &[])
+        .await
+        .is(3)
+        .says("failed: s01");
+    operator
         .pilothouse("retry", &["--shard", "s01"])
         .await
         .is(0);
+    // The failure had used up the budget, and that pauses the rollout.
+    operator.pilothouse("resume", &[]).await.is(0);
     operator.run_auto(&["--to", "expand"]).await.is(0);
 
     act(lab, "s01", "UPDATE pgbench_branches SET bbalance = -1").await;
@@ -250,9 +259,11 @@ async fn what_failed_goes_on_after_retry() {
         .says("no branch owes");
     // Trying again cannot help while it is so.
     operator.pilothouse("retry", &[]).await.is(0);
+    operator.pilothouse("resume", &[]).await.is(0);
     operator.run_auto(&["--to", "verify"]).await.is(1);
     act(lab, "s01", "UPDATE pgbench_branches SET bbalance = 0").await;
     operator.pilothouse("retry", &[]).await.is(0);
+    operator.pilothouse("resume", &[]).await.is(0);
     operator.run_auto(&["--to", "verify"]).await.is(0);
     stage.lab.down().await.unwrap();
 }
@@ -302,7 +313,7 @@ async fn rollback_and_abort_while_an_engine_runs_and_undo_by_hand() {
 
     // Again without forget, then another plan, then by hand.
     let far = operator.run_auto(&["--to", "dual_write"]).await.is(4);
-    far.says("ring early: expand waits, canary has not finished verify");
+    far.says("ring canary: backfill waits for promote");
     let other = operator.with_migration(lab.directory(), "other.toml", BRANCHES);
     other.run_auto(&[]).await.is(3).says("another plan");
     operator
