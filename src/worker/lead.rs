@@ -100,6 +100,8 @@ pub enum RangeOutcome {
 enum At {
     Attach,
     Mend,
+    /// Mended; the heart is being told.
+    Mended,
     TakeOver,
     Begin,
     Probe(usize),
@@ -152,7 +154,7 @@ impl LeadWorker {
         let of = |i: usize| self.steps().get(i).map(Step::title).unwrap_or_default();
         match self.at {
             At::Attach => "connecting".into(),
-            At::Mend => "mending dual write".into(),
+            At::Mend | At::Mended => "mending dual write".into(),
             At::TakeOver => "taking the fence".into(),
             At::Begin | At::Finish => "recording".into(),
             At::Probe(i)
@@ -200,6 +202,7 @@ impl LeadWorker {
                 pin: self.task.pin.clone(),
             },
             At::Mend => Op::MendDualWrite,
+            At::Mended => return self.after_mend(),
             At::TakeOver => Op::TakeOver {
                 known_epoch: self.task.known_epoch,
             },
@@ -326,6 +329,7 @@ impl LeadWorker {
             (At::Mend, Reply::Done { generation }) => {
                 let why = self.mended.take().map(|(_, why)| why).unwrap_or_default();
                 self.mended = Some((generation, why.clone()));
+                self.at = At::Mended;
                 Some(Do::Report(Report::GenerationBumped { generation, why }))
             }
             (At::TakeOver, Reply::TakenOver { epoch }) => {
@@ -399,7 +403,7 @@ impl LeadWorker {
         match self.at {
             At::TellShare(i, _) => self.step_done(i),
             // The heart has closed the stage; what comes next is its decision.
-            At::Mend => Some(self.after_mend()),
+            At::Mended => Some(self.after_mend()),
             _ => None,
         }
     }
@@ -509,11 +513,12 @@ impl LeadWorker {
     fn checked(&mut self, i: usize, checks: Vec<Check>) -> Option<Do> {
         let bad = |verdict| checks.iter().find(|c| c.verdict == verdict);
         if let Some(check) = bad(CheckVerdict::Fail) {
-            let all: Vec<String> = checks
-                .iter()
-                .filter(|c| c.verdict == CheckVerdict::Fail)
-                .map(|c| format!("{}: {} (needs {})", c.name, c.value, c.limit))
+            let failed = || checks.iter().filter(|c| c.verdict == CheckVerdict::Fail);
+            let all: Vec<String> = failed()
+                .map(|c| format!("{} (needs {})", c.value, c.limit))
                 .collect();
+            let mut remedies: Vec<&str> = failed().map(|c| c.remedy.as_str()).collect();
+            remedies.dedup();
             return Some(Do::End(Some(Report::Failed {
                 fault: Fault {
                     code: check.name.clone(),
@@ -521,7 +526,7 @@ impl LeadWorker {
                     place: format!("shard {}", self.task.shard),
                     why: None,
                     did: "nothing further was touched".into(),
-                    can: format!("{}, then retry", check.remedy),
+                    can: format!("{}; then retry", remedies.join("; ")),
                 },
             })));
         }
