@@ -57,7 +57,7 @@ pub async fn split_is_cut_once_and_bounded_at_the_start<F: Fixture>() {
     assert!(!cut.is_empty() && cut.len() <= 3);
     assert!(
         cut.iter()
-            .all(|r| r.after.is_none() && !r.closed && r.rows == 0)
+            .all(|r| !r.closed && r.rows == 0 && r.chunks == 0)
     );
     for key in [5, 1_000, 2_000] {
         let old = format!("late {key}");

@@ -113,12 +113,15 @@ impl Fixture for PostgresFixture {
         let mut all = self.dump().await;
         let tables = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
             JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE n.nspname IN ('public', 'pilothouse') AND c.relkind IN ('r', 'S') ORDER BY 1";
+            WHERE n.nspname IN ('public', 'pilothouse') AND c.relkind = 'r' ORDER BY 1";
         for row in self.0.texts(tables).await {
             let name = row[0].clone().unwrap();
             let sql = format!("SELECT t::text FROM {name} AS t ORDER BY 1");
             all.push_str(&format!("\n{name}: {:?}", self.0.texts(&sql).await));
         }
+        let counters =
+            "SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2";
+        all.push_str(&format!("\n{:?}", self.0.texts(counters).await));
         let functions = "SELECT oid::regprocedure, xmin FROM pg_proc p WHERE pronamespace::regnamespace::text IN ('public', 'pilothouse') ORDER BY 1";
         all.push_str(&format!("\n{:?}", self.0.texts(functions).await));
         all

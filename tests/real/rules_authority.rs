@@ -365,10 +365,7 @@ async fn in_a_lock_cycle_we_give_way_and_the_application_never_does() {
         assert_eq!(run_on(&mut app, &low).await, Ok(()), "round {round}");
         match chunk.await.unwrap() {
             Reply::Error(error) => {
-                assert_eq!(
-                    (error.kind, error.code.as_str()),
-                    (ErrorKind::Yielded, "55P03")
-                );
+                assert_eq!(error.kind, ErrorKind::Yielded, "{error:?}");
             }
             other => panic!("round {round}: {other:?}"),
         }

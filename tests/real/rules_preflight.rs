@@ -19,7 +19,7 @@ struct Mistake {
     /// `column`, `up`, `down` of the migration.
     change: [&'static str; 3],
     /// Put into the shard's section.
-    shard: fn(u16) -> String,
+    shard: fn(u16, &str) -> String,
 }
 
 impl Mistake {
@@ -33,7 +33,7 @@ impl Mistake {
                 "'n:' || old",
                 r#"{ old = "substr(new, 3)" }"#,
             ],
-            shard: |_| String::new(),
+            shard: |_, _| String::new(),
         }
     }
 
@@ -111,13 +111,15 @@ fn mistakes() -> Vec<Mistake> {
             ..m("not_owner")
         },
         Mistake {
-            shard: |port| {
-                format!("replicas = [\"postgres://migrator@127.0.0.1:{port}/template1\"]")
+            shard: |port, database| {
+                format!("replicas = [\"postgres://migrator@localhost:{port}/{database}\"]")
             },
             ..m("replica_is_no_replica")
         },
         Mistake {
-            shard: |_| "replicas = [\"postgres://migrator@127.0.0.1:1/shop\"]".into(),
+            shard: |_, database| {
+                format!("replicas = [\"postgres://migrator@127.0.0.1:1/{database}\"]")
+            },
             ..m("replica_unreachable")
         },
     ]
@@ -138,6 +140,12 @@ fn normal(text: &str, port: u16, database: &str, folder: &str) -> String {
         .replace(&format!(":{port}"), ":PORT")
         .replace(database, "DATABASE")
         .replace(&format!("{folder}/"), "");
+    let is_time = |line: &str| line.as_bytes().get(2) == Some(&b':') && line.len() > 9;
+    let text: Vec<&str> = text
+        .lines()
+        .map(|line| if is_time(line) { &line[9..] } else { line })
+        .collect();
+    let text = text.join("\n");
     let mut out = String::new();
     for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
         let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
@@ -200,7 +208,7 @@ async fn a_mistake_is_told_clearly_and_touches_nothing() {
         run_on(&mut conn, mistake.after).await.unwrap();
         let before = state(&lab, &database).await;
         let folder = tempfile::tempdir().unwrap();
-        let shard = section("s01", port, &database, &(mistake.shard)(port));
+        let shard = section("s01", port, &database, &(mistake.shard)(port, &database));
         let (code, text) = pilothouse(folder.path(), &fleet(&[shard]), &migration(mistake.change));
         assert!(
             matches!(code, Some(1 | 2)),

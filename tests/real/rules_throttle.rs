@@ -207,10 +207,9 @@ async fn the_engine_begins_no_chunk_while_a_replica_stands_still() {
         return;
     }
     let lab = lab(1, 1).await;
-    lab.pause_replay("s01-r1").await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let migration = folder.path().join("change.toml");
-    std::fs::write(&migration, format!("name = \"change\"\n{CENTS}")).unwrap();
+    std::fs::write(&migration, format!("name = \"change\"\n[chunks]\nrows_start = 10\nrows_max = 10\nranges = 1\nrows_per_s_max = 100\n{CENTS}")).unwrap();
     let mut engine = Command::new(env!("CARGO_BIN_EXE_pilothouse"))
         .args([
             "run",
@@ -244,22 +243,31 @@ async fn the_engine_begins_no_chunk_while_a_replica_stands_still() {
             .and_then(|row| row[0].clone())
             .unwrap_or_default()
     };
-    // The ranges are cut; from here on only the throttle keeps chunks back.
-    let cut = "SELECT count(*) FROM pilothouse.checkpoint";
-    while matches!(ask(cut).await.as_str(), "" | "0") {
+    let chunks = "SELECT coalesce(sum(chunks), 0) FROM pilothouse.checkpoint";
+    while ask(chunks).await.parse().unwrap_or(0) < 3 {
         assert!(engine.try_wait().unwrap().is_none(), "the engine has ended");
         tokio::task::yield_now().await;
     }
-    // Every poll writes a heartbeat: count them.
-    let (mut polls, mut last) = (0, String::new());
-    while polls < 8 {
+    lab.pause_replay("s01-r1").await.unwrap();
+    // Every poll writes a heartbeat before it asks the replica. The first one
+    // after the pause may have asked already, the second one has seen it, and
+    // with the third one that is known.
+    let (mut polls, mut last, mut done) = (0, String::new(), String::new());
+    while polls < 12 {
         let beat = ask("SELECT at FROM pilothouse.heartbeat").await;
         if beat != last {
             (polls, last) = (polls + 1, beat);
+            if polls == 4 {
+                done = ask(chunks).await;
+            }
         }
         assert!(engine.try_wait().unwrap().is_none(), "the engine has ended");
     }
-    assert_eq!(ask("SELECT count(*) FROM pilothouse.chunk_log").await, "0");
+    assert_eq!(
+        ask(chunks).await,
+        done,
+        "a chunk began while the throttle was closed"
+    );
     lab.resume_replay("s01-r1").await.unwrap();
     let status = tokio::task::spawn_blocking(move || engine.wait().unwrap())
         .await

@@ -365,21 +365,16 @@ async fn replicas(shard: &Inner) -> Vec<Check> {
         };
         let (value, good) = match look.await {
             Ok(Some(text)) => {
-                let same = pin.starts_with(
-                    text.trim_start_matches("true ")
-                        .trim_start_matches("false "),
-                );
-                (
-                    format!(
-                        "{place}: {}",
-                        if same {
-                            "streams this system"
-                        } else {
-                            "is another system"
-                        }
-                    ),
-                    same,
-                )
+                let (standby, system) = text.split_once(' ').unwrap_or(("", ""));
+                let same = pin.split('/').next() == Some(system);
+                // After a failover a replica of the file may be the primary.
+                let here = place == shard.primary_place();
+                let (what, good) = match (same, standby == "true" || here) {
+                    (true, true) => ("streams this system", true),
+                    (true, false) => ("is not in recovery, so it replicates nothing", false),
+                    (false, _) => ("is another system", false),
+                };
+                (format!("{place}: {what}"), good)
             }
             Ok(None) => (format!("{place}: no answer"), false),
             Err(Failure(e)) => (format!("{place}: {}", Untrusted::new(e.message)), false),

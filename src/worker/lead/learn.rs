@@ -208,11 +208,12 @@ impl LeadWorker {
     pub(super) fn checked(&mut self, i: usize, checks: Vec<Check>) -> Option<Do> {
         let bad = |verdict| checks.iter().find(|c| c.verdict == verdict);
         if let Some(check) = bad(CheckVerdict::Fail) {
-            let all: Vec<String> = checks
-                .iter()
-                .filter(|c| c.verdict == CheckVerdict::Fail)
-                .map(|c| format!("{}: {} (needs {})", c.name, c.value, c.limit))
+            let failed = || checks.iter().filter(|c| c.verdict == CheckVerdict::Fail);
+            let all: Vec<String> = failed()
+                .map(|c| format!("{} (needs {})", c.value, c.limit))
                 .collect();
+            let mut remedies: Vec<&str> = failed().map(|c| c.remedy.as_str()).collect();
+            remedies.dedup();
             return Some(Do::End(Some(Report::Failed {
                 fault: Fault {
                     code: check.name.clone(),
@@ -220,7 +221,7 @@ impl LeadWorker {
                     place: format!("shard {}", self.task.shard),
                     why: None,
                     did: "nothing further was touched".into(),
-                    can: format!("{}, then retry", check.remedy),
+                    can: format!("{}; then retry", remedies.join("; ")),
                 },
             })));
         }

@@ -251,7 +251,7 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
         let Operation::AddColumn(add) = operation else {
             continue;
         };
-        let at = format!("operation[{}].add_column", place + 1);
+        let at = format!("operation.{}.add_column", place + 1);
         let Some(table) = catalog.table(&add.table) else {
             return impossible(
                 &format!("{at}.table"),
@@ -263,6 +263,18 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
                 "correct the table's name or schema, spelled as the catalog spells it",
             );
         };
+        if table.column(&add.column).is_some() {
+            return impossible(
+                &format!("{at}.column"),
+                format!(
+                    "table {}.{} has a column {} already",
+                    add.table.schema.as_str(),
+                    add.table.table.as_str(),
+                    add.column.as_str()
+                ),
+                "choose another name, or drop that column if it is a leftover that nobody reads",
+            );
+        }
         let form = forms
             .entry(add.table.clone())
             .or_insert_with(|| empty_form(migration, table));
@@ -346,7 +358,7 @@ fn backfill_set(
     let mut operations = migration.operations.iter().enumerate();
     operations.find_map(|(place, operation)| match operation {
         Operation::Backfill(fill) if fill.table == *table => {
-            let key = format!("operation[{}].backfill.set.{}", place + 1, column.as_str());
+            let key = format!("operation.{}.backfill.set.{}", place + 1, column.as_str());
             fill.set.get(column).map(|text| (key, text.clone()))
         }
         _ => None,
