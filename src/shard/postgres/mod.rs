@@ -169,19 +169,13 @@ impl PostgresShard {
             remedy: remedy.to_owned(),
         };
         let unreadable = |Failure(e): Failure| {
-            refused(
-                e.message,
-                "check the shard's addresses, its server and the password reference",
-            )
+            let remedy = "check the shard's addresses, its server and the password reference";
+            refused(e.message, remedy)
         };
-        let mut found = connect::primary(
-            &spec.candidates,
-            &identity,
-            Purpose::Step,
-            &connect::Known::default(),
-        )
-        .await
-        .map_err(unreadable)?;
+        let nobody = connect::Known::default();
+        let mut found = connect::primary(&spec.candidates, &identity, Purpose::Step, &nobody)
+            .await
+            .map_err(unreadable)?;
         let connection = &mut found.connection;
         let kept = catalog::kept(connection).await.map_err(unreadable)?;
         let fresh = kept.is_none();

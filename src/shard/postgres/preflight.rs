@@ -205,7 +205,30 @@ async fn table(
         "a primary key, or a unique index over NOT NULL columns",
         &format!("add a primary key to {qualified}"),
     ));
-    let ours = is_ours(connection, shard).await?;
+    let made_by = made_by(connection, shard).await?;
+    out.extend(columns(connection, form, made_by).await?);
+    out.extend(triggers(shard, form));
+    if made_by == MadeBy::Others {
+        out.extend(leftovers(connection, form).await?);
+    }
+    Ok(out)
+}
+
+/// Whose objects are on the shard already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MadeBy {
+    ThisRollout,
+    Others,
+}
+
+async fn columns(
+    connection: &mut PgConnection,
+    form: &Form,
+    made_by: MadeBy,
+) -> Result<Vec<Check>, Failure> {
+    let mut out = Vec::new();
+    let ours = made_by == MadeBy::ThisRollout;
+    let qualified = form.qualified();
     for column in &form.columns {
         let there = "SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)::text";
         let values = vec![qualified.as_str().into(), column.name.as_str().into()];
@@ -225,10 +248,6 @@ async fn table(
             "the new column is not there yet",
             "choose another name, or drop the column if it is a leftover",
         ));
-    }
-    out.extend(triggers(shard, form));
-    if !ours {
-        out.extend(leftovers(connection, form).await?);
     }
     Ok(out)
 }
@@ -283,14 +302,18 @@ fn triggers(shard: &Inner, form: &Form) -> Vec<Check> {
 
 /// Whether this very rollout was here before: what stands is then no
 /// leftover, but work that an engine with another journal has done.
-async fn is_ours(connection: &mut PgConnection, shard: &Inner) -> Result<bool, Failure> {
+async fn made_by(connection: &mut PgConnection, shard: &Inner) -> Result<MadeBy, Failure> {
     let there = "SELECT to_regclass('pilothouse.registry')::text";
     if sql::text(connection, there, vec![]).await?.is_none() {
-        return Ok(false);
+        return Ok(MadeBy::Others);
     }
     let statement = "SELECT rollout FROM pilothouse.registry";
     let found = sql::text(connection, statement, vec![]).await?;
-    Ok(found.as_ref() == Some(&shard.rollout.id))
+    Ok(if found.as_ref() == Some(&shard.rollout.id) {
+        MadeBy::ThisRollout
+    } else {
+        MadeBy::Others
+    })
 }
 
 async fn leftovers(connection: &mut PgConnection, form: &Form) -> Result<Vec<Check>, Failure> {

@@ -154,15 +154,13 @@ async fn store(
     Ok(())
 }
 
-/// Proves that every range is closed, that they join without a gap from the
-/// lowest key to the end, and that the log of each covers it; then sums up.
-pub(super) async fn conclude(
+/// Ranges that are open, void, do not join the one before, or whose log does
+/// not cover them.
+async fn gaps(
     connection: &mut PgConnection,
-    epoch: u64,
     job: &RowJob,
-) -> Result<Reply, Failure> {
-    let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
-    registry::demand_intact(connection).await?;
+    generation: u64,
+) -> Result<i64, Failure> {
     let gaps = "WITH c AS (
             SELECT range, lo, hi, closed, cursor, rows, generation,
                    lag(hi) OVER w AS before, row_number() OVER w AS place
@@ -172,9 +170,21 @@ pub(super) async fn conclude(
             OR (cursor IS DISTINCT FROM lo AND NOT EXISTS (
                 SELECT 1 FROM pilothouse.chunk_log l WHERE l.job = $1 AND l.range = c.range
                     AND l.lo IS NOT DISTINCT FROM c.lo AND l.hi = c.cursor AND l.rows = c.rows))";
-    let values = vec![job.id.as_str().into(), int(fence.generation)];
+    let values = vec![job.id.as_str().into(), int(generation)];
     let row = sql::row(connection, gaps, values).await?;
-    let gaps: i64 = row.map(|r| r.try_get(0)).transpose()?.unwrap_or(1);
+    Ok(row.map(|r| r.try_get(0)).transpose()?.unwrap_or(1))
+}
+
+/// Proves that every range is closed, that they join without a gap from the
+/// lowest key to the end, and that the log of each covers it; then sums up.
+pub(super) async fn conclude(
+    connection: &mut PgConnection,
+    epoch: u64,
+    job: &RowJob,
+) -> Result<Reply, Failure> {
+    let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
+    registry::demand_intact(connection).await?;
+    let gaps = gaps(connection, job, fence.generation).await?;
     let sums = "SELECT count(*), coalesce(sum(rows), 0)::bigint, coalesce(sum(chunks), 0)::bigint,
             coalesce(sum(stale), 0)::bigint, coalesce(sum(digest_1), 0)::text,
             coalesce(sum(digest_2), 0)::text, string_agg(note, '; ' ORDER BY range),

@@ -3,7 +3,9 @@
 use super::{At, Do, LOOK_AGAIN, LeadWorker, RangeOutcome};
 use crate::base::{Fault, Stage, Stop};
 use crate::rollout::{Evidence, Job, Report};
-use crate::worker::call::{CallError, Check, CheckVerdict, ErrorKind, Probe, Reply, Sighting};
+use crate::worker::call::{
+    CallError, Check, CheckVerdict, ErrorKind, Probe, RangeAt, Reply, Sighting,
+};
 use crate::worker::range::back_off;
 use crate::worker::signal::WaitReason;
 
@@ -19,17 +21,7 @@ impl LeadWorker {
                 self.at = At::Mended;
                 Some(Do::Report(Report::GenerationBumped { generation, why }))
             }
-            (At::TakeOver, Reply::TakenOver { epoch }) => {
-                self.task.epoch = Some(epoch);
-                self.task.known_epoch = epoch;
-                self.at = if self.mended.is_some() {
-                    At::Mend
-                } else {
-                    At::Begin
-                };
-                let pin = self.task.pin.clone().unwrap_or_default();
-                Some(Do::Report(Report::Attached { pin, epoch }))
-            }
+            (At::TakeOver, Reply::TakenOver { epoch }) => Some(self.taken_over(epoch)),
             (At::Begin, Reply::Done { .. }) => {
                 self.set_step(0);
                 None
@@ -52,26 +44,7 @@ impl LeadWorker {
                 None
             }
             (At::Check(i), Reply::Checked(checks)) => self.checked(i, checks),
-            (At::Split(i), Reply::Ranges(ranges)) => {
-                // Whatever interrupted the ranges: as long as the shard itself
-                // shows more rows done, this is not an attempt in vain.
-                let rows = ranges.iter().map(|r| r.rows).sum();
-                if rows > self.rows_seen {
-                    self.attempts = 0;
-                }
-                self.rows_seen = rows;
-                self.ranges = ranges
-                    .iter()
-                    .filter(|r| !r.closed)
-                    .map(|r| r.range)
-                    .collect();
-                self.at = if self.ranges.is_empty() {
-                    At::Conclude(i)
-                } else {
-                    At::Fan(i)
-                };
-                None
-            }
+            (At::Split(i), Reply::Ranges(ranges)) => self.cut(i, &ranges),
             (At::Conclude(i), Reply::Concluded(evidence)) => self.concluded(i, evidence),
             (At::SetShare(i), Reply::Done { .. }) => {
                 self.at = At::AwaitShare(i);
@@ -91,6 +64,36 @@ impl LeadWorker {
                 message: format!("{other:?} does not answer {at:?}"),
             }),
         }
+    }
+
+    fn taken_over(&mut self, epoch: u64) -> Do {
+        self.task.epoch = Some(epoch);
+        self.task.known_epoch = epoch;
+        self.at = if self.mended.is_some() {
+            At::Mend
+        } else {
+            At::Begin
+        };
+        let pin = self.task.pin.clone().unwrap_or_default();
+        Do::Report(Report::Attached { pin, epoch })
+    }
+
+    fn cut(&mut self, i: usize, ranges: &[RangeAt]) -> Option<Do> {
+        // Whatever interrupted the ranges: as long as the shard itself shows
+        // more rows done, this is not an attempt in vain.
+        let rows = ranges.iter().map(|r| r.rows).sum();
+        if rows > self.rows_seen {
+            self.attempts = 0;
+        }
+        self.rows_seen = rows;
+        let open = ranges.iter().filter(|r| !r.closed);
+        self.ranges = open.map(|r| r.range).collect();
+        self.at = if self.ranges.is_empty() {
+            At::Conclude(i)
+        } else {
+            At::Fan(i)
+        };
+        None
     }
 
     pub(super) fn reported(&mut self) -> Option<Do> {

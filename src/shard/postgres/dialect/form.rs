@@ -3,7 +3,7 @@
 
 use super::catalog::{Catalog, Column, Table};
 use crate::base::{Digest, Ident};
-use crate::migration::{Fill, Migration, Operation, TableName};
+use crate::migration::{AddColumn, Fill, Migration, Operation, TableName};
 use std::collections::BTreeMap;
 
 /// A table that gets a new form.
@@ -252,85 +252,98 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
             continue;
         };
         let at = format!("operation.{}.add_column", place + 1);
-        let Some(table) = catalog.table(&add.table) else {
-            return impossible(
-                &format!("{at}.table"),
-                format!(
-                    "table {}.{} is not there",
-                    add.table.schema.as_str(),
-                    add.table.table.as_str()
-                ),
-                "correct the table's name or schema, spelled as the catalog spells it",
-            );
-        };
-        if table.column(&add.column).is_some() {
-            return impossible(
-                &format!("{at}.column"),
-                format!(
-                    "table {}.{} has a column {} already",
-                    add.table.schema.as_str(),
-                    add.table.table.as_str(),
-                    add.column.as_str()
-                ),
-                "choose another name, or drop that column if it is a leftover that nobody reads",
-            );
-        }
+        let table = free_place(catalog, add, &at)?;
         let form = forms
             .entry(add.table.clone())
             .or_insert_with(|| empty_form(migration, table));
-        let own = add.up.clone().map(|text| (format!("{at}.up"), text));
-        let up_text = own.or_else(|| backfill_set(migration, &add.table, &add.column));
-        let label = tag(&[migration.name.as_str(), &form.tag, add.column.as_str()]);
-        let added: Vec<(Ident, String)> = added_columns(migration, &add.table);
-        let up = match up_text {
-            Some((key, text)) => Some(mapping(
-                table,
-                &added,
-                Ends {
-                    key,
-                    function: format!("up_{label}"),
-                    result_type: add.sql_type.clone(),
-                    expression: text,
-                    over: Over::Old,
-                },
-            )?),
-            None => None,
-        };
-        let mut down = Vec::new();
-        for (place, (old, text)) in add.down.iter().enumerate() {
-            let key = format!("{at}.down.{}", old.as_str());
-            let Some(column) = table.column(old) else {
-                return impossible(
-                    &key,
-                    format!(
-                        "down names column {} which {} does not have",
-                        old.as_str(),
-                        form.qualified()
-                    ),
-                    "name an existing column in down",
-                );
-            };
-            let ends = Ends {
-                key,
-                function: format!("down_{label}_{place}"),
-                result_type: column.sql_type.clone(),
-                expression: text.clone(),
-                over: Over::Both,
-            };
-            down.push((column.clone(), mapping(table, &added, ends)?));
-        }
-        form.columns.push(NewColumn {
-            name: add.column.clone(),
-            sql_type: add.sql_type.clone(),
-            nullable: add.nullable,
-            default: add.default.clone(),
-            fill: add.fill,
-            up,
-            down,
-            tag: label,
-        });
+        let column = new_column(migration, table, form, add, &at)?;
+        form.columns.push(column);
     }
     Ok(forms.into_values().collect())
+}
+
+/// The table, if it is there and has room for the column.
+fn free_place<'a>(
+    catalog: &'a Catalog,
+    add: &AddColumn,
+    at: &str,
+) -> Result<&'a Table, Impossible> {
+    let named = format!(
+        "table {}.{}",
+        add.table.schema.as_str(),
+        add.table.table.as_str()
+    );
+    let Some(table) = catalog.table(&add.table) else {
+        return impossible(
+            &format!("{at}.table"),
+            format!("{named} is not there"),
+            "correct the table's name or schema, spelled as the catalog spells it",
+        );
+    };
+    if table.column(&add.column).is_some() {
+        return impossible(
+            &format!("{at}.column"),
+            format!("{named} has a column {} already", add.column.as_str()),
+            "choose another name, or drop that column if it is a leftover that nobody reads",
+        );
+    }
+    Ok(table)
+}
+
+fn new_column(
+    migration: &Migration,
+    table: &Table,
+    form: &Form,
+    add: &AddColumn,
+    at: &str,
+) -> Result<NewColumn, Impossible> {
+    let label = tag(&[migration.name.as_str(), &form.tag, add.column.as_str()]);
+    let added: Vec<(Ident, String)> = added_columns(migration, &add.table);
+    let own = add.up.clone().map(|text| (format!("{at}.up"), text));
+    let up_text = own.or_else(|| backfill_set(migration, &add.table, &add.column));
+    let up = match up_text {
+        Some((key, expression)) => {
+            let ends = Ends {
+                key,
+                function: format!("up_{label}"),
+                result_type: add.sql_type.clone(),
+                expression,
+                over: Over::Old,
+            };
+            Some(mapping(table, &added, ends)?)
+        }
+        None => None,
+    };
+    let mut down = Vec::new();
+    for (place, (old, text)) in add.down.iter().enumerate() {
+        let key = format!("{at}.down.{}", old.as_str());
+        let Some(column) = table.column(old) else {
+            let what = format!(
+                "down names column {} which {} does not have",
+                old.as_str(),
+                form.qualified()
+            );
+            return impossible(&key, what, "name an existing column in down");
+        };
+        let ends = Ends {
+            key,
+            function: format!("down_{label}_{place}"),
+            result_type: column.sql_type.clone(),
+            expression: text.clone(),
+            over: Over::Both,
+        };
+        down.push((column.clone(), mapping(table, &added, ends)?));
+    }
+    Ok(NewColumn {
+        name: add.column.clone(),
+        sql_type: add.sql_type.clone(),
+        nullable: add.nullable,
+        default: add.default.clone(),
+        fill: add.fill,
+        up,
+        down,
+        tag: label,
+    })
 }
 
 fn empty_form(migration: &Migration, table: &Table) -> Form {
