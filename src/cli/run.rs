@@ -98,6 +98,13 @@ pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
     let job = Job::read(fleet, &args.migration, args.variant)?;
     contract_is_allowed(&job, &args)?;
     let ready = make_ready(job).await?;
+    if is_done(&ready) {
+        eprintln!(
+            "rollout {} is done already; nothing was touched",
+            ready.job.rollout_id()
+        );
+        return finish(Stopped::Reached, ready.book).await;
+    }
     let ready = open_or_resume(ready).await?;
     let goal = goal(&ready, &args);
     let ready = automate(ready, &args).await?;
@@ -159,6 +166,19 @@ fn restrict(store: &std::path::Path) -> Result<(), Ended> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(store, std::fs::Permissions::from_mode(0o700))
         .map_err(|e| Ended::new(Exit::Failed, format!("{}: {e}", store.display())))
+}
+
+/// Whether this very plan is done here and not forgotten: running it again
+/// must not try to do it twice.
+fn is_done(ready: &Ready) -> bool {
+    let opening = ready.job.opening();
+    let kept = kept_migration(&ready.job.fleet.fleet.store, &opening.plan_digest);
+    kept.exists()
+        && ready.book.state().rollout.as_ref().is_some_and(|rollout| {
+            rollout.outcome == Some(Outcome::Done)
+                && rollout.opening.plan_digest == opening.plan_digest
+                && rollout.opening.shard_set_digest == opening.shard_set_digest
+        })
 }
 
 /// Opens the rollout, or goes on with the one that is open.

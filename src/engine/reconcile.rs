@@ -208,10 +208,8 @@ fn needs_human(rollout: &Rollout, observations: &Observations) -> Option<Stopped
     if let Some(name) = failed.first() {
         let fault = rollout.shards.get(*name).and_then(|s| s.failure.as_ref());
         let what = fault.map_or_else(|| "failed".to_owned(), ToString::to_string);
-        return Some(Stopped::NeedsHuman(format!(
-            "{} shards have failed; {what}",
-            failed.len()
-        )));
+        let count = crate::wire::words::shards(failed.len());
+        return Some(Stopped::NeedsHuman(format!("{count} failed; {what}")));
     }
     if let Some(mark) = &rollout.paused {
         return Some(Stopped::NeedsHuman(format!(
@@ -225,19 +223,12 @@ fn needs_human(rollout: &Rollout, observations: &Observations) -> Option<Stopped
             mark.by, mark.reason
         )));
     }
-    for (name, ring) in &rollout.rings {
-        if let Some(mark) = ring.hold.as_ref().or(ring.paused.as_ref()) {
-            return Some(Stopped::NeedsHuman(format!(
-                "ring {name}: {} by {}: {}",
-                mark.cause, mark.by, mark.reason
-            )));
-        }
-    }
     stuck(rollout, observations)
 }
 
-/// Why automatic promotion moves no ring any more: each one is as far as it
-/// goes, or follows a ring that is. Other gates may open by themselves.
+/// Why automatic promotion moves no ring any more: each one is held, paused or
+/// as far as it goes, or follows a ring that is. Other gates may open by
+/// themselves, so one ring that only soaks keeps the run alive.
 fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
     let auto = rollout.auto.as_ref().map(|auto| auto.to);
     let mut first = None;
@@ -249,7 +240,13 @@ fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
             .ring_stop(ring)
             .and_then(|at| rollout.stop_after(at));
         let Some(stop) = next else { continue };
-        let why = if auto < Some(stop) {
+        let stopped_by = ring.hold.as_ref().or(ring.paused.as_ref());
+        let why = if let Some(mark) = stopped_by {
+            format!(
+                "ring {name}: {} by {}: {}",
+                mark.cause, mark.by, mark.reason
+            )
+        } else if auto < Some(stop) {
             format!("ring {name}: {stop} waits for promote")
         } else {
             let follows = match ready(rollout, observations, name, clock::now()) {

@@ -273,7 +273,12 @@ fn consequence(rollout: &Rollout, fact: &Fact, now: Timestamp) -> Option<Fact> {
             }
             let mut pause = engine_fact(Scope::Fleet, Event::Paused, now);
             pause.cause = Cause::FailedBudget;
-            pause.reason = format!("{failed} shards have failed, {allowed} are allowed");
+            let have = if failed == 1 {
+                "shard has"
+            } else {
+                "shards have"
+            };
+            pause.reason = format!("{failed} {have} failed, {allowed} may");
             Some(pause)
         }
         (Event::ShardRegressed { why, .. }, Scope::Shard(name)) => {
