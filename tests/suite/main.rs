@@ -5,6 +5,7 @@ mod cockpit;
 mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;
+mod contract_sim;
 mod desk;
 mod expressions;
 mod files;

@@ -8,7 +8,7 @@ use crate::rollout::{Gate, Phase, Refusal, Rollout, Scope, Verb, ready};
 
 const TEND_MS: u64 = 1_000;
 /// Faults that trying again cannot mend: the rows must be filled again.
-const FILL_AGAIN: [&str; 3] = ["PH010", "PH012", "PH015"];
+const FILL_AGAIN: [&str; 3] = ["PH010", "PH012", "PH024"];
 
 impl World {
     pub(super) fn heal(&mut self) {

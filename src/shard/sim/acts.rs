@@ -280,6 +280,11 @@ pub(super) fn mend(image: &mut Image) -> Result<(), String> {
     if let Some(ours) = image.ours.as_mut() {
         ours.generation += 1;
         ours.jobs.clear();
+        ours.began = None;
+        // While the old form is the truth, filling and proving start again.
+        if matches!(ours.ended, Some(Stop::Backfill | Stop::Verify)) {
+            ours.ended = Some(Stop::DualWrite);
+        }
     }
     Ok(())
 }

@@ -58,8 +58,30 @@ impl AppWrite {
 }
 
 /// The database refused a write; the application was told so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AppRefusal;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppRefusal {
+    /// Our trigger, while the old form is the truth.
+    #[error("PH001: the new form cannot be written yet")]
+    NewTooEarly,
+    /// Our trigger, once the new form is the truth.
+    #[error("PH002: the old form cannot be written any more")]
+    OldTooLate,
+    /// The statement names a column that is not there.
+    #[error("there is no such column")]
+    NoColumn,
+    /// The statement names a key that is not there.
+    #[error("there is no such row")]
+    NoRow,
+    /// The key is taken.
+    #[error("there is a row with this key")]
+    KeyTaken,
+    /// Nobody fills the old column.
+    #[error("the old column may not be null")]
+    NotNull,
+    /// The server died under the transaction.
+    #[error("the transaction is gone")]
+    NoTransaction,
+}
 
 impl SimServer {
     /// Opens a transaction of the application: its rows are locked. False:
@@ -85,7 +107,7 @@ impl SimServer {
         now_ms: u64,
     ) -> Result<(), AppRefusal> {
         if self.locked.remove(&id).is_none() {
-            return Err(AppRefusal);
+            return Err(AppRefusal::NoTransaction);
         }
         write_row(&mut self.image, write, form)?;
         if form == Form::Old {
@@ -149,6 +171,52 @@ impl SimServer {
         true
     }
 
+    /// Somebody drops our trigger. False: there was none.
+    pub fn drop_trigger(&mut self) -> bool {
+        if self.image.schema.trigger.take().is_none() {
+            return false;
+        }
+        self.image.ghost.fresh.clear();
+        self.commit();
+        true
+    }
+
+    /// Sets the new form of one row behind everybody's back. False: there is
+    /// no such row or no new form.
+    pub fn tamper(&mut self, key: i64, new: i64) -> bool {
+        let there = self.image.schema.new_column;
+        let Some(row) = self.image.rows.get_mut(&key).filter(|_| there) else {
+            return false;
+        };
+        row.new = Some(new);
+        if row.agrees() {
+            self.image.ghost.corrupt.remove(&key);
+        } else {
+            self.image.ghost.corrupt.insert(key);
+        }
+        self.commit();
+        true
+    }
+
+    /// Loses one entry in the middle of a job's chunk log. False: there is
+    /// none that has one before and one after it.
+    pub fn lose_log_entry(&mut self, job: &str) -> bool {
+        let ours = self.image.ours.as_mut();
+        let Some(table) = ours.and_then(|ours| ours.jobs.get_mut(job)) else {
+            return false;
+        };
+        let inner = table.log.iter().position(|row| {
+            let with = |n: u64| table.log.iter().any(|r| (r.range, r.n) == (row.range, n));
+            row.n > 0 && with(row.n + 1)
+        });
+        let Some(place) = inner else {
+            return false;
+        };
+        table.log.remove(place);
+        self.commit();
+        true
+    }
+
     /// Damages the new form of one row behind everybody's back.
     pub fn corrupt(&mut self, place: usize) -> bool {
         if !self.image.schema.new_column || self.image.rows.is_empty() {
@@ -178,35 +246,37 @@ impl SimServer {
 }
 
 fn write_row(image: &mut Image, write: AppWrite, form: Form) -> Result<(), AppRefusal> {
-    let missing = match form {
-        Form::Old => !image.schema.old_column,
-        Form::New => !image.schema.new_column,
+    let missing = match (write, form) {
+        // These name the key only.
+        (AppWrite::Delete { .. } | AppWrite::Move { .. }, _) => false,
+        (_, Form::Old) => !image.schema.old_column,
+        (_, Form::New) => !image.schema.new_column,
     };
     if missing {
-        return Err(AppRefusal);
+        return Err(AppRefusal::NoColumn);
     }
     match write {
         AppWrite::Insert { key, value } => {
             if image.rows.contains_key(&key) {
-                return Err(AppRefusal);
+                return Err(AppRefusal::KeyTaken);
             }
             let row = through_trigger(image, None, form, value)?;
             put(image, key, row, value);
         }
         AppWrite::Update { key, value } => {
-            let before = image.rows.get(&key).copied().ok_or(AppRefusal)?;
+            let before = image.rows.get(&key).copied().ok_or(AppRefusal::NoRow)?;
             let row = through_trigger(image, Some(before), form, value)?;
             put(image, key, row, value);
         }
         AppWrite::Delete { key } => {
-            image.rows.remove(&key).ok_or(AppRefusal)?;
+            image.rows.remove(&key).ok_or(AppRefusal::NoRow)?;
             forget(image, key);
         }
         AppWrite::Move { from, to } => {
             if image.rows.contains_key(&to) {
-                return Err(AppRefusal);
+                return Err(AppRefusal::KeyTaken);
             }
-            let row = image.rows.remove(&from).ok_or(AppRefusal)?;
+            let row = image.rows.remove(&from).ok_or(AppRefusal::NoRow)?;
             let exempt = image.ghost.exempt.contains(&from);
             let corrupt = image.ghost.corrupt.contains(&from);
             let value = image.ghost.ledger.get(&from).copied();
@@ -254,13 +324,16 @@ fn through_trigger(
     match (image.firing(), form) {
         (Some(Authority::Old | Authority::Both), Form::Old)
         | (Some(Authority::Both | Authority::New), Form::New) => Ok(both),
-        (Some(Authority::Old), Form::New) | (Some(Authority::New), Form::Old) => Err(AppRefusal),
+        (Some(Authority::Old), Form::New) => Err(AppRefusal::NewTooEarly),
+        (Some(Authority::New), Form::Old) => Err(AppRefusal::OldTooLate),
         (None, Form::Old) => Ok(Row {
             old: Some(value),
             new: before.and_then(|row| row.new),
         }),
         // Without a trigger an old column that is still there stays NOT NULL.
-        (None, Form::New) if before.is_none() && image.schema.old_column => Err(AppRefusal),
+        (None, Form::New) if before.is_none() && image.schema.old_column => {
+            Err(AppRefusal::NotNull)
+        }
         (None, Form::New) => Ok(Row {
             old: before.and_then(|row| row.old),
             new: Some(up(value)),
@@ -272,8 +345,9 @@ fn put(image: &mut Image, key: i64, row: Row, value: i64) {
     image.rows.insert(key, row);
     image.ghost.ledger.insert(key, value);
     image.ghost.corrupt.remove(&key);
-    let off = image.schema.trigger.is_some_and(|t| !t.enabled);
-    if off {
+    let witness = image.ours.as_ref().and_then(|ours| ours.witness);
+    let should_fire = image.schema.trigger.or(witness).is_some();
+    if should_fire && image.firing().is_none() {
         image.ghost.exempt.insert(key);
     } else {
         image.ghost.exempt.remove(&key);

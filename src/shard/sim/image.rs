@@ -178,6 +178,8 @@ pub struct LogRow {
     pub rows: u64,
     /// Rows found wrong.
     pub stale: u64,
+    /// Rows that got their exported value back.
+    pub exact: u64,
     /// Digest of the old forms, first seed, and of the new ones, second seed.
     pub digests: (u64, u64),
 }

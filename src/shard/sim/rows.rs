@@ -1,7 +1,7 @@
 //! Row jobs: ranges, chunks, coverage.
 
 use super::image::{Authority, Image, JobTable, LogRow, RangeRow, Row, down, key_of, up};
-use super::server::{SimServer, broken, error, lost_sight};
+use super::server::{SimServer, broken, error, lost_sight, range_gone};
 use crate::base::Digest;
 use crate::rollout::Evidence;
 use crate::worker::{ChunkDone, ErrorKind, Key, Reply, RowJob, RowJobKind};
@@ -70,7 +70,7 @@ fn range_row(image: &Image, job: &RowJob, range: u32) -> Option<RangeRow> {
 pub(super) fn read(server: &SimServer, job: &RowJob, range: u32) -> Reply {
     match range_row(&server.image, job, range) {
         Some(row) => Reply::Range(row.at(range)),
-        None => lost_sight(),
+        None => range_gone(range),
     }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn chunk(
     most: u32,
 ) -> Reply {
     let Some(row) = range_row(&server.image, job, range) else {
-        return lost_sight();
+        return range_gone(range);
     };
     if row.closed || row.after.map(key_of).as_ref() != after {
         return Reply::Range(row.at(range));
@@ -118,18 +118,18 @@ pub(super) fn chunk(
         });
     };
     if server.options.variant.splits_checkpoint() {
-        note(server, epoch, job, range, last, &keys);
+        note(server, epoch, job, range, (last, &keys, 0));
         server.commit();
     }
     let locked = |key: &i64| server.locked.values().any(|held| held.contains(key));
     if job.kind.writes_rows() && keys.iter().any(locked) {
         return error(ErrorKind::Yielded, "55P03", "lock not available");
     }
-    work(&mut server.image, job.kind, &keys);
+    let exact = work(&mut server.image, job.kind, &keys);
     let stale = if server.options.variant.splits_checkpoint() {
         0
     } else {
-        note(server, epoch, job, range, last, &keys)
+        note(server, epoch, job, range, (last, &keys, exact))
     };
     server.commit();
     let rows = u64::try_from(keys.len()).unwrap_or(0);
@@ -158,7 +158,7 @@ pub(super) fn checkpoint_alone(
     }
     let keys = keys_left(&server.image, &row, usize::try_from(most).unwrap_or(1));
     if let Some(last) = keys.last().copied() {
-        note(server, epoch, job, range, last, &keys);
+        note(server, epoch, job, range, (last, &keys, 0));
         server.commit();
     }
 }
@@ -179,7 +179,9 @@ fn dual_write_refuses(server: &SimServer, job: &RowJob) -> Option<Reply> {
         .then(|| broken("there is no trigger"))
 }
 
-fn work(image: &mut Image, kind: RowJobKind, keys: &[i64]) {
+/// Does the work; gives the number of rows that got their exported value back.
+fn work(image: &mut Image, kind: RowJobKind, keys: &[i64]) -> u64 {
+    let mut exact = 0;
     for key in keys {
         let Some(row) = image.rows.get_mut(key) else {
             continue;
@@ -199,6 +201,7 @@ fn work(image: &mut Image, kind: RowJobKind, keys: &[i64]) {
                 if row.old.is_none() {
                     let exported = image.ours.as_ref().and_then(|o| o.exported.get(key));
                     let kept = exported.copied().filter(|old| row.new == Some(up(*old)));
+                    exact += u64::from(kept.is_some());
                     row.old = kept.or(row.new.map(down));
                     if image.ghost.corrupt.contains(key) {
                         // Damaged between proof and drop: taken for a write.
@@ -210,6 +213,7 @@ fn work(image: &mut Image, kind: RowJobKind, keys: &[i64]) {
             RowJobKind::Verify => {}
         }
     }
+    exact
 }
 
 fn is_wrong(authority: Option<Authority>, row: Row) -> bool {
@@ -219,14 +223,14 @@ fn is_wrong(authority: Option<Authority>, row: Row) -> bool {
     }
 }
 
-/// Writes log and checkpoint; gives the number of wrong rows.
+/// Writes log and checkpoint of a chunk (its last key, its keys, how many of
+/// them got their exported value back); gives the number of wrong rows.
 fn note(
     server: &mut SimServer,
     epoch: u64,
     job: &RowJob,
     range: u32,
-    last: i64,
-    keys: &[i64],
+    (last, keys, exact): (i64, &[i64], u64),
 ) -> u64 {
     let image = &mut server.image;
     let authority = image.firing();
@@ -263,6 +267,7 @@ fn note(
         epoch,
         rows,
         stale,
+        exact,
         digests,
     });
     row.after = Some(last);
@@ -284,7 +289,7 @@ fn mix(seed: u64, key: i64, value: Option<i64>) -> u64 {
 /// Marks a range as finished if a fresh look finds nothing left.
 pub(super) fn close(server: &mut SimServer, epoch: u64, job: &RowJob, range: u32) -> Reply {
     let Some(row) = range_row(&server.image, job, range) else {
-        return lost_sight();
+        return range_gone(range);
     };
     if row.closed {
         return Reply::Closed { empty: true };
@@ -292,7 +297,7 @@ pub(super) fn close(server: &mut SimServer, epoch: u64, job: &RowJob, range: u32
     if !keys_left(&server.image, &row, 1).is_empty() {
         return Reply::Closed { empty: false };
     }
-    note(server, epoch, job, range, row.high, &[]);
+    note(server, epoch, job, range, (row.high, &[], 0));
     let place = usize::try_from(range).unwrap_or(usize::MAX);
     let table = server.image.ours.as_mut();
     let table = table.and_then(|ours| ours.jobs.get_mut(&job.id));
@@ -341,7 +346,7 @@ pub(super) fn conclude(server: &mut SimServer, job: &RowJob) -> Reply {
         return lost_sight();
     };
     if let Some(gap) = coverage_gap(table) {
-        return error(ErrorKind::Refused, "PH015", &gap);
+        return error(ErrorKind::Refused, "PH024", &gap);
     }
     if table.ranges.iter().any(|range| !range.closed) {
         return lost_sight();
@@ -360,12 +365,35 @@ pub(super) fn conclude(server: &mut SimServer, job: &RowJob) -> Reply {
             .count(),
         _ => 0,
     };
+    let rows = sum(|r| r.rows);
+    let notes = match job.kind {
+        RowJobKind::Restore => {
+            let exact = sum(|r| r.exact);
+            vec![
+                format!("{exact} rows got their exported value back"),
+                format!("{} rows got down(new)", rows.saturating_sub(exact)),
+            ]
+        }
+        _ => Vec::new(),
+    };
     let parts = [digests.0.to_be_bytes(), digests.1.to_be_bytes()];
-    Reply::Concluded(Evidence {
-        rows: sum(|r| r.rows),
+    let evidence = Evidence {
+        rows,
         chunks: table.ranges.iter().map(|r| r.chunks).sum(),
         stale: sum(|r| r.stale) + u64::try_from(unrestored).unwrap_or(0),
         digest: Some(Digest::of("sim/evidence/1", &[&parts[0], &parts[1]])),
-        notes: Vec::new(),
-    })
+        notes,
+    };
+    if evidence.stale > 0 {
+        // A retry must look again, not remember.
+        forget(server, job);
+    }
+    Reply::Concluded(evidence)
+}
+
+fn forget(server: &mut SimServer, job: &RowJob) {
+    if let Some(ours) = server.image.ours.as_mut() {
+        ours.jobs.remove(&job.id);
+    }
+    server.commit();
 }

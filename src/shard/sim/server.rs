@@ -102,7 +102,7 @@ impl SimServer {
             return refused;
         }
         match &call.op {
-            Op::Attach { .. } => Reply::Attached(self.sighting()),
+            Op::Attach { pin } => self.attach(pin.as_deref()),
             Op::TakeOver { known_epoch } => self.take_over(*known_epoch),
             Op::BeginStop(stop) => self.record(|ours| ours.began = Some(*stop)),
             Op::EndStop(stop) => self.end_stop(*stop),
@@ -170,7 +170,7 @@ impl SimServer {
         (!reads && !skips && call.epoch != epoch).then(|| {
             error(
                 ErrorKind::Fenced { epoch },
-                "PH001",
+                "PH020",
                 "another epoch holds the fence",
             )
         })
@@ -195,6 +195,17 @@ impl SimServer {
         }
     }
 
+    fn attach(&mut self, pin: Option<&str>) -> Reply {
+        match pin {
+            Some(pin) if pin != self.options.pin => error(
+                ErrorKind::Refused,
+                "PH011",
+                &format!("this is another database: {}", self.options.pin),
+            ),
+            _ => Reply::Attached(self.sighting()),
+        }
+    }
+
     fn sighting(&mut self) -> Sighting {
         self.unseen_loss = false;
         let ours = self.image.ours.clone();
@@ -214,6 +225,10 @@ impl SimServer {
     fn take_over(&mut self, known_epoch: u64) -> Reply {
         let rollout = self.options.rollout.clone();
         let ours = self.image.ours.get_or_insert_with(Ours::default);
+        if let Some(other) = ours.rollout.as_ref().filter(|there| **there != rollout) {
+            let message = format!("the shard's registry belongs to rollout {other}");
+            return error(ErrorKind::Refused, "PH011", &message);
+        }
         ours.epoch = ours.epoch.max(known_epoch) + 1;
         ours.rollout = Some(rollout);
         let epoch = ours.epoch;
@@ -328,6 +343,12 @@ pub(super) fn error(kind: ErrorKind, code: &str, message: &str) -> Reply {
 /// Dual write is off: nothing may be proved or written on top of that.
 pub(super) fn broken(why: &str) -> Reply {
     error(ErrorKind::Refused, "PH013", why)
+}
+
+/// The range is not there, or void: it has to be cut again.
+pub(super) fn range_gone(range: u32) -> Reply {
+    let message = format!("range {range} is void; it has to be cut again");
+    error(ErrorKind::Fenced { epoch: 0 }, "PH025", &message)
 }
 
 /// What the worker builds on is not there any more: it must look again.

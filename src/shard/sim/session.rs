@@ -17,16 +17,17 @@ pub struct SimShard {
     server: Arc<Mutex<SimServer>>,
 }
 
-/// A shard for the shared contract tests: keys 1 to `rows`, shift in the given
-/// percentages, one rollout.
+/// A shard for the shared contract tests: these keys with these old values,
+/// shift in the given percentages, one rollout.
 pub fn contract_fixture(
     name: ShardName,
     rollout: &str,
-    rows: u32,
+    values: impl IntoIterator<Item = (i64, i64)>,
     shift_steps: &[u8],
     variant: Variant,
 ) -> SimShard {
-    let image = Image::new((1..=i64::from(rows)).map(|key| (key, key * 10)));
+    let image = Image::new(values);
+    let rows_estimate = u64::try_from(image.rows.len()).unwrap_or(0);
     let options = ServerOptions {
         pin: format!("sim/{name}"),
         rollout: rollout.to_owned(),
@@ -39,7 +40,7 @@ pub fn contract_fixture(
         name,
         plan: CompiledPlan {
             plan: plan(shift_steps),
-            rows_estimate: u64::from(rows),
+            rows_estimate,
             listing: Vec::new(),
         },
         server: Arc::new(Mutex::new(SimServer::new(image, options))),
