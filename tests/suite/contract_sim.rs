@@ -5,6 +5,7 @@ use pilothouse::base::ShardName;
 use pilothouse::shard::Shard;
 use pilothouse::shard::sim::{self, AppWrite, Authority, Form, SimShard, contract_fixture};
 use pilothouse::worker::Variant;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
 const ROLLOUT: &str = "r-1";
@@ -36,12 +37,24 @@ impl Texts {
     }
 }
 
-pub struct SimFixture {
-    shard: Arc<SimShard>,
-    texts: Texts,
+/// Which executor the shard has.
+pub trait Executor {
+    const VARIANT: Variant;
 }
 
-impl Fixture for SimFixture {
+pub struct Correct;
+
+impl Executor for Correct {
+    const VARIANT: Variant = Variant::Correct;
+}
+
+pub struct SimFixture<E = Correct> {
+    shard: Arc<SimShard>,
+    texts: Texts,
+    executor: PhantomData<E>,
+}
+
+impl<E: Executor> Fixture for SimFixture<E> {
     async fn new(rows: u32) -> Self {
         let texts = Texts(Mutex::default());
         let values: Vec<(i64, i64)> = (1..=i64::from(rows))
@@ -49,10 +62,11 @@ impl Fixture for SimFixture {
             .collect();
         let name = ShardName::new("s1").unwrap();
         let steps = [10, 100];
-        let shard = contract_fixture(name, ROLLOUT, values, &steps, Variant::Correct);
+        let shard = contract_fixture(name, ROLLOUT, values, &steps, E::VARIANT);
         Self {
             shard: Arc::new(shard),
             texts,
+            executor: PhantomData,
         }
     }
 
@@ -144,3 +158,23 @@ impl Fixture for SimFixture {
 }
 
 contract_tests!(SimFixture);
+
+/// The contract is able to fail.
+#[cfg(feature = "broken")]
+mod broken {
+    use super::{Executor, SimFixture};
+    use crate::contract_cases::cases::a_deposed_epoch_is_refused_in_every_effect;
+    use pilothouse::worker::Variant;
+
+    struct NoFenceCheck;
+
+    impl Executor for NoFenceCheck {
+        const VARIANT: Variant = Variant::NoFenceCheck;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "got through with an old epoch")]
+    async fn a_chunk_without_a_fence_check_breaks_the_contract() {
+        a_deposed_epoch_is_refused_in_every_effect::<SimFixture<NoFenceCheck>>().await;
+    }
+}
