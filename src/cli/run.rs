@@ -258,6 +258,16 @@ fn goal(ready: &Ready, args: &RunArgs) -> Goal {
 
 async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
     if args.promote == Promote::ByHand {
+        // What an earlier run was allowed to do by itself, this one is not.
+        if ready.book.state().open().is_some_and(|r| r.auto.is_some()) {
+            let verb = Verb::Automate {
+                to: None,
+                confirm: None,
+            };
+            let off = order(Scope::Fleet, verb, "run without --promote auto");
+            let command = Command::Order(off);
+            recorded(ready.book.take(&Observations::default(), &command).await)?;
+        }
         return Ok(ready);
     }
     let to = last_stop(&ready, args);

@@ -32,11 +32,25 @@ impl Engine {
             }
             if !moved {
                 self.align(&wanted.jobs);
-                self.goal_reached(wanted.jobs.is_empty());
+                let idle = self.is_idle(&wanted.jobs);
+                self.goal_reached(idle);
                 return;
             }
         }
         tracing::error!("the rules of this rollout do not come to rest");
+    }
+
+    /// Whether nothing moves: no job, or only jobs that are paused.
+    fn is_idle(&self, wanted: &BTreeMap<ShardName, Job>) -> bool {
+        let Some(rollout) = self.setup.book.state().open() else {
+            return wanted.is_empty() && self.running.is_empty();
+        };
+        let paused = |name: &ShardName, job: Job| {
+            let shard = rollout.shards.get(name);
+            job != Job::CloseShare && shard.is_some_and(|s| rollout.pause_over(s).is_some())
+        };
+        wanted.iter().all(|(name, job)| paused(name, *job))
+            && self.running.iter().all(|(name, r)| paused(name, r.job))
     }
 
     pub(super) fn align(&mut self, wanted: &BTreeMap<ShardName, Job>) {
@@ -171,7 +185,7 @@ impl Engine {
             self.stopped = Some(Stopped::Reached);
             return;
         };
-        if !idle || !self.running.is_empty() || self.setup.book.owes() {
+        if !idle || self.setup.book.owes() {
             return;
         }
         self.stopped = match self.goal {
@@ -252,7 +266,7 @@ fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
             let follows = match ready(rollout, observations, name, clock::now()) {
                 Err(Refusal::Gates(readings)) => readings
                     .into_iter()
-                    .find(|r| r.gate == Gate::RingOrder && r.clears_at.is_none()),
+                    .find(|r| r.clears_at.is_none() && is_for_people(r.gate)),
                 _ => None,
             };
             format!("ring {name}: {stop} waits, {}", follows?.value)
@@ -260,4 +274,9 @@ fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
         first = first.or(Some(why));
     }
     first.map(Stopped::NeedsHuman)
+}
+
+/// Gates that time alone never opens.
+fn is_for_people(gate: Gate) -> bool {
+    matches!(gate, Gate::RingOrder | Gate::Approval | Gate::FreshVerify)
 }

@@ -73,6 +73,18 @@ impl ShareSwitch for Shares {
                 reads_percent: percent,
                 writes_percent: percent,
             };
+            let now = self
+                .provider
+                .read(shard)
+                .await
+                .map_err(|e| fault(shard, &e))?;
+            // Asking must never move the flag: another engine may have.
+            if now.reads_percent != percent || now.writes_percent != percent {
+                return Ok(ShareSeen {
+                    clients: 0,
+                    behind: vec![format!("the flag itself: it is not at {percent} %")],
+                });
+            }
             // Setting what is set already gives the version to wait for.
             let version = self
                 .provider

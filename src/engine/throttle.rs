@@ -49,8 +49,38 @@ impl Throttle {
                 });
             }
         }
+        if let Some(reason) = self.unseen_disk(limits, measured, now) {
+            still.insert((reason.signal.clone(), reason.place.clone()), reason.since);
+            reasons.push(reason);
+        }
         self.closed = still;
         reasons
+    }
+
+    /// A limit on free disk space that nobody can read is a closed throttle,
+    /// not a forgotten one.
+    fn unseen_disk(
+        &self,
+        limits: &ThrottleLimits,
+        measured: &[Measurement],
+        now: Timestamp,
+    ) -> Option<ThrottleReason> {
+        let limit = limits.disk_free_bytes?;
+        let signal = "disk_free_bytes".to_owned();
+        if measured.iter().any(|found| found.signal == signal) {
+            return None;
+        }
+        let place = "not visible on this kind of shard".to_owned();
+        let key = (signal, place);
+        let since = self.closed.get(&key).copied().unwrap_or(now);
+        let (signal, place) = key;
+        Some(ThrottleReason {
+            signal,
+            place,
+            value: None,
+            limit,
+            since,
+        })
     }
 
     /// What to say when no poll has come for too long.
@@ -95,5 +125,34 @@ fn limit_of(limits: &ThrottleLimits, signal: &str) -> Option<(u64, Sense)> {
         "archive_segments" => limits.archive_segments.map(|n| (n, Sense::High)),
         "disk_free_bytes" => limits.disk_free_bytes.map(|n| (n, Sense::Low)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Period;
+
+    #[test]
+    fn a_limit_that_nobody_can_read_closes() {
+        let mut limits = ThrottleLimits {
+            poll: Period::from_ms(500),
+            stale_after: Period::from_ms(3_000),
+            replica_lag: None,
+            active_sessions: None,
+            slot_wal_bytes: None,
+            oldest_transaction: None,
+            archive_segments: None,
+            disk_free_bytes: Some(1),
+        };
+        let closed = Throttle::default().judge(&limits, &[], Timestamp(1));
+        assert_eq!(closed.len(), 1);
+        assert_eq!(closed[0].value, None);
+        limits.disk_free_bytes = None;
+        assert!(
+            Throttle::default()
+                .judge(&limits, &[], Timestamp(1))
+                .is_empty()
+        );
     }
 }

@@ -4,7 +4,7 @@
 use super::command::Scope;
 use super::event::{Event, Fact};
 use super::state::{Mark, Opening, Phase, RingState, Rollout, ShardState, State, Undo, Verified};
-use crate::base::{Cause, Digest, RingName, ShardName, Stop, Timestamp};
+use crate::base::{Cause, Digest, RingName, ShardName, Stage, Stop, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Applies a fact.
@@ -191,7 +191,10 @@ fn end_undo(shard: &mut ShardState, undo: Undo, lands: Stop, now: Timestamp) {
 }
 
 fn undone(shard: &mut ShardState, stop: Stop, before: Option<Stop>, now: Timestamp) {
-    if stop <= Stop::Verify {
+    // Taking publication back makes `up` the rule again for every row: what was
+    // proved before it says nothing any more.
+    let unpublished = before.is_some_and(|stop| stop.stage() < Stage::Shift);
+    if stop <= Stop::Verify || unpublished {
         shard.verified = None;
     }
     shard.begun = before.filter(|_| shard.begun.is_some());
@@ -303,7 +306,25 @@ fn retried(rollout: &mut Rollout, shards: &[ShardName], now: Timestamp) {
             (Phase::RolledBack, _) => Phase::Done,
             (other, _) => other,
         };
+        let rejoins = shard.phase == Phase::RolledBack;
+        let ring = shard.ring.clone();
         enter(shard, shard.at, phase, now);
+        if rejoins {
+            readmit(rollout, &ring);
+        }
+    }
+}
+
+/// A shard that joins again runs by itself only up to the last stop before
+/// shift: everything beyond it is promoted again, through its gates.
+fn readmit(rollout: &mut Rollout, ring: &RingName) {
+    let route = &rollout.opening.route;
+    let last = route
+        .iter()
+        .copied()
+        .rfind(|stop| stop.stage() < Stage::Shift);
+    if let (Some(last), Some(ring)) = (last, rollout.rings.get_mut(ring)) {
+        ring.admitted = ring.admitted.min(last);
     }
 }
 
@@ -339,6 +360,10 @@ fn rollback(rollout: &mut Rollout, scope: &Scope, to: Stop, shards: &[ShardName]
             .collect(),
         Scope::Shard(_) => Vec::new(),
     };
+    if mark.cause == Cause::Guard {
+        // What made one ring go back must not let the next one go on.
+        rollout.hold = Some(held.clone());
+    }
     for name in rings {
         if let Some(ring) = rollout.rings.get_mut(&name) {
             ring.admitted = ring.admitted.min(to);

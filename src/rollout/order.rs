@@ -105,6 +105,17 @@ fn retry(rollout: &Rollout, asked: &Order) -> Result<Vec<ShardName>, Refusal> {
         .filter(|n| is(n, Phase::Failed))
         .cloned()
         .collect();
+    let void = |name: &&ShardName| {
+        let shard = rollout.shards.get(*name);
+        shard.is_some_and(|s| {
+            s.undo.is_none() && s.failure.as_ref().is_some_and(|f| f.code == "PH010")
+        })
+    };
+    if let Some(name) = failed.iter().find(void) {
+        return Err(Refusal::Forbidden(format!(
+            "{name}: dual write was off while both forms were written, so nothing is proved; roll it back to dual_write"
+        )));
+    }
     if !failed.is_empty() {
         return Ok(failed);
     }

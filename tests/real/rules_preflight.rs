@@ -141,9 +141,14 @@ fn normal(text: &str, port: u16, database: &str, folder: &str) -> String {
         .replace(database, "DATABASE")
         .replace(&format!("{folder}/"), "");
     let is_time = |line: &str| line.as_bytes().get(2) == Some(&b':') && line.len() > 9;
+    // How far a line is underlined depends on the port's digits.
     let text: Vec<&str> = text
         .lines()
         .map(|line| if is_time(line) { &line[9..] } else { line })
+        .map(|line| match line.find('^') {
+            Some(at) if line.ends_with('^') => &line[..=at],
+            _ => line,
+        })
         .collect();
     let text = text.join("\n");
     let mut out = String::new();

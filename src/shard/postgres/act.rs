@@ -95,7 +95,15 @@ pub(super) async fn set_share(
 }
 
 /// Who has seen it?
-pub(super) async fn share_seen(shard: &Inner, percent: u8) -> Result<Reply, Failure> {
+pub(super) async fn share_seen(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    epoch: u64,
+    percent: u8,
+) -> Result<Reply, Failure> {
+    // A deposed engine must learn here that it has lost its say.
+    fence::begin(connection, epoch, Durability::Relaxed).await?;
+    fence::commit(connection).await?;
     let seen = shard.flags.seen(&shard.spec.name, percent).await;
     let seen = seen.map_err(|f| flag_error(&f))?;
     Ok(Reply::Seen {

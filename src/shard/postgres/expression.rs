@@ -8,12 +8,12 @@ use super::Failure;
 use super::dialect::{Form, Impossible, Mapping, Volatility};
 use super::preflight::{finding, pass_or};
 use super::sql;
-use crate::base::{Untrusted, quote_literal};
+use crate::base::{Ident, Untrusted, quote_literal};
 use crate::migration::Fill;
 use crate::worker::{Check, CheckVerdict};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Functions that are STABLE by name but differ from one moment, session or
 /// user to the next.
@@ -259,12 +259,19 @@ async fn round_trip(connection: &mut PgConnection, form: &Form) -> Result<Vec<Ch
             format!("{value}::{} AS {}", column.sql_type, column.name)
         })
         .collect();
-    let there = |made: &str| {
+    let read = old_columns_read(form);
+    let there = |made: &[String]| {
         let (table, rows) = (form.qualified(), SAMPLE_ROWS);
-        format!("(SELECT t.*, {made} FROM {table} AS t LIMIT {rows}) AS s")
+        let columns: Vec<&str> = read.iter().chain(made).map(String::as_str).collect();
+        let columns = columns.join(", ");
+        format!("(SELECT {columns} FROM {table} AS t LIMIT {rows}) AS s")
     };
     for ((column, up), made) in ruled.iter().zip(&made) {
-        let statement = format!("SELECT count(s.{}) FROM {}", column.name, there(made));
+        let statement = format!(
+            "SELECT count(s.{}) FROM {}",
+            column.name,
+            there(std::slice::from_ref(made))
+        );
         if let Err(message) = attempt(connection, &[statement]).await {
             // A right that is missing is told by its own check.
             if message.contains("permission denied") {
@@ -282,7 +289,7 @@ async fn round_trip(connection: &mut PgConnection, form: &Form) -> Result<Vec<Ch
             old.name,
             down.call_in("pg_temp", "s"),
             old.sql_type,
-            there(&made.join(", "))
+            there(&made)
         );
         let row = match attempt(connection, &[statement]).await {
             Ok(Some(row)) => row,
@@ -305,6 +312,23 @@ async fn round_trip(connection: &mut PgConnection, form: &Form) -> Result<Vec<Ch
         ));
     }
     Ok(out)
+}
+
+/// Old columns that the way back reads or gives, by name: another engine of
+/// the same rollout may have added the new ones already.
+fn old_columns_read(form: &Form) -> Vec<String> {
+    let new = |name: &Ident| form.columns.iter().any(|column| column.name == *name);
+    let mut names: BTreeSet<&Ident> = BTreeSet::new();
+    for (_, old, down) in form.replaced() {
+        names.insert(&old.name);
+        names.extend(
+            down.inputs
+                .iter()
+                .map(|(name, _)| name)
+                .filter(|name| !new(name)),
+        );
+    }
+    names.into_iter().map(|name| format!("t.{name}")).collect()
 }
 
 fn fails(key: &str, message: &str) -> Check {

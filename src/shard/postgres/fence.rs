@@ -13,6 +13,14 @@ use sqlx::postgres::PgConnection;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fence {
     pub(super) generation: u64,
+    pub(super) owner: Owner,
+}
+
+/// Whose name stands in the fence row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Us,
+    Another,
 }
 
 /// How a transaction commits.
@@ -39,6 +47,12 @@ pub(super) async fn begin(
     let locked = "SELECT pg_advisory_xact_lock_shared($1)";
     sql::execute(connection, locked, vec![Value::Int(FENCE_KEY)]).await?;
     let (found, fence) = read(connection).await?;
+    // After a failover that lost a take-over two engines may have counted up
+    // to the same epoch; the newer one stands in the row.
+    let found = match fence.owner {
+        Owner::Another if found == epoch => found + 1,
+        Owner::Another | Owner::Us => found,
+    };
     if found != epoch {
         return Err(Failure(own(
             ErrorKind::Fenced { epoch: found },
@@ -58,7 +72,9 @@ pub(super) async fn begin_unfenced(connection: &mut PgConnection) -> Result<Fenc
 
 /// Epoch and fence.
 pub(super) async fn read(connection: &mut PgConnection) -> Result<(u64, Fence), Failure> {
-    let statement = "SELECT epoch, generation FROM pilothouse.fence";
+    let statement = "SELECT epoch, generation,
+        engine = substr(current_setting('application_name'), length('pilothouse/') + 1)
+        FROM pilothouse.fence";
     let row = sql::row(connection, statement, vec![])
         .await?
         .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
@@ -69,6 +85,11 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<(u64, Fence), 
         number(0)?,
         Fence {
             generation: number(1)?,
+            owner: if row.try_get(2)? {
+                Owner::Us
+            } else {
+                Owner::Another
+            },
         },
     ))
 }

@@ -15,6 +15,8 @@ pub(super) struct PostgresSession {
     shard: Arc<Inner>,
     role: SessionRole,
     connection: Option<PgConnection>,
+    /// Never connected yet: nothing can have been lost.
+    is_fresh: bool,
     /// What the quiet check saw last.
     quiet: check::QuietMemory,
 }
@@ -32,6 +34,7 @@ impl PostgresSession {
             shard,
             role,
             connection: None,
+            is_fresh: true,
             quiet: check::QuietMemory::default(),
         }
     }
@@ -57,6 +60,7 @@ impl PostgresSession {
         .await?;
         self.shard.remember(&found);
         self.connection = Some(found.connection);
+        self.is_fresh = false;
         Ok(())
     }
 
@@ -95,7 +99,12 @@ impl PostgresSession {
         let Some(mut connection) = self.connection.take().filter(|_| answered) else {
             return;
         };
-        let rolled_back = sql::run(&mut connection, "ROLLBACK");
+        let rolled_back = async {
+            sql::run(&mut connection, "ROLLBACK").await?;
+            // A step that runs alone may have left its own limits behind.
+            sql::run(&mut connection, "RESET lock_timeout").await?;
+            sql::run(&mut connection, "RESET statement_timeout").await
+        };
         if let Ok(Ok(_)) = tokio::time::timeout(ROLLBACK, rolled_back).await {
             self.connection = Some(connection);
         }
@@ -114,12 +123,10 @@ impl PostgresSession {
                 self.connect(&known).await?;
             }
         }
-        if let Op::ShareSeen(percent) = call.op {
-            return act::share_seen(&shard, percent).await;
-        }
         let quiet = std::mem::take(&mut self.quiet);
         let opens = match call.op {
             Op::Attach { .. } | Op::ReadRange { .. } => Opens::IfNeeded,
+            _ if self.is_fresh => Opens::IfNeeded,
             _ => Opens::Never,
         };
         let connection = self.connection(opens).await?;
@@ -177,7 +184,8 @@ async fn dispatch(
         Op::MendDualWrite => registry::mend(connection, shard, epoch).await,
         Op::SetShare(percent) => act::set_share(connection, shard, epoch, percent).await,
         // Handled before a connection is needed.
-        Op::Check(_) | Op::ShareSeen(_) => Err(Failure(super::error::own(
+        Op::ShareSeen(percent) => act::share_seen(connection, shard, epoch, percent).await,
+        Op::Check(_) => Err(Failure(super::error::own(
             ErrorKind::Refused,
             "session",
             "not a connection call",

@@ -259,7 +259,34 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
         let column = new_column(migration, table, form, add, &at)?;
         form.columns.push(column);
     }
-    Ok(forms.into_values().collect())
+    let forms: Vec<Form> = forms.into_values().collect();
+    forms.iter().try_for_each(one_for_one)?;
+    Ok(forms)
+}
+
+/// An old column that is replaced belongs to one new column: with two of them
+/// a write of the one would look like an old-form write to the other.
+fn one_for_one(form: &Form) -> Result<(), Impossible> {
+    for (column, old, _) in form.replaced() {
+        let shares = |other: &&NewColumn| {
+            let reads = |up: &Mapping| up.inputs.iter().any(|(name, _)| *name == old.name);
+            other.name != column.name && other.up.as_ref().is_some_and(reads)
+        };
+        if let Some(other) = form.columns.iter().find(shares) {
+            let key = other.up.as_ref().map_or("", |up| up.key.as_str());
+            return impossible(
+                key,
+                format!(
+                    "{} reads {}, which {} replaces",
+                    other.name.as_str(),
+                    old.name.as_str(),
+                    column.name.as_str()
+                ),
+                "replace an old column by one new column in a migration, and split it in a later one",
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The table, if it is there and has room for the column.

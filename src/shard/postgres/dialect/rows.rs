@@ -308,6 +308,10 @@ fn restore(form: &Form) -> String {
     let sets: Vec<String> = form
         .replaced()
         .map(|(column, old, down)| {
+            if down.inputs.iter().any(|(name, _)| *name != column.name) {
+                // `down` reads more than the export keeps: only `down` knows.
+                return format!("{} = {}", old.name, down.call("t"));
+            }
             format!(
                 "{old} = CASE WHEN e.pilothouse_found AND e.{new} IS NOT DISTINCT FROM t.{new} THEN e.{old} ELSE {made} END",
                 old = old.name,

@@ -1,6 +1,6 @@
 //! The single steps that stops are made of.
 
-use super::action::{Action, Mode, has_column, has_constraint, is_disarmed, when};
+use super::action::{Action, Mode, has_column, has_constraint, is_armed, is_disarmed, when};
 use super::form::{Form, NewColumn};
 use super::trigger;
 use crate::base::{Ident, quote_literal};
@@ -170,10 +170,28 @@ pub(super) fn create_export(form: &Form) -> Action {
     }
 }
 
+/// Under the lock, in the dropping transaction itself: dual write is intact
+/// and the last comparison is whole, clean and of this generation.
+fn demand_proof(form: &Form) -> String {
+    let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
+    let job = quote_literal(&format!("final/{}", form.tag));
+    let body = format!(
+        "BEGIN IF NOT ({armed}) OR NOT EXISTS (SELECT 1 FROM pilothouse.checkpoint WHERE job = {job})
+           OR EXISTS (SELECT 1 FROM pilothouse.checkpoint c, pilothouse.fence f
+               WHERE c.job = {job} AND (NOT c.closed OR c.stale > 0 OR c.generation <> f.generation))
+         THEN RAISE EXCEPTION USING ERRCODE = 'PH014', MESSAGE = 'no valid proof: nothing is dropped'; END IF; END",
+        armed = is_armed(schema, table, "new")
+    );
+    format!("DO {}", quote_literal(&body))
+}
+
 pub(super) fn drop_old(form: &Form) -> Action {
     let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
     let qualified = form.qualified();
     let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
+    if form.replaced().next().is_some() {
+        statements.push(demand_proof(form));
+    }
     statements.extend(trigger::remove(form));
     let mut gone = vec![is_disarmed(&qualified, &form.trigger(), schema, table)];
     for column in &form.columns {
