@@ -7,7 +7,7 @@ use super::driver::Driver;
 use super::setup::{Goal, Stopped};
 use super::supervisor::{Engine, Running};
 use super::throttle::Throttle;
-use crate::base::ShardName;
+use crate::base::{Cause, ShardName};
 use crate::rollout::{Gate, Job, Observations, Phase, Refusal, Rollout, next, ready};
 use crate::shard::Shard;
 use crate::worker::{Assignment, ChunkLimits, Run, Signal, Step, StopPlan};
@@ -40,14 +40,20 @@ impl Engine {
         tracing::error!("the rules of this rollout do not come to rest");
     }
 
-    /// Whether nothing moves: no job, or only jobs that are paused.
+    /// Whether nothing moves: no job, or only jobs that the failed budget paused.
     fn is_idle(&self, wanted: &BTreeMap<ShardName, Job>) -> bool {
         let Some(rollout) = self.setup.book.state().open() else {
             return wanted.is_empty() && self.running.is_empty();
         };
         let paused = |name: &ShardName, job: Job| {
             let shard = rollout.shards.get(name);
-            job != Job::CloseShare && shard.is_some_and(|s| rollout.pause_over(s).is_some())
+            // A pause by a person waits for their resume; the failed budget's
+            // own pause waits for somebody who may not be there.
+            let budget = |s| {
+                let mark = rollout.pause_over(s);
+                mark.is_some_and(|m| m.cause == Cause::FailedBudget)
+            };
+            job != Job::CloseShare && shard.is_some_and(budget)
         };
         wanted.iter().all(|(name, job)| paused(name, *job))
             && self.running.iter().all(|(name, r)| paused(name, r.job))
