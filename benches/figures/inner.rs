@@ -183,21 +183,26 @@ fn simulator() -> Figure {
     let workers: Vec<_> = (0..2_u64)
         .map(|half| {
             std::thread::spawn(move || {
-                let mut runs = 0_u64;
+                let (mut runs, mut red) = (0_u64, 0_u64);
                 while started.elapsed().as_secs() < 10 {
                     let outcome = sim::run(half * 1_000_000 + runs, sim::Options::default());
-                    assert!(outcome.violations.is_empty());
+                    red += u64::from(!outcome.violations.is_empty());
                     runs += 1;
                 }
-                runs
+                (runs, red)
             })
         })
         .collect();
-    let runs: u64 = workers.into_iter().map(|w| w.join().unwrap()).sum();
+    let (mut runs, mut red) = (0, 0);
+    for worker in workers {
+        let (done, found) = worker.join().unwrap();
+        runs += done;
+        red += found;
+    }
     let seconds = started.elapsed().as_secs().max(1);
     Figure::new(
         "simulator runs, two threads",
-        format!("{} per minute", runs * 60 / seconds),
+        format!("{} per minute; {red} of {runs} seeds red", runs * 60 / seconds),
         "≥ 10,000 a minute",
     )
 }
