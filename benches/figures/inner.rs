@@ -202,7 +202,10 @@ fn simulator() -> Figure {
     let seconds = started.elapsed().as_secs().max(1);
     Figure::new(
         "simulator runs, two threads",
-        format!("{} per minute; {red} of {runs} seeds red", runs * 60 / seconds),
+        format!(
+            "{} per minute; {red} of {runs} seeds red",
+            runs * 60 / seconds
+        ),
         "≥ 10,000 a minute",
     )
 }
