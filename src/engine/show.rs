@@ -2,7 +2,7 @@
 
 use super::clock;
 use super::supervisor::Engine;
-use crate::base::{Period, Timestamp};
+use crate::base::Period;
 use crate::rollout::Fact;
 use crate::wire::{FleetView, Source, Telemetry, project};
 
@@ -52,9 +52,9 @@ impl Engine {
         project(&source, clock::now())
     }
 
-    pub(super) fn publish(&mut self, not_before: Timestamp) {
+    pub(super) fn publish(&mut self) {
         let now = clock::now();
-        if now.since(self.published_at) < PUBLISH || now < not_before {
+        if now.since(self.published_at) < PUBLISH {
             return;
         }
         self.publish_now();

@@ -99,7 +99,7 @@ impl Engine {
         while self.stopped.is_none() {
             self.reconcile().await;
             self.print_new();
-            self.publish(Timestamp::default());
+            self.publish();
             if self.stopped.is_some() {
                 break;
             }

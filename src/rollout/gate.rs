@@ -1,7 +1,7 @@
 //! Gates: conditions for a promotion. Pass, fail, or inconclusive (= hold).
 
 use super::observation::Observations;
-use super::state::{RingState, Rollout};
+use super::state::{Phase, RingState, Rollout};
 use crate::base::{Digest, Period, RingName, Stage, Stop, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -230,7 +230,12 @@ fn barrier(rollout: &Rollout, to: Stop) -> Option<GateReading> {
         .filter(|name| {
             let ring = rollout.rings.get(*name);
             ring.is_some_and(|r| {
-                rollout.ring_stop(r).is_some() && !r.finished.contains_key(&needed)
+                // What is being undone is on its way out of the stop it stands at.
+                let leaving = rollout
+                    .live(r)
+                    .any(|(_, shard)| shard.phase == Phase::RollingBack);
+                let finished = r.finished.contains_key(&needed);
+                rollout.ring_stop(r).is_some() && (leaving || !finished)
             })
         })
         .map(RingName::as_str)

@@ -10,6 +10,7 @@ mod desk;
 mod expressions;
 mod files;
 mod heart;
+mod heart_gates;
 mod heart_laws;
 mod help;
 mod inbox;
