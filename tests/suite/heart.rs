@@ -56,8 +56,7 @@ fn hold_survives_promote_and_automatic_promotion() {
         let answer = desk.ask(ring("canary"), Verb::Promote);
         assert!(matches!(answer, Err(Refusal::Held(_))), "{scope}");
         let to = Some(Stop::Verify);
-        desk.ask(Scope::Fleet, Verb::Automate { to, confirm: None })
-            .unwrap();
+        desk.ask(Scope::Fleet, Verb::Automate { to }).unwrap();
         desk.reconcile();
         assert_eq!(desk.admitted("canary"), Stop::Preflight, "{scope}");
         desk.ask(scope.clone(), Verb::Release).unwrap();
