@@ -38,6 +38,7 @@ pub enum Action {
     Abort,
     Abandon,
     Freeze,
+    Theme,
     Help,
     Suspend,
     Quit,
@@ -267,6 +268,12 @@ pub const ACTIONS: &[Item] = &[
         "freeze",
         &[key('z')],
         "Freeze the view only; work goes on.",
+    ),
+    look(
+        A::Theme,
+        "theme",
+        &[],
+        "Change the colours: theme light, theme high-contrast.",
     ),
     look(A::Help, "help", &[key('?')], "This list."),
     look(

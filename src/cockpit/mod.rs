@@ -11,9 +11,10 @@ mod glyphs;
 pub mod keymap;
 mod model;
 mod msg;
-mod palette;
+
 pub mod run;
 mod terminal;
+pub mod theme;
 mod update;
 mod view;
 mod widgets;
@@ -21,7 +22,7 @@ mod widgets;
 pub use glyphs::GlyphSet;
 pub use model::{FleetRow, Frozen, Layer, Level, Link, Model, Options, Pane, Pending, Status};
 pub use msg::{Effect, Msg};
-pub use palette::Palette;
+
 pub use run::{Exit, RunError};
 pub use update::update;
 pub use view::view;

@@ -6,8 +6,9 @@ use crate::scene::{
 };
 use pilothouse::base::{Period, Timestamp};
 use pilothouse::cockpit::action::{ACTIONS, Action};
+use pilothouse::cockpit::theme::Depth;
 use pilothouse::cockpit::{
-    Effect, FleetRow, GlyphSet, Layer, Level, Link, Model, Msg, Palette, Pane, update,
+    Effect, FleetRow, GlyphSet, Layer, Level, Link, Model, Msg, Pane, update,
 };
 use pilothouse::rollout::{Event, Scope};
 use pilothouse::wire::{Answer, CommandEnvelope, ServerMessage, Verb};
@@ -187,7 +188,8 @@ fn help_scrolls_to_its_end_at_80_by_24() {
 fn ascii_and_no_colour_lose_no_word() {
     let mut model = troubled().model();
     model.options.glyphs = GlyphSet::Ascii;
-    model.options.palette = Palette::Plain;
+    model.options.depth = Depth::Plain;
+    model.theme = model.options.themes.load("no-colour", Depth::Plain).theme;
     let text = screen(&model, 120, 40);
     assert!(text.is_ascii(), "{text}");
     for word in [

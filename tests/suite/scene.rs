@@ -3,7 +3,8 @@
 use pilothouse::base::{
     Actor, Cause, Digest, Fault, Period, RingName, ShardName, Stage, Stop, Timestamp,
 };
-use pilothouse::cockpit::{GlyphSet, Model, Msg, Options, Palette, update, view};
+use pilothouse::cockpit::theme::{Depth, Library};
+use pilothouse::cockpit::{GlyphSet, Model, Msg, Options, update, view};
 use pilothouse::fleet::Policy;
 use pilothouse::rollout::{
     Auto, Event, Evidence, Fact, Member, Observations, Opening, Outcome, Reading, Scope, State,
@@ -314,7 +315,9 @@ pub fn options() -> Options {
         actor: Actor::person("lee"),
         session: "test".into(),
         glyphs: GlyphSet::Unicode,
-        palette: Palette::Sixteen,
+        depth: Depth::Sixteen,
+        themes: Library::default(),
+        theme: "default".into(),
     }
 }
 

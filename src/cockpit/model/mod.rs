@@ -6,7 +6,7 @@ pub use rows::FleetRow;
 
 use super::dialog::{Approved, Dialog};
 use super::glyphs::GlyphSet;
-use super::palette::Palette;
+use super::theme::{Depth, Library, Theme};
 use crate::base::{Actor, Period, ShardName, Timestamp};
 use crate::wire::{CommandEnvelope, FleetView, RolloutView};
 use std::collections::BTreeSet;
@@ -24,7 +24,11 @@ pub struct Options {
     /// Which characters may be drawn.
     pub glyphs: GlyphSet,
     /// How much colour there is.
-    pub palette: Palette,
+    pub depth: Depth,
+    /// Every theme.
+    pub themes: Library,
+    /// The one that is used.
+    pub theme: String,
 }
 
 /// The cockpit's whole state.
@@ -32,6 +36,8 @@ pub struct Options {
 pub struct Model {
     /// Fixed.
     pub options: Options,
+    /// How everything looks; a preview while one is being chosen.
+    pub theme: Theme,
     /// The newest view.
     pub live: Option<FleetView>,
     /// Number of the stream message it stands at.
@@ -150,8 +156,10 @@ pub enum Link {
 impl Model {
     /// Before the first message.
     pub fn new(options: Options, now: Timestamp) -> Self {
-        Self {
+        let loaded = options.themes.load(&options.theme, options.depth);
+        let mut model = Self {
             options,
+            theme: loaded.theme,
             live: None,
             seq: 0,
             resync: None,
@@ -169,6 +177,18 @@ impl Model {
             status: None,
             shown: Vec::new(),
             acts: 0,
+        };
+        if let Some(warning) = loaded.warnings.into_iter().next() {
+            model.say(Level::Note, warning);
+        }
+        model
+    }
+
+    /// Shows a theme without choosing it.
+    pub(super) fn preview(&mut self, name: &str) {
+        if self.theme.name != name {
+            let loaded = self.options.themes.load(name, self.options.depth);
+            self.theme = loaded.theme;
         }
     }
 

@@ -1,6 +1,6 @@
 //! Keys: the top layer gets them first.
 
-use super::{act, server};
+use super::{act, server, theme};
 use crate::base::Timestamp;
 use crate::cockpit::action::{ACTIONS, Action, Item};
 use crate::cockpit::keymap::Key;
@@ -176,11 +176,15 @@ fn menu(model: &mut Model, key: Key, cursor: usize) -> Vec<Effect> {
 
 fn command(model: &mut Model, key: Key, mut text: String) -> Vec<Effect> {
     match key {
-        Key::Plain(KeyCode::Esc) => return Vec::new(),
+        Key::Plain(KeyCode::Esc) => {
+            theme::preview(model, "");
+            return Vec::new();
+        }
         Key::Plain(KeyCode::Enter) => return typed(model, text.trim()),
         Key::Plain(KeyCode::Backspace) => drop(text.pop()),
         key => text.extend(key.typed().filter(|_| text.len() < LINE_CHARS_MAX)),
     }
+    theme::preview(model, &text);
     model.layer = Some(Layer::Command(text));
     Vec::new()
 }
@@ -204,10 +208,15 @@ fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
         }
         return Vec::new();
     };
+    let rest = text[item.name.len()..].trim();
+    if item.action == Action::Theme {
+        theme::choose(model, rest);
+        return Vec::new();
+    }
     if !item.mutates() {
         return run(model, item.action);
     }
-    let scopes = act::typed_scope(model, item.action, text[item.name.len()..].trim());
+    let scopes = act::typed_scope(model, item.action, rest);
     act::ask(model, item.action, scopes);
     Vec::new()
 }

@@ -3,6 +3,7 @@
 mod act;
 pub(in crate::cockpit) mod keys;
 mod server;
+mod theme;
 
 pub use act::targets;
 

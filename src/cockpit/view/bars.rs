@@ -3,7 +3,7 @@
 use super::Room;
 use crate::cockpit::action::{ACTIONS, Action};
 use crate::cockpit::model::{Layer, Level, Model};
-use crate::cockpit::palette::Role;
+use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, bar, fit, part, sign, width};
 use crate::wire::{EventView, Need, Sign, words};
 use ratatui::layout::Rect;
@@ -22,7 +22,7 @@ pub(super) fn totals(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         let percent = u8::try_from(percent.min(100)).unwrap_or(100);
         parts.push(part(Role::Text, format!(" of {}  ", words::count(total))));
         if area.width >= 100 {
-            parts.push(part(Role::Sign(Sign::Running), bar(percent, 20)));
+            parts.push(part(Role::from(Sign::Running), bar(percent, 20)));
         }
         parts.push(part(Role::Text, format!(" {percent} %")));
     }
@@ -33,7 +33,7 @@ pub(super) fn totals(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let allowed = model.rollout().map_or(0, |r| r.failed_allowed);
     let role = match t.failed {
         0 => Role::Text,
-        _ => Role::Alarm,
+        _ => Role::Fail,
     };
     let failed = format!("  Failed {} of {allowed} allowed", t.failed);
     parts.push(part(role, failed));
@@ -141,13 +141,13 @@ fn status_parts(model: &Model) -> Vec<Part> {
             asked.scope,
             model.pending.len()
         );
-        parts.push(part(Role::Sign(Sign::Running), text));
+        parts.push(part(Role::from(Sign::Running), text));
     }
     if let Some(status) = &model.status {
         let (role, mark) = match status.level {
             Level::Note => (Role::Muted, ""),
-            Level::Good => (Role::Sign(Sign::Done), "✓ "),
-            Level::Bad => (Role::Alarm, "✗ "),
+            Level::Good => (Role::from(Sign::Done), "✓ "),
+            Level::Bad => (Role::Fail, "✗ "),
         };
         parts.push(part(role, format!("{mark}{}", status.text)));
     }

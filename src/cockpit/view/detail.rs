@@ -2,7 +2,7 @@
 //! age; every gate; the failure in full.
 
 use crate::cockpit::model::{Model, Pane};
-use crate::cockpit::palette::Role;
+use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, part, sign};
 use crate::wire::{RingView, ShardView, Sign, Standing, Verdict, words};
 

@@ -2,7 +2,7 @@
 
 use crate::cockpit::action::Tier;
 use crate::cockpit::dialog::{Dialog, Field};
-use crate::cockpit::palette::Role;
+use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, part, width};
 
 const LABEL_CELLS: usize = 14;
@@ -14,7 +14,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, dialog: &Dialog) {
     let rows = rows(dialog);
     let high = u16::try_from(rows.len() + 2).unwrap_or(u16::MAX);
     let area = canvas.clear_middle(84, high);
-    let inner = canvas.frame(area, &dialog.title, Role::Alarm);
+    let inner = canvas.frame(area, &dialog.title, Role::Danger);
     // What must be decided on is at the bottom: on a small screen the
     // evidence is cut, never the buttons.
     let cut = rows.len().saturating_sub(usize::from(inner.height));
@@ -98,7 +98,7 @@ fn rows(dialog: &Dialog) -> Vec<Vec<Part>> {
 
 fn field(dialog: &Dialog, field: Field, text: String) -> Part {
     let role = if dialog.focus == field {
-        Role::Focus
+        Role::Selection
     } else {
         Role::Text
     };
@@ -107,10 +107,10 @@ fn field(dialog: &Dialog, field: Field, text: String) -> Part {
 
 fn hint(dialog: &Dialog) -> Part {
     if let Some(hint) = dialog.hint {
-        return part(Role::Alarm, format!(" {hint}"));
+        return part(Role::Fail, format!(" {hint}"));
     }
     match dialog.blocked() {
-        Some(reason) => part(Role::Alarm, format!(" Cannot be confirmed: {reason}")),
+        Some(reason) => part(Role::Fail, format!(" Cannot be confirmed: {reason}")),
         None => part(Role::Muted, " Tab goes round; Esc cancels"),
     }
 }

@@ -1,7 +1,7 @@
 //! The first line: what, where, how well we hear the engine, when.
 
 use crate::cockpit::model::{Link, Model};
-use crate::cockpit::palette::Role;
+use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, part, sign};
 use crate::wire::Sign;
 use ratatui::layout::Rect;
@@ -11,7 +11,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     if let Some(view) = model.view() {
         let identity = &view.header.identity;
         let role = if identity.production {
-            Role::Production
+            Role::Prod
         } else {
             Role::Title
         };
@@ -42,9 +42,9 @@ fn link(model: &Model) -> Vec<crate::cockpit::widgets::Part> {
     }
     vec![match model.link() {
         Link::Live if model.resync.is_some() => sign(Sign::Unknown, "RESYNC"),
-        Link::Live => part(Role::Live, "● LIVE"),
+        Link::Live => part(Role::Ok, "● LIVE"),
         Link::Connecting => sign(Sign::Unknown, "CONNECTING"),
-        Link::Stale(seconds) => part(Role::Alarm, format!("? STALE {seconds} s")),
-        Link::Gone => part(Role::Alarm, "✗ ENGINE GONE"),
+        Link::Stale(seconds) => part(Role::Fail, format!("? STALE {seconds} s")),
+        Link::Gone => part(Role::Fail, "✗ ENGINE GONE"),
     }]
 }

@@ -2,7 +2,7 @@
 
 use crate::cockpit::action::{ACTIONS, Item, Tier};
 use crate::cockpit::model::Model;
-use crate::cockpit::palette::Role;
+use crate::cockpit::theme::Role;
 use crate::cockpit::update::keys::menu_items;
 use crate::cockpit::widgets::{Canvas, Part, fit, part};
 

@@ -9,7 +9,7 @@ mod plan;
 mod table;
 
 use super::model::{Layer, Model};
-use super::palette::Role;
+use super::theme::Role;
 use super::widgets::{Canvas, part};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -30,7 +30,7 @@ enum Room {
 
 /// Draws the model.
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
-    let mut canvas = Canvas::new(frame.buffer_mut(), model.options.palette);
+    let mut canvas = Canvas::new(frame.buffer_mut(), &model.theme);
     let area = canvas.area();
     if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
         too_small(&mut canvas, area);

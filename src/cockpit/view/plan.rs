@@ -3,7 +3,7 @@
 use super::Room;
 use crate::base::Stage;
 use crate::cockpit::model::{Model, Pane};
-use crate::cockpit::palette::Role;
+use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, part, sign};
 use crate::wire::{Cell, RingView, Sign, Standing, words};
 use ratatui::layout::Rect;

@@ -3,7 +3,7 @@
 use super::Room;
 use super::plan::first_row;
 use crate::cockpit::model::{Model, Pane};
-use crate::cockpit::palette::Role;
+use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, bar, fit, fit_right, part, sign};
 use crate::wire::{Progress, ShardView, Sign, words};
 use ratatui::layout::Rect;
@@ -162,11 +162,11 @@ fn number(text: Option<String>, cells: usize) -> Part {
 }
 
 fn progress(shard: &ShardView, cells: usize) -> Part {
-    let role = Role::Sign(shard.standing.sign);
+    let role = Role::from(shard.standing.sign);
     match shard.progress {
         Progress::None => part(Role::Muted, fit("·", cells)),
         Progress::Unmeasured => part(role, fit("running", cells)),
-        Progress::Done => part(Role::Sign(Sign::Done), fit("done", cells)),
+        Progress::Done => part(Role::from(Sign::Done), fit("done", cells)),
         Progress::Percent(percent) if cells < 12 => part(role, fit(&format!("{percent} %"), cells)),
         Progress::Percent(percent) => {
             let text = format!("{} {percent:>3} %", bar(percent, cells - 6));
@@ -190,14 +190,14 @@ fn lag(model: &Model, shard: &ShardView, cells: usize) -> Part {
         ('✓', Sign::Done)
     };
     let text = format!("{} {mark}", words::ms(lag.value));
-    part(Role::Sign(sign), fit_right(&text, cells))
+    part(Role::from(sign), fit_right(&text, cells))
 }
 
 fn checks(_: &Model, shard: &ShardView, cells: usize) -> Part {
     match shard.checks {
         None => part(Role::Muted, fit("–", cells)),
         Some(c) if c.passed == c.total => part(
-            Role::Sign(Sign::Done),
+            Role::from(Sign::Done),
             fit(&format!("✓ {}/{}", c.passed, c.total), cells),
         ),
         Some(c) => part(Role::Text, fit(&format!("{}/{}", c.passed, c.total), cells)),

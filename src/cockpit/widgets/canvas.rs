@@ -3,7 +3,7 @@
 use super::text::{fit, width};
 use crate::base::Untrusted;
 use crate::cockpit::glyphs::{GlyphSet, ascii, mark};
-use crate::cockpit::palette::{Palette, Role};
+use crate::cockpit::theme::{Role, Theme};
 use crate::wire::Sign;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -31,18 +31,19 @@ pub(in crate::cockpit) fn sign(sign: Sign, word: &str) -> Part {
     } else {
         format!("{} {word}", mark(sign))
     };
-    part(Role::Sign(sign), text)
+    part(Role::from(sign), text)
 }
 
 /// Where a view draws.
 pub(in crate::cockpit) struct Canvas<'a> {
     buffer: &'a mut Buffer,
-    palette: Palette,
+    theme: &'a Theme,
 }
 
 impl<'a> Canvas<'a> {
-    pub(in crate::cockpit) fn new(buffer: &'a mut Buffer, palette: Palette) -> Self {
-        Self { buffer, palette }
+    pub(in crate::cockpit) fn new(buffer: &'a mut Buffer, theme: &'a Theme) -> Self {
+        buffer.set_style(buffer.area, theme.style(Role::Text));
+        Self { buffer, theme }
     }
 
     pub(in crate::cockpit) fn area(&self) -> Rect {
@@ -68,7 +69,7 @@ impl<'a> Canvas<'a> {
             } else {
                 clean
             };
-            let style = self.palette.style(*role);
+            let style = self.theme.style(*role);
             x = self.buffer.set_stringn(x, y, clean, room, style).0;
         }
     }
@@ -82,8 +83,8 @@ impl<'a> Canvas<'a> {
                 height: 1,
                 ..area
             };
-            let style = Style::new().add_modifier(Modifier::REVERSED);
-            self.buffer.set_style(line, style);
+            self.buffer
+                .set_style(line, self.theme.style(Role::Selection));
         }
     }
 
@@ -144,7 +145,7 @@ impl<'a> Canvas<'a> {
                     height: 1,
                     ..area
                 },
-                Style::reset(),
+                Style::reset().patch(self.theme.style(Role::Text)),
             );
             self.line(area, row, &[blank]);
         }
