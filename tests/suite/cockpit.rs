@@ -2,16 +2,13 @@
 
 use crate::hands::{AFTER, key_later, keys, on_ring, question, sent, tap};
 use crate::scene::{
-    Scene, finished, healthy, letter, options, press, ready, ring, screen, shard, show, troubled,
+    Scene, finished, healthy, letter, options, ready, screen, shard, show, troubled,
 };
 use pilothouse::base::{Period, Timestamp};
 use pilothouse::cockpit::action::{ACTIONS, Action};
-use pilothouse::cockpit::theme::Depth;
-use pilothouse::cockpit::{
-    Effect, FleetRow, GlyphSet, Layer, Level, Link, Model, Msg, Pane, update,
-};
-use pilothouse::rollout::{Event, Scope};
-use pilothouse::wire::{Answer, CommandEnvelope, ServerMessage, Verb};
+use pilothouse::cockpit::dialog::Field;
+use pilothouse::cockpit::{GlyphSet, Layer, Level, Link, Model, Msg, Palette, update};
+use pilothouse::wire::{Answer, ServerMessage};
 use proptest::prelude::*;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 

@@ -1,13 +1,9 @@
 //! What every verb does, and does not do, in every situation that matters.
 
-use crate::desk::{
-    Desk, SOAK_MS, closed_gates, fault, on, opening, policy, ring, roll_back, shard,
-};
-use pilothouse::base::{Cause, Period, Stop, Timestamp};
-use pilothouse::fleet::{Guard, GuardAction};
+use crate::desk::{Desk, SOAK_MS, closed_gates, fault, on, ring, roll_back, shard};
+use pilothouse::base::{Cause, Stop, Timestamp};
 use pilothouse::rollout::{
-    Command, Decision, Evidence, Gate, Job, Outcome, Phase, Reading, Refusal, Report, Scope,
-    ThrottleReason, Verb, Verdict, watch_guards,
+    Command, Decision, Evidence, Gate, Job, Outcome, Phase, Refusal, Report, Scope, Verb, Verdict,
 };
 
 #[test]

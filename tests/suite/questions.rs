@@ -4,8 +4,8 @@ use crate::hands::{key_later, keys, on_ring, question, sent};
 use crate::scene::{Scene, healthy, letter, press, ready, ring, shard, show, troubled};
 use pilothouse::base::Stop;
 use pilothouse::cockpit::dialog::Field;
-use pilothouse::cockpit::{Layer, Msg, update};
-use pilothouse::rollout::{Event, Scope};
+use pilothouse::cockpit::{Layer, Model, Msg, update};
+use pilothouse::rollout::{Event, OldForm, Scope};
 use pilothouse::wire::Verb;
 use ratatui::crossterm::event::KeyCode;
 
@@ -126,8 +126,17 @@ fn promotion_into_contract_is_typed() {
     for name in ["canary", "early", "broad"] {
         scene.walk(name, Stop::Shift(100));
     }
+    let quiet_since = scene.now;
     scene.later(7_200);
     scene.all_read();
+    for name in scene.shards_of("canary") {
+        scene.observations.shard_mut(&name).old_form = Some(OldForm {
+            count: 7,
+            writers: String::new(),
+            quiet_since,
+            read_at: scene.now,
+        });
+    }
     let mut model = scene.model();
     on_ring(&mut model, "canary");
     keys(&mut model, "P");
