@@ -67,7 +67,7 @@ pub struct Item {
     pub name: &'static str,
     /// What it does, one sentence.
     pub doc: &'static str,
-    /// Direct keys.
+    /// Direct keys, unless a person's own keymap says otherwise.
     pub keys: &'static [Key],
     /// Its letter in the operations menu.
     pub menu: Option<char>,
@@ -273,7 +273,7 @@ pub const ACTIONS: &[Item] = &[
         A::Theme,
         "theme",
         &[],
-        "Change the colours: theme light, theme high-contrast.",
+        "Change the colours: theme light.",
     ),
     look(A::Help, "help", &[key('?')], "This list."),
     look(
@@ -302,12 +302,6 @@ impl Action {
         let found = ACTIONS.iter().find(|item| item.action == self);
         // A test holds that every action is listed; help is harmless.
         found.unwrap_or(&ACTIONS[0])
-    }
-
-    /// The action of a key on the fleet screen.
-    pub fn of_key(key: Key) -> Option<Self> {
-        let found = ACTIONS.iter().find(|item| item.keys.contains(&key));
-        found.map(|item| item.action)
     }
 
     /// Why it cannot be done now; `None` means it can.

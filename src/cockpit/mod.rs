@@ -7,12 +7,14 @@
 
 pub mod action;
 pub mod dialog;
+mod environment;
 mod glyphs;
 pub mod keymap;
 mod model;
 mod msg;
 
 pub mod run;
+pub mod shot;
 mod terminal;
 pub mod theme;
 mod update;

@@ -3,18 +3,15 @@
 //! The loop takes all that waits, folds it, and draws once. It awaits nothing
 //! but the next thing to fold.
 
-use super::glyphs::GlyphSet;
 use super::model::{Model, Options};
 use super::msg::{Effect, Msg};
 use super::terminal::{Screen, is_taken};
-use super::theme::{Depth, Library};
 use super::{update, view};
 use crate::api::client::Client;
-use crate::base::{Actor, Timestamp};
+use crate::base::Timestamp;
 use futures_util::{FutureExt, StreamExt};
 use ratatui::crossterm::event::{Event, EventStream, KeyEventKind};
 use std::io;
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -44,63 +41,6 @@ pub enum Exit {
 #[derive(Debug, thiserror::Error)]
 #[error("the terminal cannot be used ({0}); run with --headless, or look with `pilothouse status`")]
 pub struct RunError(#[from] io::Error);
-
-impl Options {
-    /// Options for this process: `NO_COLOR`, and ASCII where the locale is
-    /// not UTF-8 or `PILOTHOUSE_ASCII` is set.
-    pub fn from_environment(actor: Actor, session: String) -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .into_iter()
-            .filter_map(|name| std::env::var(name).ok())
-            .find(|value| !value.is_empty())
-            .unwrap_or_default()
-            .to_lowercase();
-        let utf8 = locale.contains("utf-8") || locale.contains("utf8");
-        let glyphs = if set("PILOTHOUSE_ASCII") || !utf8 {
-            GlyphSet::Ascii
-        } else {
-            GlyphSet::Unicode
-        };
-        let depth = match std::env::var("COLORTERM").as_deref() {
-            _ if set("NO_COLOR") => Depth::Plain,
-            Ok("truecolor" | "24bit") => Depth::True,
-            _ => Depth::Sixteen,
-        };
-        let theme = std::env::var("PILOTHOUSE_THEME").unwrap_or_else(|_| match depth {
-            Depth::Plain => "no-colour".into(),
-            _ => "default".into(),
-        });
-        Self {
-            actor,
-            session,
-            glyphs,
-            depth,
-            themes: own_themes(),
-            theme,
-        }
-    }
-}
-
-/// The built-in themes, and those in the person's own folder.
-fn own_themes() -> Library {
-    let mut library = Library::default();
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".config"));
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let folder = config.or_else(home).map(|c| c.join("pilothouse/themes"));
-    // No folder, or a file that cannot be read: the built-in ones remain.
-    let files = folder.and_then(|f| std::fs::read_dir(f).ok());
-    for file in files.into_iter().flatten().flatten() {
-        let path = file.path();
-        let name = path.file_stem().and_then(|name| name.to_str());
-        if let (Some(name), true) = (name, path.extension().is_some_and(|e| e == "toml"))
-            && let Ok(text) = std::fs::read_to_string(&path)
-        {
-            library.add(name, text);
-        }
-    }
-    library
-}
 
 /// Runs a cockpit until it is left.
 ///

@@ -1,3 +1,4 @@
 //! Drills: faults on purpose, in simulation and on throw-away fleets.
 
+pub mod scene;
 pub mod sim;

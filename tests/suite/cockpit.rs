@@ -5,9 +5,11 @@ use crate::scene::{
     Scene, finished, healthy, letter, options, ready, screen, shard, show, troubled,
 };
 use pilothouse::base::{Period, Timestamp};
-use pilothouse::cockpit::action::{ACTIONS, Action};
+use pilothouse::cockpit::action::ACTIONS;
 use pilothouse::cockpit::dialog::Field;
-use pilothouse::cockpit::{GlyphSet, Layer, Level, Link, Model, Msg, Palette, update};
+use pilothouse::cockpit::keymap::Keymap;
+use pilothouse::cockpit::theme::Depth;
+use pilothouse::cockpit::{GlyphSet, Layer, Level, Link, Model, Msg, update};
 use pilothouse::wire::{Answer, ServerMessage};
 use proptest::prelude::*;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -164,7 +166,7 @@ fn every_action_is_in_help_and_every_key_is_used_once() {
         assert!(item.mutates() == item.menu.is_some());
         for key in item.keys {
             assert_eq!(
-                Action::of_key(*key),
+                model.options.keymap.action(*key),
                 Some(item.action),
                 "{key} is used twice"
             );
@@ -298,7 +300,7 @@ proptest! {
                 panic!("{key:?} sent {effects:?} without a question");
             };
             prop_assert!(dialog.blocked().is_none());
-            let own = dialog.action.item().keys.iter().any(|k| Some(*k) == pilothouse::cockpit::keymap::Key::of(&key));
+            let own = dialog.keys.iter().any(|k| Some(*k) == pilothouse::cockpit::keymap::Key::of(&key));
             let yes = matches!(key.code, KeyCode::Char('y' | 'Y')) || own
                 || (key.code == KeyCode::Enter && dialog.focus == Field::Confirm);
             prop_assert!(yes, "{:?} confirmed {:?}", key, dialog.action);
@@ -320,6 +322,50 @@ proptest! {
             prop_assert!(sent(&effects).is_empty());
             let effects = update(&mut model, Msg::Tick(at));
             prop_assert!(effects.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_persons_own_keys_stand_and_mistakes_do_not() {
+    use pilothouse::cockpit::action::Action;
+    let read = |text: &str| Keymap::patched(text);
+    let (keymap, warnings) =
+        read("[keys]\nhold = [\"X\"]\n\"page down\" = [\"Ctrl-f\", \"PgDn\"]\n");
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(keymap.action("X".parse().unwrap()), Some(Action::Hold));
+    assert_eq!(keymap.action("H".parse().unwrap()), None);
+    assert_eq!(
+        keymap.action("Ctrl-f".parse().unwrap()),
+        Some(Action::PageDown)
+    );
+    for (text, warning) in [
+        ("[keys]\nfly = [\"f\"]", "no such action"),
+        ("[keys]\nhold = \"H\"", "must be a list"),
+        ("[keys]\nhold = [\"HH\"]", "is no key"),
+        ("[keys]\nhold = [\"h\"]", "use a capital"),
+        ("[keys]\nhold = [\"Enter\"]", "use a capital"),
+        (
+            "[keys]\nhold = [\"P\"]",
+            "P means promote and hold; it does promote",
+        ),
+        ("[chords]\n", "there is only [keys]"),
+        ("[keys", "keymap: "),
+    ] {
+        let (keymap, warnings) = read(text);
+        assert!(
+            warnings.join("\n").contains(warning),
+            "{text}: {warnings:?}"
+        );
+        assert_eq!(
+            keymap.action("P".parse().unwrap()),
+            Some(Action::Promote),
+            "{text}"
+        );
+    }
+    for item in ACTIONS {
+        for key in item.keys {
+            assert_eq!(key.to_string().parse(), Ok(*key));
         }
     }
 }

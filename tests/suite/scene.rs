@@ -3,6 +3,7 @@
 use pilothouse::base::{
     Actor, Cause, Digest, Fault, Period, RingName, ShardName, Stage, Stop, Timestamp,
 };
+use pilothouse::cockpit::keymap::Keymap;
 use pilothouse::cockpit::theme::{Depth, Library};
 use pilothouse::cockpit::{GlyphSet, Model, Msg, Options, update, view};
 use pilothouse::fleet::Policy;
@@ -318,6 +319,8 @@ pub fn options() -> Options {
         depth: Depth::Sixteen,
         themes: Library::default(),
         theme: "default".into(),
+        keymap: Keymap::default(),
+        warnings: Vec::new(),
     }
 }
 

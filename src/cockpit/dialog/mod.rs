@@ -80,6 +80,8 @@ pub struct Dialog {
     pub changed: Option<String>,
     /// What to say to the operator below the fields.
     pub hint: Option<&'static str>,
+    /// Keys of the act itself: they confirm it, too.
+    pub keys: Vec<Key>,
     targets: Vec<Target>,
     opened_at: Timestamp,
 }
@@ -116,6 +118,7 @@ impl Dialog {
             focus,
             changed: None,
             hint: None,
+            keys: model.options.keymap.keys(action).collect(),
             targets: prepared.targets,
             opened_at: model.now,
         }
@@ -235,7 +238,7 @@ impl Dialog {
             // The act's own capital confirms it; anything typed by mistake
             // is answered with No or with nothing.
             _ if matches!(letter, 'n' | 'N' | 'q') => return Answered::Cancelled,
-            _ if self.action.item().keys.contains(&key) => return self.confirm(signer),
+            _ if self.keys.contains(&key) => return self.confirm(signer),
             _ => {}
         }
         Answered::Open

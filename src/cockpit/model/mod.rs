@@ -6,6 +6,7 @@ pub use rows::FleetRow;
 
 use super::dialog::{Approved, Dialog};
 use super::glyphs::GlyphSet;
+use super::keymap::Keymap;
 use super::theme::{Depth, Library, Theme};
 use crate::base::{Actor, Period, ShardName, Timestamp};
 use crate::wire::{CommandEnvelope, FleetView, RolloutView};
@@ -29,6 +30,10 @@ pub struct Options {
     pub themes: Library,
     /// The one that is used.
     pub theme: String,
+    /// Which key does what.
+    pub keymap: Keymap,
+    /// What was wrong with the person's own files.
+    pub warnings: Vec<String>,
 }
 
 /// The cockpit's whole state.
@@ -178,7 +183,8 @@ impl Model {
             shown: Vec::new(),
             acts: 0,
         };
-        if let Some(warning) = loaded.warnings.into_iter().next() {
+        let own = model.options.warnings.clone();
+        if let Some(warning) = own.into_iter().chain(loaded.warnings).next() {
             model.say(Level::Note, warning);
         }
         model

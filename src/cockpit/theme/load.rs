@@ -164,7 +164,7 @@ impl Reader<'_> {
             let colour = value.as_str().and_then(|text| text.parse().ok());
             match colour {
                 Some(colour) => drop(palette.insert(name.clone(), colour)),
-                None => self.warn(&format!("palette.{name}: {value} is no colour")),
+                None => self.warn(&format!("palette.{name}: {} is no colour", shown(value))),
             }
         }
     }
@@ -224,9 +224,17 @@ impl Reader<'_> {
         });
         if named.is_none() {
             self.warn(&format!(
-                "roles.{role}.{key}: {value} is neither in [palette] nor a colour"
+                "roles.{role}.{key}: {} is neither in [palette] nor a colour",
+                shown(value)
             ));
         }
         named
     }
+}
+
+/// A value for a warning.
+fn shown(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.type_str().to_owned(), |text| format!("{text:?}"))
 }

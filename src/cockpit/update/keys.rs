@@ -16,7 +16,7 @@ const PAGE: usize = 10;
 
 pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
     // These work from everywhere: a question never locks anybody in.
-    match Action::of_key(key) {
+    match model.options.keymap.action(key) {
         Some(Action::Suspend) => return vec![Effect::Suspend],
         Some(Action::QuitNow) if key == Key::Ctrl('c') => return vec![Effect::Quit],
         _ => {}
@@ -25,12 +25,12 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
         None => on_fleet(model, key),
         Some(Layer::Dialog(dialog)) => act::dialog_key(model, dialog, key, at),
         Some(Layer::Help(from)) => {
-            model.layer = help(key, from);
+            model.layer = help(model.options.keymap.action(key), from);
             Vec::new()
         }
         Some(Layer::Detail) => {
             let closes = matches!(
-                Action::of_key(key),
+                model.options.keymap.action(key),
                 Some(Action::Back | Action::Open | Action::Quit)
             );
             if closes {
@@ -46,7 +46,7 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
 }
 
 fn on_fleet(model: &mut Model, key: Key) -> Vec<Effect> {
-    match Action::of_key(key) {
+    match model.options.keymap.action(key) {
         Some(action) => run(model, action),
         None => Vec::new(),
     }
@@ -54,7 +54,7 @@ fn on_fleet(model: &mut Model, key: Key) -> Vec<Effect> {
 
 /// Moving and acting go on under the detail.
 fn in_detail(model: &mut Model, key: Key) -> Vec<Effect> {
-    match Action::of_key(key) {
+    match model.options.keymap.action(key) {
         Some(action) if action.item().mutates() => run(model, action),
         Some(action @ (Action::Up | Action::Down | Action::NextPane)) => run(model, action),
         _ => Vec::new(),
@@ -134,9 +134,9 @@ fn freeze(model: &mut Model) {
     server::moved_on(model);
 }
 
-fn help(key: Key, from: u16) -> Option<Layer> {
+fn help(action: Option<Action>, from: u16) -> Option<Layer> {
     let last = u16::try_from(ACTIONS.len()).unwrap_or(u16::MAX);
-    match Action::of_key(key) {
+    match action {
         Some(Action::Down) => Some(Layer::Help(from.saturating_add(1).min(last))),
         Some(Action::PageDown) => Some(Layer::Help(from.saturating_add(10).min(last))),
         Some(Action::Up) => Some(Layer::Help(from.saturating_sub(1))),
@@ -160,7 +160,7 @@ fn menu(model: &mut Model, key: Key, cursor: usize) -> Vec<Effect> {
     if let Some(item) = chosen {
         return run(model, item.action);
     }
-    model.layer = match Action::of_key(key) {
+    model.layer = match model.options.keymap.action(key) {
         Some(Action::Down) => Some(Layer::Menu((cursor + 1).min(last))),
         Some(Action::Up) => Some(Layer::Menu(cursor.saturating_sub(1))),
         Some(Action::Open) => {

@@ -167,14 +167,14 @@ pub(super) fn footer(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     ];
     let acts = ACTIONS
         .iter()
-        .filter(|item| item.mutates() && !item.keys.is_empty())
+        .filter(|item| item.mutates())
         .filter(|item| item.action.disabled_reason(model).is_none())
         .map(|item| item.action);
     let mut parts = vec![part(Role::Text, " ")];
     let mut used = 1;
     for action in acts.chain(LOOKS) {
         let item = action.item();
-        let Some(key) = item.keys.first() else {
+        let Some(key) = model.options.keymap.keys(action).next() else {
             continue;
         };
         let (key, name) = (key.to_string(), format!(" {}   ", item.name));

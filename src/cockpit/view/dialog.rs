@@ -116,7 +116,7 @@ fn hint(dialog: &Dialog) -> Part {
 }
 
 fn buttons(dialog: &Dialog) -> Vec<Part> {
-    let key = dialog.action.item().keys.first();
+    let key = dialog.keys.first();
     let key = key.map_or_else(String::new, |key| format!(" ({key})"));
     // The focus is a bracket too, not only a colour.
     let (no, yes) = match dialog.focus {

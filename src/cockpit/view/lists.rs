@@ -1,19 +1,20 @@
 //! Help and the operations menu, both out of the action list.
 
 use crate::cockpit::action::{ACTIONS, Item, Tier};
+use crate::cockpit::keymap::Keymap;
 use crate::cockpit::model::Model;
 use crate::cockpit::theme::Role;
 use crate::cockpit::update::keys::menu_items;
 use crate::cockpit::widgets::{Canvas, Part, fit, part};
 
-pub(super) fn help(canvas: &mut Canvas<'_>, from: u16) {
+pub(super) fn help(canvas: &mut Canvas<'_>, keymap: &Keymap, from: u16) {
     let rows = u16::try_from(ACTIONS.len()).unwrap_or(u16::MAX);
     let area = canvas.clear_middle(100, rows.saturating_add(3));
     let inner = canvas.frame(area, "Help", Role::Title);
     let shown = inner.height.saturating_sub(1);
     let from = from.min(rows.saturating_sub(shown));
     for (row, item) in (0..shown).zip(ACTIONS.iter().skip(usize::from(from))) {
-        canvas.line(inner, row, &help_line(item));
+        canvas.line(inner, row, &help_line(keymap, item));
     }
     let last = from.saturating_add(shown).min(rows);
     let more = if shown < rows { "   j k scroll" } else { "" };
@@ -21,8 +22,8 @@ pub(super) fn help(canvas: &mut Canvas<'_>, from: u16) {
     canvas.line(inner, shown, &[part(Role::Muted, foot)]);
 }
 
-fn help_line(item: &Item) -> Vec<Part> {
-    let keys: Vec<String> = item.keys.iter().map(ToString::to_string).collect();
+fn help_line(keymap: &Keymap, item: &Item) -> Vec<Part> {
+    let keys: Vec<String> = keymap.keys(item.action).map(|k| k.to_string()).collect();
     let keys = match item.menu {
         Some(letter) if keys.is_empty() => format!("x {letter}"),
         _ => keys.join(" "),

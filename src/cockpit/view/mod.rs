@@ -12,6 +12,7 @@ use super::model::{Layer, Model};
 use super::theme::Role;
 use super::widgets::{Canvas, part};
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// Below this there is no room for a decision.
@@ -30,14 +31,19 @@ enum Room {
 
 /// Draws the model.
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
-    let mut canvas = Canvas::new(frame.buffer_mut(), &model.theme);
+    draw(model, frame.buffer_mut());
+}
+
+/// Draws the model on a buffer.
+pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
+    let mut canvas = Canvas::new(buffer, &model.theme);
     let area = canvas.area();
     if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
         too_small(&mut canvas, area);
     } else {
         fleet(&mut canvas, model, area);
         match &model.layer {
-            Some(Layer::Help(from)) => lists::help(&mut canvas, *from),
+            Some(Layer::Help(from)) => lists::help(&mut canvas, &model.options.keymap, *from),
             Some(Layer::Menu(cursor)) => lists::menu(&mut canvas, model, *cursor),
             Some(Layer::Detail) => detail::draw(&mut canvas, model),
             Some(Layer::Dialog(question)) => dialog::draw(&mut canvas, question),

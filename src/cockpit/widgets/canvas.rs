@@ -7,7 +7,7 @@ use crate::cockpit::theme::{Role, Theme};
 use crate::wire::Sign;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 /// A piece of one line.
 #[derive(Clone, Debug)]

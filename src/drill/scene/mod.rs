@@ -1,0 +1,52 @@
+//! Scenes: fleets in a known state at a fixed moment, from scenario files.
+//!
+//! A scene is made of the very facts a journal would hold, folded and
+//! projected by the program's own code: a screen that shows one shows what it
+//! would show at night. Screens, pictures and drills start from them.
+
+mod build;
+mod read;
+mod step;
+
+pub use read::SceneError;
+pub use step::Step;
+
+use crate::base::Timestamp;
+use crate::rollout::{Fact, Observations, State};
+use crate::wire::{FleetView, Head, Identity, Source, Telemetry, project};
+
+/// A fleet and all that is known of it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// Whose fleet.
+    pub identity: Identity,
+    /// What the journal says.
+    pub state: State,
+    /// What was read off the shards.
+    pub observations: Observations,
+    /// What was measured.
+    pub telemetry: Telemetry,
+    /// The journal, with its numbers.
+    pub facts: Vec<(u64, Fact)>,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+impl Scene {
+    /// What a client of the engine is shown.
+    pub fn view(&self) -> FleetView {
+        let head = Head {
+            seq: self.facts.len() as u64,
+            hash: "5b1c09aa".into(),
+        };
+        let source = Source {
+            identity: &self.identity,
+            state: &self.state,
+            observations: &self.observations,
+            telemetry: &self.telemetry,
+            recent: &self.facts,
+            head: Some(&head),
+        };
+        project(&source, self.now)
+    }
+}
