@@ -52,6 +52,8 @@ pub struct Engine {
 
 /// How often the engine looks around when nothing happens.
 pub(super) const TICK: Duration = Duration::from_millis(200);
+/// What drivers tell is heard in batches of this many at most.
+const HEAR_MAX: usize = 32;
 /// How long between tries to open a shard that does not answer.
 const RETRY_OPEN: Duration = Duration::from_secs(2);
 /// Views are posted for other processes at most this often.
@@ -119,7 +121,9 @@ impl Engine {
                 Some(asked) = self.setup.orders.recv() => self.asked(asked).await,
                 Some(told) = tellings.recv() => {
                     self.hear(told).await;
-                    while let Ok(told) = tellings.try_recv() {
+                    // In one go, but not for so long that a pause waits.
+                    for _ in 0..HEAR_MAX {
+                        let Ok(told) = tellings.try_recv() else { break };
                         self.hear(told).await;
                     }
                 }

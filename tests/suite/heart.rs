@@ -213,6 +213,9 @@ fn an_abort_is_not_stopped_for_good_by_an_undo_that_fails() {
     desk.report("b2", failed).unwrap();
     assert!(desk.rollout().paused.is_some());
     desk.wait(60_000);
+    desk.reconcile();
+    assert_eq!(desk.at("b2").1, Phase::RollingBack);
+    assert_eq!(desk.rollout().paused, None, "or nothing is undone any more");
     desk.work_off();
     assert_eq!(desk.rollout().outcome, Some(Outcome::Aborted));
 }
