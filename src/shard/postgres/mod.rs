@@ -179,14 +179,8 @@ impl PostgresShard {
             .await
             .map_err(unreadable)?;
         let connection = &mut found.connection;
-        let kept = catalog::kept(connection).await.map_err(unreadable)?;
-        let fresh = kept.is_none();
-        let catalog = match kept {
-            Some(kept) => kept,
-            None => catalog::read(connection, migration)
-                .await
-                .map_err(unreadable)?,
-        };
+        let known = catalog::known(connection, migration).await;
+        let (catalog, fresh) = known.map_err(unreadable)?;
         let impossible = |e: dialect::Impossible| CompileError::Migration {
             shard: spec.name.clone(),
             key: e.key,
