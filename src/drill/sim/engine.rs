@@ -4,6 +4,7 @@
 use super::process::brief;
 use super::world::{Happening, Who, World};
 use crate::base::{Period, Timestamp};
+use crate::journal::Head;
 use crate::rollout::{self, Command, Decision, Event, Fact, Job, Observations, Report, State};
 use crate::worker::{
     Assignment, Do, ErrorKind, Input, LeadWorker, RangeDo, RangeInput, RangeOutcome, RangeWorker,
@@ -263,6 +264,7 @@ impl World {
             },
             before: rollout.stop_before(stop),
             pin: state.pin.clone(),
+            head: Head::EMPTY,
             known_epoch: state.epoch,
             epoch: engine.epochs.get(&shard).copied(),
             ranges: self.shape.ranges,

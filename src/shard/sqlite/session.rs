@@ -7,7 +7,7 @@ use super::failure::{refused, sorted};
 use super::file::Place;
 use super::install::{Fence, fence_of};
 use super::transaction::{begin, finish, give_back};
-use super::{act, attach, catalog, install, intact, look, preflight, range};
+use super::{act, attach, catalog, install, intact, look, preflight, range, receipt};
 use crate::shard::{Session, SessionRole};
 use crate::worker::{CallError, ErrorKind, Op, Reply, RowJob, ShardCall};
 use futures_util::future::BoxFuture;
@@ -265,8 +265,14 @@ impl Call<'_> {
         let work = &self.place.compiled.work;
         let mut generation = fence.generation;
         match op {
-            Op::BeginStop(stop) => attach::begin_stop(conn, stop).await?,
-            Op::EndStop(stop) => attach::end_stop(conn, stop).await?,
+            Op::BeginStop { stop, head } => {
+                attach::begin_stop(conn, stop).await?;
+                receipt::witness(conn, stop, head, self.epoch).await?;
+            }
+            Op::EndStop(stop) => {
+                receipt::write(conn, &self.place.compiled.steps, stop, fence).await?;
+                attach::end_stop(conn, stop).await?;
+            }
             Op::EndUndo { undone, remains } => {
                 attach::end_undo(conn, self.place, undone, remains).await?;
             }
