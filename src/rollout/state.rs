@@ -51,6 +51,23 @@ pub struct Opening {
     pub production: bool,
 }
 
+impl Opening {
+    /// Whether what was typed names this rollout: its id or its migration.
+    pub fn is_named(&self, typed: &str) -> bool {
+        typed == self.id || typed == self.migration.as_str()
+    }
+
+    /// The stop after `stop`.
+    pub fn stop_after(&self, stop: Stop) -> Option<Stop> {
+        self.route.iter().copied().find(|s| *s > stop)
+    }
+
+    /// The stop before `stop`.
+    pub fn stop_before(&self, stop: Stop) -> Option<Stop> {
+        self.route.iter().copied().rfind(|s| *s < stop)
+    }
+}
+
 /// A shard as a member of a ring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -245,18 +262,6 @@ pub struct Verified {
     pub rows: u64,
     /// Digest over coverage, counts and both-seed digests.
     pub evidence: Digest,
-}
-
-impl Opening {
-    /// The stop after `stop`.
-    pub fn stop_after(&self, stop: Stop) -> Option<Stop> {
-        self.route.iter().copied().find(|s| *s > stop)
-    }
-
-    /// The stop before `stop`.
-    pub fn stop_before(&self, stop: Stop) -> Option<Stop> {
-        self.route.iter().copied().rfind(|s| *s < stop)
-    }
 }
 
 impl ShardState {
