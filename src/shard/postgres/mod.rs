@@ -22,7 +22,7 @@ mod session;
 mod split;
 mod sql;
 
-use crate::base::{Fault, Period, ShardName, Stop};
+use crate::base::{Fault, Period, ShardName, Stop, code};
 use crate::fleet::Shard as ShardSpec;
 use crate::migration::Migration;
 pub use crate::shard::Context;
@@ -110,7 +110,7 @@ impl Inner {
         self.program.rows.get(job).ok_or_else(|| {
             Failure(error::own(
                 ErrorKind::Refused,
-                "PH023",
+                code::UNKNOWN_STEP,
                 format!("the plan has no row job {job}"),
             ))
         })

@@ -4,7 +4,7 @@ use super::dialect::{Compiled, compile};
 use super::session::{SqliteSession, connect};
 use super::statement::{rows, run, text};
 use super::{drift, install};
-use crate::base::{Fault, ShardName, Stop, Untrusted};
+use crate::base::{Fault, ShardName, Stop, Untrusted, code};
 use crate::migration::Migration;
 use crate::shard::{
     CompileError, CompiledPlan, FleetFacts, Measurement, RolloutIdentity, Session, SessionRole,
@@ -218,7 +218,7 @@ async fn remove_tables(conn: &mut SqliteConnection) -> Result<(), CallError> {
     let registry = install::registry(conn).await?;
     if registry.is_some_and(|r| r.authority.is_some()) {
         return Err(super::failure::refused(
-            "PH017",
+            code::STILL_ARMED,
             "dual write is on: removing our tables would leave its triggers without an owner; roll back or finish first",
         ));
     }
