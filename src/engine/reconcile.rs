@@ -131,6 +131,7 @@ impl Engine {
             before: rollout.stop_before(state.at),
             pin: state.pin.clone(),
             known_epoch: state.epoch,
+            known_generation: state.generation,
             epoch: self.epochs.get(name).copied(),
             ranges: self.setup.chunks.ranges,
             limits: ChunkLimits::from(&self.setup.chunks),

@@ -125,7 +125,7 @@ fn on_shard(rollout: &mut Rollout, name: &ShardName, fact: &Fact) -> bool {
                 });
             }
         }
-        Event::StageUndone { stop } => undone(shard, *stop, before, fact.at),
+        Event::StageUndone { stop, .. } => undone(shard, *stop, before, fact.at),
         Event::ShardFailed { fault } => {
             shard.failure = Some(fault.clone());
             shard.phase = Phase::Failed;

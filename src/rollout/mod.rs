@@ -19,7 +19,7 @@ mod refusal;
 mod state;
 
 pub use apply::apply;
-pub use command::{Command, Evidence, Order, Report, Scope, Verb};
+pub use command::{Command, Evidence, Order, Report, Restored, Scope, Verb};
 pub use decide::{Decision, decide};
 pub use event::{Event, Fact};
 pub use gate::{Gate, GateReading, Verdict, read as read_gates};

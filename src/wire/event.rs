@@ -47,7 +47,11 @@ fn what(event: &Event) -> String {
             format!("{stop} done, {} rows", words::count(evidence.rows))
         }
         Event::StageDone { stop, .. } => format!("{stop} done"),
-        Event::StageUndone { stop } => format!("{stop} undone"),
+        Event::StageUndone {
+            stop,
+            restored: Some(restored),
+        } => format!("{stop} undone: {restored}"),
+        Event::StageUndone { stop, .. } => format!("{stop} undone"),
         Event::ShardAttached { epoch, .. } => format!("connected, fence epoch {epoch}"),
         Event::ShardFailed { fault } => format!("failed ({}): {}", fault.code, fault.what),
         Event::ShardRegressed { found, why, .. } => {

@@ -127,6 +127,7 @@ macro_rules! contract_tests {
             rows::verify_finds_the_same_delta_in_all_rows,
             rows::conclude_refuses_a_gap,
             rows::broken_dual_write_voids_the_proof_and_is_mended,
+            rows::a_mend_that_nobody_told_is_noticed,
         );
     };
 }

@@ -264,6 +264,7 @@ impl World {
             before: rollout.stop_before(stop),
             pin: state.pin.clone(),
             known_epoch: state.epoch,
+            known_generation: state.generation,
             epoch: engine.epochs.get(&shard).copied(),
             ranges: self.shape.ranges,
             limits: self.shape.limits,

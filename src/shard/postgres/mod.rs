@@ -13,9 +13,11 @@ mod dialect;
 mod error;
 mod expression;
 mod fence;
+mod long;
 mod measure;
 mod preflight;
 mod registry;
+mod role;
 mod schema;
 mod session;
 mod split;
@@ -50,6 +52,8 @@ pub(crate) struct Inner {
     variant: Variant,
     catalog: Catalog,
     program: Program,
+    /// The server's `deadlock_timeout`.
+    deadlock_ms: u64,
     seen: Mutex<Seen>,
 }
 
@@ -119,10 +123,8 @@ impl Inner {
         serde_json::to_string(&self.catalog).unwrap_or_default()
     }
 
-    /// Chunks give up before the server's deadlock check (1 s by default)
-    /// could ever choose the application as the victim.
     fn chunk_statement_ms(&self) -> u64 {
-        (self.migration.chunks.target.ms() * 4).clamp(400, 8_000)
+        connect::chunk_statement_ms(self.migration.chunks.target.ms(), self.deadlock_ms)
     }
 }
 
@@ -177,6 +179,7 @@ impl PostgresShard {
             .await
             .map_err(unreadable)?;
         let connection = &mut found.connection;
+        let deadlock_ms = connect::deadlock_ms(connection).await.map_err(unreadable)?;
         let kept = catalog::kept(connection).await.map_err(unreadable)?;
         let fresh = kept.is_none();
         let catalog = match kept {
@@ -213,6 +216,7 @@ impl PostgresShard {
             variant: context.variant,
             catalog,
             program,
+            deadlock_ms,
             seen: Mutex::new(seen),
         };
         Ok(Self {
