@@ -85,6 +85,7 @@ pub fn order(scope: Scope, verb: Verb, reason: &str) -> Order {
         scope,
         verb,
         seen: None,
+        confirm: None,
         reason: reason.to_owned(),
     }
 }
@@ -122,10 +123,11 @@ fn contract_is_allowed(job: &Job, args: &RunArgs) -> Result<(), Ended> {
         let text = "contract is never automatic in production: leave --allow-contract out and promote by hand";
         return Err(Ended::new(Exit::Refused, text));
     }
-    let id = job.rollout_id();
-    if *confirmed == id || *confirmed == job.migration.migration.name.as_str() {
+    let opening = job.opening();
+    if opening.is_named(confirmed) {
         return Ok(());
     }
+    let id = opening.id;
     Err(Ended::new(
         Exit::Refused,
         format!("contract drops the old form: confirm it with --confirm {id} (not {confirmed})"),
@@ -260,10 +262,7 @@ async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
     if args.promote == Promote::ByHand {
         // What an earlier run was allowed to do by itself, this one is not.
         if ready.book.state().open().is_some_and(|r| r.auto.is_some()) {
-            let verb = Verb::Automate {
-                to: None,
-                confirm: None,
-            };
+            let verb = Verb::Automate { to: None };
             let off = order(Scope::Fleet, verb, "run without --promote auto");
             let command = Command::Order(off);
             recorded(ready.book.take(&Observations::default(), &command).await)?;
@@ -271,16 +270,11 @@ async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
         return Ok(ready);
     }
     let to = last_stop(&ready, args);
-    let id = ready.job.rollout_id();
-    let confirm = (to.stage() == Stage::Contract).then_some(id);
-    let order = order(
-        Scope::Fleet,
-        Verb::Automate {
-            to: Some(to),
-            confirm,
-        },
-        "run --promote auto",
-    );
+    let verb = Verb::Automate { to: Some(to) };
+    let order = Order {
+        confirm: args.confirm_contract.clone(),
+        ..order(Scope::Fleet, verb, "run --promote auto")
+    };
     recorded(
         ready
             .book

@@ -204,6 +204,7 @@ fn an_act_that_the_engine_drops_is_answered() {
         scope: pilothouse::wire::Scope::Shard(shard("eu-07")),
         verb: pilothouse::wire::Verb::Pause,
         seen: None,
+        confirm: None,
         reason: String::new(),
     });
     drop(orders.try_recv().unwrap());
