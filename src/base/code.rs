@@ -36,8 +36,14 @@ pub const GAP: &str = "PH024";
 pub const RANGE_GONE: &str = "PH025";
 /// The comparison gave no digest.
 pub const NO_DIGEST: &str = "PH026";
+/// An older engine's statement still runs.
+pub const OLDER_STATEMENT: &str = "PH028";
 /// The flag cannot be read or set.
 pub const FLAG: &str = "PH030";
+/// A finding that no journal takes.
+pub const UNRECORDABLE: &str = "PH031";
+/// What drives a shard has stopped working.
+pub const DRIVER_BROKEN: &str = "PH032";
 
 #[cfg(test)]
 mod tests {
@@ -63,7 +69,10 @@ mod tests {
             GAP,
             RANGE_GONE,
             NO_DIGEST,
+            OLDER_STATEMENT,
             FLAG,
+            UNRECORDABLE,
+            DRIVER_BROKEN,
         ];
         let different: std::collections::BTreeSet<&str> = all.into_iter().collect();
         assert_eq!(different.len(), all.len());

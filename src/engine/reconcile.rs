@@ -141,6 +141,7 @@ impl Engine {
             pin: state.pin.clone(),
             head: self.setup.book.head(),
             known_epoch: state.epoch,
+            known_generation: state.generation,
             epoch: self.epochs.get(name).copied(),
             ranges: self.setup.chunks.ranges,
             limits: ChunkLimits::from(&self.setup.chunks),

@@ -20,7 +20,7 @@ mod state;
 mod tally;
 
 pub use apply::apply;
-pub use command::{Command, Evidence, Order, Report, Scope, Verb};
+pub use command::{Command, Evidence, Order, Report, Restored, Scope, Verb};
 pub use decide::{Decision, decide};
 pub use event::{Event, Fact};
 pub use gate::{Gate, GateReading, Verdict, read as read_gates};

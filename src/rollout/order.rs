@@ -5,7 +5,7 @@ use super::decide::{engine_fact, ordered_fact};
 use super::event::{Event, Fact};
 use super::refusal::Refusal;
 use super::state::{Auto, Phase, Rollout};
-use crate::base::{Cause, ShardName, Stage, Stop, Timestamp};
+use crate::base::{Cause, ShardName, Stage, Stop, Timestamp, code};
 
 pub(super) fn order(
     rollout: &Rollout,
@@ -127,7 +127,10 @@ fn retry(rollout: &Rollout, asked: &Order) -> Result<Vec<ShardName>, Refusal> {
     let void = |name: &&ShardName| {
         let shard = rollout.shards.get(*name);
         shard.is_some_and(|s| {
-            s.undo.is_none() && s.failure.as_ref().is_some_and(|f| f.code == "PH010")
+            s.undo.is_none()
+                && s.failure
+                    .as_ref()
+                    .is_some_and(|f| f.code == code::DUAL_WRITE_WAS_OFF)
         })
     };
     if let Some(name) = failed.iter().find(void) {

@@ -44,7 +44,11 @@ fn what(event: &Event) -> String {
         }
         Event::StageBegun { stop, shards, .. } => format!("{stop} begins on {}", list(shards)),
         Event::StageDone { stop, evidence, .. } => done(*stop, evidence),
-        Event::StageUndone { stop } => format!("{stop} undone"),
+        Event::StageUndone {
+            stop,
+            restored: Some(restored),
+        } => format!("{stop} undone: {restored}"),
+        Event::StageUndone { stop, .. } => format!("{stop} undone"),
         Event::ShardAttached { epoch, .. } => format!("connected, fence epoch {epoch}"),
         Event::ShardFailed { fault } => format!("failed ({}): {}", fault.code, fault.what),
         Event::ShardRegressed { found, why, .. } => {

@@ -3,7 +3,7 @@
 use super::host::{Host, Mishap};
 use super::{Fixture, Row, Write, route, up};
 use pilothouse::base::{Stop, code};
-use pilothouse::rollout::{Job, Report};
+use pilothouse::rollout::{Job, Report, Restored};
 use pilothouse::worker::{ErrorKind, Op, Probe, Reply, RowJob, ShardCall, Sighting, Step};
 
 pub fn host<F: Fixture>(fixture: &F) -> Host {
@@ -204,7 +204,13 @@ pub async fn every_step_applies_twice_and_back_twice<F: Fixture>() {
         for stop in stops.iter().rev() {
             let steps = &plan.stops[stop].undo;
             let report = host.run(Job::Undo(*stop)).await;
-            assert_eq!(report, Some(Report::Undone { stop: *stop }));
+            assert_eq!(
+                report,
+                Some(Report::Undone {
+                    stop: *stop,
+                    restored: None
+                })
+            );
             apply_twice(&mut host, steps).await;
         }
         assert_eq!(fixture.dump().await, start);
@@ -345,10 +351,22 @@ pub async fn drop_and_merge_restore_count_both_ways<F: Fixture>() {
     assert_eq!(old(20), None);
     assert_eq!(old(30).as_deref(), Some("v30"));
     assert_eq!(rows.len(), 20);
-    let notes = host.concluded.last().unwrap().notes.join("; ");
-    assert!(
-        notes.contains("18 rows") && notes.contains("2 rows"),
-        "{notes}"
+    // The journal is told both counts.
+    let restored = Some(Restored {
+        exported: 18,
+        down: 2,
+    });
+    let undone = host
+        .reports
+        .iter()
+        .rev()
+        .find(|r| matches!(r, Report::Undone { .. }));
+    assert_eq!(
+        undone,
+        Some(&Report::Undone {
+            stop: Stop::Drop,
+            restored
+        })
     );
     // The way forward is open again, and so is the way back.
     host.advance_to(Stop::Drop).await;

@@ -131,6 +131,7 @@ macro_rules! contract_tests {
             rows::nothing_is_finished_while_dual_write_is_broken,
             rows::what_is_left_of_dual_write_does_not_block_what_comes_before_it,
             rows::broken_dual_write_voids_the_proof_and_is_mended,
+            rows::a_mend_that_nobody_told_is_noticed,
         );
     };
 }

@@ -307,3 +307,41 @@ pub async fn broken_dual_write_voids_the_proof_and_is_mended<F: Fixture>() {
     host.advance_to(Stop::Verify).await;
     assert_right(&fixture).await;
 }
+
+/// An engine mends and ends before it can tell: whoever comes next must find
+/// out by the generation, for the trigger is as it should be again.
+pub async fn a_mend_that_nobody_told_is_noticed<F: Fixture>() {
+    for (last, next) in [
+        (Stop::DualWrite, Stop::Backfill),
+        (Stop::Verify, Stop::Shift(10)),
+        (Stop::Shift(10), Stop::Shift(100)),
+        (Stop::Shift(100), Stop::Retire),
+    ] {
+        let fixture = F::new(12).await;
+        let mut host = host(&fixture);
+        host.advance_to(last).await;
+        let generation = sight(&mut host).await.generation;
+        assert_eq!(host.generation, generation, "{last}");
+        fixture.break_dual_write().await;
+        let mended = host.ask(Op::MendDualWrite).await;
+        let bumped = generation + 1;
+        assert_eq!(mended, Reply::Done { generation: bumped }, "{last}");
+        assert_eq!(sight(&mut host).await.dual_write_broken, None);
+        let report = host.run(Job::Advance(next)).await;
+        match report {
+            Some(Report::Regressed {
+                found: Stop::DualWrite,
+                ..
+            }) if next < Stop::Shift(1) => {}
+            Some(Report::Failed { fault }) if next >= Stop::Shift(1) => {
+                assert_eq!(fault.code, "PH010", "{next}");
+            }
+            other => panic!("{next} went on after a mend: {other:?}"),
+        }
+        let told = |r: &Report| matches!(r, Report::GenerationBumped { generation, .. } if *generation == bumped);
+        assert_eq!(host.reports.iter().filter(|r| told(r)).count(), 1, "{next}");
+        // Told once: the second look finds nothing new.
+        host.run(Job::Advance(next)).await;
+        assert_eq!(host.reports.iter().filter(|r| told(r)).count(), 1, "{next}");
+    }
+}

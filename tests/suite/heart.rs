@@ -400,6 +400,7 @@ fn late_reports_are_refused() {
     assert!(desk.report("a1", finished).is_err());
     let undone = Report::Undone {
         stop: Stop::Snapshot,
+        restored: None,
     };
     assert!(desk.report("a1", undone).is_err());
     assert!(

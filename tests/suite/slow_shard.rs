@@ -209,8 +209,9 @@ impl SlowFleet {
                 actor: Actor::person("ana"),
                 cause: pilothouse::base::Cause::Operator,
                 scope: Scope::Fleet,
-                verb: Verb::Automate { to, confirm: None },
+                verb: Verb::Automate { to },
                 seen: None,
+                confirm: None,
                 reason: String::new(),
             });
             book.take(&Observations::default(), &automate).await;
@@ -332,6 +333,7 @@ impl Operator {
             scope: Scope::Fleet,
             verb,
             seen: None,
+            confirm: None,
             reason: "the disk is full".into(),
         });
         loop {

@@ -268,6 +268,7 @@ impl World {
             pin: state.pin.clone(),
             head: Head::EMPTY,
             known_epoch: state.epoch,
+            known_generation: state.generation,
             epoch: engine.epochs.get(&shard).copied(),
             ranges: self.shape.ranges,
             limits: self.shape.limits,

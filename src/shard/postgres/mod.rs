@@ -13,10 +13,12 @@ mod dialect;
 mod error;
 mod expression;
 mod fence;
+mod long;
 mod measure;
 mod preflight;
 mod receipt;
 mod registry;
+mod role;
 mod schema;
 mod session;
 mod split;
@@ -52,6 +54,8 @@ pub(crate) struct Inner {
     fleet: FleetFacts,
     catalog: Catalog,
     program: Program,
+    /// The server's `deadlock_timeout`.
+    deadlock_ms: u64,
     seen: Mutex<Seen>,
 }
 
@@ -121,10 +125,8 @@ impl Inner {
         serde_json::to_string(&self.catalog).unwrap_or_default()
     }
 
-    /// Chunks give up before the server's deadlock check (1 s by default)
-    /// could ever choose the application as the victim.
     fn chunk_statement_ms(&self) -> u64 {
-        (self.migration.chunks.target.ms() * 4).clamp(400, 8_000)
+        connect::chunk_statement_ms(self.migration.chunks.target.ms(), self.deadlock_ms)
     }
 }
 
@@ -179,6 +181,7 @@ impl PostgresShard {
             .await
             .map_err(unreadable)?;
         let connection = &mut found.connection;
+        let deadlock_ms = connect::deadlock_ms(connection).await.map_err(unreadable)?;
         let known = catalog::known(connection, migration).await;
         let (catalog, fresh) = known.map_err(unreadable)?;
         let impossible = |e: dialect::Impossible| CompileError::Migration {
@@ -215,6 +218,7 @@ impl PostgresShard {
             fleet: context.fleet,
             catalog,
             program,
+            deadlock_ms,
             seen: Mutex::new(seen),
         };
         Ok(Self {

@@ -7,8 +7,12 @@
 /// Queued fairly by the server, so a take-over waits for one chunk at most.
 pub(super) const FENCE_KEY: i64 = 0x7069_6c6f_7468_6f75;
 
+/// Lock key of statements that run outside a transaction: their session holds
+/// it shared as long as they run, a take-over takes it exclusively.
+pub(super) const LONG_KEY: i64 = FENCE_KEY + 1;
+
 /// Creates what is missing. Each entry is one statement.
-pub(super) const INSTALL: [&str; 13] = [
+pub(super) const INSTALL: [&str; 14] = [
     "CREATE SCHEMA IF NOT EXISTS pilothouse",
     "CREATE TABLE IF NOT EXISTS pilothouse.fence (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -35,6 +39,11 @@ pub(super) const INSTALL: [&str; 13] = [
     "CREATE TABLE IF NOT EXISTS pilothouse.step_done (
         id text PRIMARY KEY, epoch bigint NOT NULL,
         at timestamptz NOT NULL DEFAULT clock_timestamp())",
+    // Which columns are ours, by number: a stranger's column of that name is not.
+    "CREATE TABLE IF NOT EXISTS pilothouse.added_column (
+        schema_name text NOT NULL, table_name text NOT NULL, column_name text NOT NULL,
+        relid oid NOT NULL, attnum smallint NOT NULL,
+        PRIMARY KEY (schema_name, table_name, column_name))",
     "CREATE TABLE IF NOT EXISTS pilothouse.dual_write (
         schema_name text NOT NULL, table_name text NOT NULL, trigger_name text NOT NULL,
         authority text NOT NULL, trigger_xmin text NOT NULL, PRIMARY KEY (schema_name, table_name))",

@@ -285,8 +285,8 @@ fn drop_old(image: &mut Image) -> Result<(), Reply> {
     let Some(ours) = image.ours.as_mut() else {
         return Err(lost_sight());
     };
+    // Proved under this very lock: nothing of this generation becomes void.
     ours.witness = None;
-    ours.generation += 1;
     image.schema.trigger = None;
     image.schema.old_column = false;
     image.rows.values_mut().for_each(|row| row.old = None);

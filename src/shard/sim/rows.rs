@@ -3,7 +3,7 @@
 use super::image::{Authority, Image, JobTable, LogRow, RangeRow, Row, down, key_of, up};
 use super::server::{SimServer, broken, error, lost_sight, range_gone};
 use crate::base::{Digest, code};
-use crate::rollout::Evidence;
+use crate::rollout::{Evidence, Restored};
 use crate::worker::{ChunkDone, ErrorKind, Key, Reply, RowJob, RowJobKind};
 
 /// Cuts the table into ranges, bounded now, unless it is cut already.
@@ -348,23 +348,19 @@ pub(super) fn conclude(server: &mut SimServer, job: &RowJob) -> Reply {
         _ => 0,
     };
     let rows = sum(|r| r.rows);
-    let notes = match job.kind {
-        RowJobKind::Restore => {
-            let exact = sum(|r| r.exact);
-            vec![
-                format!("{exact} rows got their exported value back"),
-                format!("{} rows got down(new)", rows.saturating_sub(exact)),
-            ]
-        }
-        _ => Vec::new(),
-    };
+    let exported = sum(|r| r.exact);
+    let restored = (job.kind == RowJobKind::Restore).then(|| Restored {
+        exported,
+        down: rows.saturating_sub(exported),
+    });
     let parts = [digests.0.to_be_bytes(), digests.1.to_be_bytes()];
     let evidence = Evidence {
         rows,
         chunks: table.ranges.iter().map(|r| r.chunks).sum(),
         stale: sum(|r| r.stale) + u64::try_from(unrestored).unwrap_or(0),
         digest: Some(Digest::of("sim/evidence/1", &[&parts[0], &parts[1]])),
-        notes,
+        notes: Vec::new(),
+        restored,
     };
     if evidence.stale > 0 {
         // A retry must look again, not remember.

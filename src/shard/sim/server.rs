@@ -223,7 +223,11 @@ impl SimServer {
 
     fn take_over(&mut self, known_epoch: u64) -> Reply {
         let rollout = self.options.rollout.clone();
-        let ours = self.image.ours.get_or_insert_with(Ours::default);
+        let ours = self.image.ours.get_or_insert_with(|| Ours {
+            // 0 means "never heard of one" to the journal.
+            generation: 1,
+            ..Ours::default()
+        });
         if let Some(other) = ours.rollout.as_ref().filter(|there| **there != rollout) {
             let message = format!("the shard's registry belongs to rollout {other}");
             return error(ErrorKind::Refused, code::NOT_OURS, &message);

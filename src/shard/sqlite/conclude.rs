@@ -6,7 +6,7 @@ use super::install::{Fence, void_job};
 use super::range::{Checkpoint, checkpoints, key_text};
 use super::statement::{as_number, rows, text};
 use crate::base::{Digest, code, quote_literal};
-use crate::rollout::Evidence;
+use crate::rollout::{Evidence, Restored};
 use crate::worker::{CallError, RowJobKind};
 use sqlx::SqliteConnection;
 
@@ -97,6 +97,7 @@ fn sum_up(ranges: &[Checkpoint], kind: RowJobKind) -> Evidence {
         stale: sum(|r| r.stale),
         digest: None,
         notes: Vec::new(),
+        restored: None,
     };
     if let Some(key) = ranges.iter().find_map(|r| r.sample.as_ref()) {
         evidence
@@ -118,12 +119,10 @@ fn sum_up(ranges: &[Checkpoint], kind: RowJobKind) -> Evidence {
         }
         RowJobKind::Restore => {
             let exact = sum(|r| r.exact);
-            evidence
-                .notes
-                .push(format!("{exact} rows got their exported value back"));
-            evidence
-                .notes
-                .push(format!("{} rows got down(new)", rows - exact));
+            evidence.restored = Some(Restored {
+                exported: exact,
+                down: rows.saturating_sub(exact),
+            });
         }
     }
     evidence

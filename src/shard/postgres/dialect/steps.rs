@@ -1,9 +1,10 @@
 //! The single steps that stops are made of.
 
 use super::action::{Action, Mode, has_column, has_constraint, is_armed, is_disarmed, when};
+use super::column::{demand_ours, drop_ours, is_ours, remake_ours, remember};
 use super::form::{Form, NewColumn};
 use super::trigger::{self, Authority};
-use crate::base::{Ident, code, quote_literal};
+use crate::base::{code, quote_literal};
 use crate::migration::Fill;
 use crate::worker::{RowJob, RowJobKind};
 
@@ -24,11 +25,17 @@ pub(super) fn add_column(form: &Form, column: &NewColumn) -> Action {
             name.as_str(),
             form.table.table.as_str()
         ),
-        probe: when(&has_column(&qualified, name.as_str())),
-        statements: vec![format!(
-            "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {name} {}",
-            column.sql_type
-        )],
+        probe: when(&is_ours(form, column)),
+        statements: vec![
+            // Nobody can add one between the look and the statement.
+            format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE"),
+            demand_ours(form, column),
+            format!(
+                "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {name} {}",
+                column.sql_type
+            ),
+            remember(form, column),
+        ],
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only, no rewrite",
     }
@@ -43,10 +50,11 @@ pub(super) fn drop_new_column(form: &Form, column: &NewColumn) -> Action {
             name.as_str(),
             form.table.table.as_str()
         ),
-        probe: when(&format!("NOT {}", has_column(&qualified, name.as_str()))),
-        statements: vec![format!(
-            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {name}"
-        )],
+        probe: when(&format!("NOT {}", is_ours(form, column))),
+        statements: vec![
+            format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE"),
+            drop_ours(form, column),
+        ],
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
@@ -59,16 +67,7 @@ pub(super) fn undo_dual_write(form: &Form) -> Action {
     let qualified = form.qualified();
     let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
     statements.extend(trigger::remove(form));
-    for (column, _) in form.ruled() {
-        statements.push(format!(
-            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}",
-            column.name
-        ));
-        statements.push(format!(
-            "ALTER TABLE {qualified} ADD COLUMN {} {}",
-            column.name, column.sql_type
-        ));
-    }
+    statements.extend(form.ruled().map(|(column, _)| remake_ours(form, column)));
     Action {
         id: format!("undo_dual_write/{}", form.tag),
         title: format!("stop writing both forms of {table}"),
@@ -129,44 +128,6 @@ pub(super) fn drop_not_null(form: &Form, column: &NewColumn) -> Action {
         )],
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
-    }
-}
-
-/// Name of the table that keeps what a drop loses.
-pub(super) fn export_table(form: &Form) -> String {
-    format!("pilothouse.export_{}", form.tag)
-}
-
-pub(super) fn create_export(form: &Form) -> Action {
-    let table = export_table(form);
-    let mut columns: Vec<String> = form
-        .key
-        .iter()
-        .map(|c| format!("{} {} NOT NULL", c.name, c.sql_type))
-        .collect();
-    let mut named: Vec<&Ident> = form.key.iter().map(|c| &c.name).collect();
-    for (column, old, _) in form.replaced() {
-        for (name, sql_type) in [(&column.name, &column.sql_type), (&old.name, &old.sql_type)] {
-            if !named.contains(&name) {
-                named.push(name);
-                columns.push(format!("{name} {sql_type}"));
-            }
-        }
-    }
-    Action {
-        id: format!("export_table/{}", form.tag),
-        title: format!("a place for what {} loses", form.table.table.as_str()),
-        probe: when(&format!(
-            "to_regclass({}) IS NOT NULL",
-            quote_literal(&table)
-        )),
-        statements: vec![format!(
-            "CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({}))",
-            columns.join(", "),
-            form.key_list()
-        )],
-        mode: Mode::Transaction,
-        lock: "none on your tables",
     }
 }
 

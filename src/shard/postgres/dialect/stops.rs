@@ -1,10 +1,12 @@
 //! What each stop consists of, and what undoes it (DESIGN §5).
 
 use super::action::{Action, Mode, is_armed, is_disarmed, is_marked, when};
+use super::column::demand_ours;
+use super::export::create_export;
 use super::form::{Form, Volatility};
 use super::steps::{
-    add_column, create_export, demand_intact, drop_new_column, drop_not_null, drop_old, loosen,
-    not_null, row_job, undo_dual_write,
+    add_column, demand_intact, drop_new_column, drop_not_null, drop_old, loosen, not_null, row_job,
+    undo_dual_write,
 };
 use super::trigger::{self, Authority};
 use crate::base::{Stage, Stop, quote_literal};
@@ -163,6 +165,10 @@ impl Source<'_> {
         for form in self.dual() {
             let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
             let mut statements = self.functions(form);
+            // Ours may have been dropped, and another one added, since expand.
+            let lock = "IN SHARE ROW EXCLUSIVE MODE";
+            statements.push(format!("LOCK TABLE {} {lock}", form.qualified()));
+            statements.extend(form.ruled().map(|(column, _)| demand_ours(form, column)));
             statements.extend(trigger::install(form, Authority::Old));
             parts.run.push(Part::Act(Action {
                 id: format!("dual_write/{}", form.tag),
@@ -366,6 +372,12 @@ impl Source<'_> {
         }
         statements.extend(self.functions(form));
         statements.extend(trigger::install(form, Authority::Restore));
+        // If this puts a broken trigger back, rows have changed unseen: what
+        // an earlier pass has restored may be out of date.
+        let job = quote_literal(&format!("restore/{}", form.tag));
+        for notes in ["checkpoint", "chunk_log"] {
+            statements.push(format!("DELETE FROM pilothouse.{notes} WHERE job = {job}"));
+        }
         let done = format!(
             "({} OR {})",
             is_armed(schema, table, "restore"),

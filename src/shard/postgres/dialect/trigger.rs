@@ -6,7 +6,7 @@
 
 use super::action::MARK;
 use super::form::{Form, Mapping, NewColumn, PINS};
-use crate::base::{code, quote_literal};
+use crate::base::{Ident, code, quote_literal};
 use crate::migration::Fill;
 
 /// Who may write what on a shard.
@@ -184,15 +184,21 @@ fn old_side(column: &NewColumn, up: &Mapping) -> Vec<String> {
     side
 }
 
+/// Byte by byte: some types have no `=`, and an expression may tell apart what
+/// `=` does not.
 fn any_changed(columns: &[String]) -> String {
-    let terms: Vec<String> = columns
-        .iter()
-        .map(|c| format!("NEW.{c} IS DISTINCT FROM OLD.{c}"))
-        .collect();
-    if terms.is_empty() {
+    let of = |row: &str| {
+        let values: Vec<String> = columns.iter().map(|c| format!("{row}.{c}")).collect();
+        values.join(", ")
+    };
+    if columns.is_empty() {
         "false".into()
     } else {
-        format!("({})", terms.join(" OR "))
+        format!(
+            "(NOT record_image_eq(ROW({}), ROW({})))",
+            of("NEW"),
+            of("OLD")
+        )
     }
 }
 
@@ -335,11 +341,16 @@ fn new_body(form: &Form) -> String {
 
 fn restore_body(form: &Form) -> String {
     let mut lines = vec!["BEGIN".to_owned()];
-    for column in form.columns.iter().filter(|c| !c.down.is_empty()) {
+    let is_old = |name: &Ident| form.replaced().any(|(_, old, _)| old.name == *name);
+    for (_, old, down) in form.replaced() {
+        // What `down` reads, but for the old columns that are coming back.
+        let read = down.inputs.iter().filter(|(name, _)| !is_old(name));
+        let read: Vec<String> = read.map(|(name, _)| name.to_string()).collect();
         lines.push(format!(
-            "  IF TG_OP = 'INSERT' OR NEW.{0} IS DISTINCT FROM OLD.{0} THEN\n{1}\n  END IF;",
-            column.name,
-            set_old(column, "    ")
+            "  IF TG_OP = 'INSERT' OR {} THEN\n    NEW.{} := {};\n  END IF;",
+            any_changed(&read),
+            old.name,
+            down.call("NEW")
         ));
     }
     lines.push("  RETURN NEW;\nEND".into());

@@ -58,6 +58,7 @@ pub(super) async fn run(
 
 async fn checks(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {
     let mut out = server::checks(connection).await?;
+    out.push(server::deadlock(connection, shard).await?);
     out.extend(grants::checks(connection, shard).await?);
     for form in &shard.program().forms {
         out.extend(table::checks(connection, shard, form).await?);

@@ -160,6 +160,29 @@ pub(super) async fn disk(connection: &mut PgConnection, shard: &Inner) -> Result
     })
 }
 
+/// Read anew: somebody may have changed it since the shard was opened.
+pub(super) async fn deadlock(
+    connection: &mut PgConnection,
+    shard: &Inner,
+) -> Result<Check, Failure> {
+    let deadlock_ms = connect::deadlock_ms(connection).await?;
+    let target_ms = shard.migration.chunks.target.ms();
+    let statement_ms = connect::chunk_statement_ms(target_ms, deadlock_ms);
+    Ok(finding(
+        "deadlock",
+        pass_or(
+            CheckVerdict::Warn,
+            connect::chunk_fits(target_ms, deadlock_ms),
+        ),
+        format!(
+            "deadlock_timeout {deadlock_ms} ms; a chunk may hold its rows for {statement_ms} ms and wait {} ms for a lock",
+            connect::CHUNK_LOCK_MS
+        ),
+        "chunks are over before the application's deadlock check, so that it is never the victim",
+        "a smaller chunks.target, or a larger deadlock_timeout on the server",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::told_by;
