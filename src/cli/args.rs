@@ -44,8 +44,10 @@ pub enum Commands {
     #[command(after_help = "Example:\n  pilothouse resume --fleet fleet.toml --shard s02")]
     Resume(VerbCli),
     /// Admit a ring to its next stop, or every ready ring.
-    #[command(after_help = "Example:\n  pilothouse promote --fleet fleet.toml --ring canary")]
-    Promote(VerbCli),
+    #[command(
+        after_help = "Examples:\n  pilothouse promote --fleet fleet.toml --ring canary\n  pilothouse promote --fleet fleet.toml --confirm balance-cents --reason \"old clients are gone\"\n\nContract (retire, drop) must be confirmed with the rollout's id or its migration's name."
+    )]
+    Promote(ConfirmCli),
     /// Close the next stage until release.
     #[command(
         after_help = "Example:\n  pilothouse hold --fleet fleet.toml --ring early --reason \"wait for the morning\""
@@ -66,7 +68,7 @@ pub enum Commands {
     #[command(
         after_help = "Example:\n  pilothouse abort --fleet fleet.toml --confirm ROLLOUT --reason \"not today\""
     )]
-    Abort(AbortCli),
+    Abort(ConfirmCli),
     /// While aborting: give an unreachable shard up.
     #[command(
         after_help = "Example:\n  pilothouse abandon --fleet fleet.toml --shard s02 --reason \"server is gone\""
@@ -232,15 +234,16 @@ pub struct RollbackCli {
     pub to: Stop,
 }
 
-/// `abort`.
+/// `promote`, `abort`.
 #[derive(Debug, Args)]
-pub struct AbortCli {
+pub struct ConfirmCli {
     /// Over what, and why.
     #[command(flatten)]
     pub verb: VerbCli,
-    /// Rollout id, typed.
+    /// Rollout id (see status) or migration name: needed to enter contract and
+    /// to abort.
     #[arg(long, value_name = "ID")]
-    pub confirm: String,
+    pub confirm: Option<String>,
 }
 
 /// `throttle`.

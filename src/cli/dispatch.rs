@@ -1,8 +1,8 @@
 //! From a parsed command line to an exit code.
 
 use super::args::{
-    AbortCli, Cli, Commands, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli, RunCli,
-    VerbCli, WriterCli,
+    Cli, Commands, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli, RunCli, VerbCli,
+    WriterCli,
 };
 use super::exit::{Ended, Exit};
 use super::order::{self, OrderArgs};
@@ -12,7 +12,7 @@ use super::{drill, journal, lab};
 use crate::journal::Head;
 use crate::lab::writer::KeyClass;
 use crate::lab::{Durability, Fill, LabSpec, Load};
-use crate::rollout::{Scope, Verb};
+use crate::rollout::Verb;
 use crate::worker::Variant;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -72,12 +72,12 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
         }
         Commands::Pause(args) => verb(args, Verb::Pause).await,
         Commands::Resume(args) => verb(args, Verb::Resume).await,
-        Commands::Promote(args) => verb(args, Verb::Promote).await,
+        Commands::Promote(args) => confirmed(args.verb, Verb::Promote, args.confirm).await,
         Commands::Hold(args) => verb(args, Verb::Hold).await,
         Commands::Release(args) => verb(args, Verb::Release).await,
         Commands::Retry(args) => verb(args, Verb::Retry).await,
         Commands::Rollback(args) => verb(args.verb, Verb::RollBack { to: args.to }).await,
-        Commands::Abort(args) => abort(args).await,
+        Commands::Abort(args) => confirmed(args.verb, Verb::Abort, args.confirm).await,
         Commands::Abandon(args) => verb(args, Verb::Abandon).await,
         Commands::Throttle(args) => {
             verb(
@@ -147,32 +147,20 @@ fn variant(args: &RunCli) -> Result<Variant, Ended> {
 }
 
 async fn verb(args: VerbCli, verb: Verb) -> Result<(String, Exit), Ended> {
-    let scope = args.scope.scope();
-    order::give(OrderArgs {
-        fleet: args.fleet,
-        scope,
-        verb,
-        reason: args.reason,
-    })
-    .await
+    confirmed(args, verb, None).await
 }
 
-async fn abort(args: AbortCli) -> Result<(String, Exit), Ended> {
-    let open = order::open_rollout(&args.verb.fleet).await?;
-    if args.confirm != open {
-        let text = format!(
-            "abort undoes everything: confirm with --confirm {open} (not {})",
-            args.confirm
-        );
-        return Err(Ended::new(Exit::Refused, text));
-    }
-    let scope = Scope::Fleet;
-    let reason = args.verb.reason;
+async fn confirmed(
+    args: VerbCli,
+    verb: Verb,
+    confirm: Option<String>,
+) -> Result<(String, Exit), Ended> {
     order::give(OrderArgs {
-        fleet: args.verb.fleet,
-        scope,
-        verb: Verb::Abort,
-        reason,
+        scope: args.scope.scope(),
+        fleet: args.fleet,
+        verb,
+        confirm,
+        reason: args.reason,
     })
     .await
 }

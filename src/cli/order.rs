@@ -8,9 +8,11 @@ use super::status::render;
 use crate::base::Period;
 use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
-use crate::rollout::{Command, Gate, Observations, Refusal, Scope, Verb, decide};
+use crate::rollout::{Command, Gate, Observations, Order, Refusal, Scope, Verb, decide};
 use crate::store::{Inbox, Store};
-use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project};
+use crate::wire::{
+    Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project, without_engine,
+};
 use crate::worker::Variant;
 use std::path::{Path, PathBuf};
 
@@ -22,8 +24,19 @@ pub struct OrderArgs {
     pub scope: Scope,
     /// What.
     pub verb: Verb,
+    /// The rollout, typed, where the act demands it.
+    pub confirm: Option<String>,
     /// Why.
     pub reason: String,
+}
+
+impl OrderArgs {
+    fn order(&self) -> Order {
+        Order {
+            confirm: self.confirm.clone(),
+            ..order(self.scope.clone(), self.verb.clone(), &self.reason)
+        }
+    }
 }
 
 /// How long an engine may take to answer.
@@ -61,13 +74,14 @@ async fn by_inbox(store: &Path, args: &OrderArgs) -> Result<(String, Exit), Ende
     let inbox = Inbox::open(store)
         .await
         .map_err(|e| failed(e.to_string()))?;
-    let asked = order(args.scope.clone(), args.verb.clone(), &args.reason);
+    let asked = args.order();
     let envelope = CommandEnvelope {
         key: asked.key.clone(),
         actor: asked.actor,
         scope: asked.scope,
         verb: asked.verb,
         seen: asked.seen,
+        confirm: asked.confirm,
         reason: asked.reason,
     };
     let json = serde_json::to_string(&envelope).map_err(|e| failed(e.to_string()))?;
@@ -110,7 +124,7 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended>
     if let Some(why) = forgotten(&book, &store, args) {
         return Err(Ended::new(Exit::Refused, why));
     }
-    let command = Command::Order(order(args.scope.clone(), args.verb.clone(), &args.reason));
+    let command = Command::Order(args.order());
     let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
     let seen = match plan {
         Some(plan) if args.verb == Verb::Promote => {
@@ -271,19 +285,10 @@ async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
         head: head.as_ref(),
         journal_trouble: None,
     };
-    Ok(project(&source, now()))
-}
-
-/// Id of the open rollout: what is typed to confirm.
-///
-/// # Errors
-/// None is open.
-pub async fn open_rollout(fleet: &Path) -> Result<String, Ended> {
-    let fleet = load_fleet(fleet)?;
-    let view = journal_view(&fleet).await?;
-    let open = view.header.rollout.filter(|r| r.outcome.is_none());
-    open.map(|r| r.id)
-        .ok_or_else(|| Ended::new(Exit::Refused, "no rollout is open on this fleet"))
+    let mut view = project(&source, now());
+    let last = entries.last().map(|e| e.at).unwrap_or_default();
+    without_engine(&mut view, last);
+    Ok(view)
 }
 
 /// Removes schema `pilothouse` from every shard once no rollout is open.

@@ -3,9 +3,8 @@
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
 use super::summary::{Summary, summary};
-use crate::api::embedded;
 use crate::base::{Actor, Cause, Stage, Stop};
-use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now};
+use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now, port};
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
 use crate::store::{Inbox, Lease};
 use crate::wire::{Identity, describe};
@@ -85,6 +84,7 @@ pub fn order(scope: Scope, verb: Verb, reason: &str) -> Order {
         scope,
         verb,
         seen: None,
+        confirm: None,
         reason: reason.to_owned(),
     }
 }
@@ -122,10 +122,11 @@ fn contract_is_allowed(job: &Job, args: &RunArgs) -> Result<(), Ended> {
         let text = "contract is never automatic in production: leave --allow-contract out and promote by hand";
         return Err(Ended::new(Exit::Refused, text));
     }
-    let id = job.rollout_id();
-    if *confirmed == id || *confirmed == job.migration.migration.name.as_str() {
+    let opening = job.opening();
+    if opening.is_named(confirmed) {
         return Ok(());
     }
+    let id = opening.id;
     Err(Ended::new(
         Exit::Refused,
         format!("contract drops the old form: confirm it with --confirm {id} (not {confirmed})"),
@@ -265,10 +266,7 @@ async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
     if args.promote == Promote::ByHand {
         // What an earlier run was allowed to do by itself, this one is not.
         if ready.book.state().open().is_some_and(|r| r.auto.is_some()) {
-            let verb = Verb::Automate {
-                to: None,
-                confirm: None,
-            };
+            let verb = Verb::Automate { to: None };
             let off = order(Scope::Fleet, verb, "run without --promote auto");
             let command = Command::Order(off);
             recorded(ready.book.take(&Observations::default(), &command).await)?;
@@ -276,16 +274,11 @@ async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
         return Ok(ready);
     }
     let to = last_stop(&ready, args);
-    let id = ready.job.rollout_id();
-    let confirm = (to.stage() == Stage::Contract).then_some(id);
-    let order = order(
-        Scope::Fleet,
-        Verb::Automate {
-            to: Some(to),
-            confirm,
-        },
-        "run --promote auto",
-    );
+    let verb = Verb::Automate { to: Some(to) };
+    let order = Order {
+        confirm: args.confirm_contract.clone(),
+        ..order(Scope::Fleet, verb, "run --promote auto")
+    };
     recorded(
         ready
             .book
@@ -303,7 +296,7 @@ pub async fn engine(
     ready: Ready,
     goal: Goal,
     print: Print,
-) -> Result<(Engine, embedded::Publisher, Lease), Ended> {
+) -> Result<(Engine, port::Publisher, Lease), Ended> {
     let Ready {
         job,
         opened,
@@ -314,7 +307,7 @@ pub async fn engine(
     let inbox = Inbox::open(&fleet.store)
         .await
         .map_err(|e| Ended::new(Exit::Failed, format!("inbox: {e}")))?;
-    let (publisher, orders) = embedded::channel();
+    let (publisher, orders) = port::channel();
     let setup = Setup {
         book,
         inbox: Some(inbox),

@@ -329,9 +329,9 @@ fn readmit(rollout: &mut Rollout, ring: &RingName) {
 }
 
 fn rollback(rollout: &mut Rollout, scope: &Scope, to: Stop, shards: &[ShardName], mark: &Mark) {
-    // Merge restore after the last drop goes on with a rollout that was done,
-    // and nothing may promote what is being taken back.
-    if rollout.outcome.take().is_some() {
+    // Nothing may promote what is being taken back; merge restore after the
+    // last drop also goes on with a rollout that was done.
+    if rollout.outcome.take().is_some() || *scope == Scope::Fleet {
         rollout.auto = None;
     }
     for name in shards {

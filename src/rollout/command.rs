@@ -61,8 +61,6 @@ pub enum Verb {
     Automate {
         /// The last stop it promotes to; `None` switches it off.
         to: Option<Stop>,
-        /// The rollout id, typed: needed when `to` lies in contract.
-        confirm: Option<String>,
     },
 }
 
@@ -113,6 +111,9 @@ pub struct Order {
     pub verb: Verb,
     /// The version of the scope that the sender saw.
     pub seen: Option<u64>,
+    /// The rollout's id or its migration's name, typed by the sender. A person
+    /// must type it to enter contract and to abort.
+    pub confirm: Option<String>,
     /// Their reason.
     pub reason: String,
 }

@@ -219,6 +219,7 @@ pub(super) fn engine_order(
         scope,
         verb,
         seen: version,
+        confirm: None,
         reason,
     }
 }

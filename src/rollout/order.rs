@@ -51,13 +51,29 @@ pub(super) fn order(
                 rows_per_s_max: *rows_per_s_max,
             })
         }
-        Verb::Automate { to, confirm } => {
-            let auto = automate(rollout, asked, *to, confirm.as_deref())?;
+        Verb::Automate { to } => {
+            let auto = automate(rollout, asked, *to)?;
             single(Event::Automated { auto })
         }
         // `decide` sends promotions to their own file.
         Verb::Promote => Err(Refusal::Nothing("promotions are decided elsewhere".into())),
     }
+}
+
+/// What a promotion into contract does, for whoever must confirm it.
+pub(super) const ENTERS_CONTRACT: &str = "contract retires and then drops the old form";
+
+/// A person must have named the rollout. What the engine does by its own rules
+/// was confirmed when somebody gave it the order.
+pub(super) fn confirmed(rollout: &Rollout, asked: &Order, what: &str) -> Result<(), Refusal> {
+    let named = |typed: &String| rollout.opening.is_named(typed);
+    if asked.cause != Cause::Operator || asked.confirm.as_ref().is_some_and(named) {
+        return Ok(());
+    }
+    Err(Refusal::Unconfirmed {
+        what: what.into(),
+        id: rollout.opening.id.clone(),
+    })
 }
 
 fn not_on_shard(asked: &Order, works_at: &str) -> Result<(), Refusal> {
@@ -229,6 +245,11 @@ fn abort(rollout: &Rollout, asked: &Order, now: Timestamp) -> Result<Vec<Fact>, 
             "the old form is dropped on some shards; roll the fleet back to retire (merge restore) first".into(),
         ));
     }
+    confirmed(
+        rollout,
+        asked,
+        "abort undoes everything and ends the rollout",
+    )?;
     let shards: Vec<ShardName> = rollout
         .covered(&Scope::Fleet)
         .into_iter()
@@ -270,12 +291,7 @@ fn abandon(rollout: &Rollout, asked: &Order) -> Result<(), Refusal> {
     }
 }
 
-fn automate(
-    rollout: &Rollout,
-    asked: &Order,
-    to: Option<Stop>,
-    confirm: Option<&str>,
-) -> Result<Option<Auto>, Refusal> {
+fn automate(rollout: &Rollout, asked: &Order, to: Option<Stop>) -> Result<Option<Auto>, Refusal> {
     if asked.scope != Scope::Fleet {
         return Err(Refusal::WrongScope {
             verb: "automate".into(),
@@ -291,12 +307,7 @@ fn automate(
                 "contract is never automatic in production; promote it by hand".into(),
             ));
         }
-        if confirm != Some(rollout.opening.id.as_str()) {
-            return Err(Refusal::Forbidden(format!(
-                "contract drops the old form: confirm with the rollout id {}",
-                rollout.opening.id
-            )));
-        }
+        confirmed(rollout, asked, ENTERS_CONTRACT)?;
     }
     Ok(Some(Auto {
         to,

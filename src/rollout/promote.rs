@@ -5,9 +5,10 @@ use super::decide::ordered_fact;
 use super::event::{Event, Fact};
 use super::gate::{self, GateReading, Verdict};
 use super::observation::Observations;
+use super::order;
 use super::refusal::Refusal;
 use super::state::{Phase, RingState, Rollout};
-use crate::base::{RingName, ShardName, Stop, Timestamp};
+use crate::base::{RingName, ShardName, Stage, Stop, Timestamp};
 
 /// What a promotion of one ring would do now.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +108,13 @@ pub(super) fn promote(
     let mut facts = Vec::new();
     let mut first_refusal = None;
     for ring in rings {
-        match ready(rollout, observations, &ring, now) {
+        let allowed = ready(rollout, observations, &ring, now).and_then(|ready| {
+            if ready.to.stage() == Stage::Contract {
+                order::confirmed(rollout, asked, order::ENTERS_CONTRACT)?;
+            }
+            Ok(ready)
+        });
+        match allowed {
             Ok(Ready { to, readings }) => {
                 let event = Event::RingAdmitted {
                     ring: ring.clone(),

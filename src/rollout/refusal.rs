@@ -46,6 +46,13 @@ pub enum Refusal {
     Held(String),
     /// There is nothing (more) to do.
     Nothing(String),
+    /// It cannot be taken back lightly: the rollout must be named.
+    Unconfirmed {
+        /// What would happen.
+        what: String,
+        /// What must be typed.
+        id: String,
+    },
     /// The rules forbid it.
     Forbidden(String),
 }
@@ -93,6 +100,9 @@ impl fmt::Display for Refusal {
                 Ok(())
             }
             Self::Held(why) => write!(f, "held ({why}); release it first"),
+            Self::Unconfirmed { what, id } => {
+                write!(f, "{what}: confirm with the rollout id {id}")
+            }
             Self::Nothing(what) | Self::Forbidden(what) => f.write_str(what),
         }
     }

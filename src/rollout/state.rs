@@ -50,6 +50,13 @@ pub struct Opening {
     pub production: bool,
 }
 
+impl Opening {
+    /// Whether what was typed names this rollout: its id or its migration.
+    pub fn is_named(&self, typed: &str) -> bool {
+        typed == self.id || typed == self.migration.as_str()
+    }
+}
+
 /// A shard as a member of a ring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -20,6 +20,8 @@ pub struct CommandEnvelope {
     pub verb: Verb,
     /// The version of the scope that the sender saw.
     pub seen: Option<u64>,
+    /// The rollout's id, typed, where the act demands it.
+    pub confirm: Option<String>,
     /// Their reason.
     pub reason: String,
 }
@@ -34,6 +36,7 @@ impl CommandEnvelope {
             scope: self.scope,
             verb: self.verb,
             seen: self.seen,
+            confirm: self.confirm,
             reason: self.reason,
         }
     }
@@ -85,6 +88,7 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::Gates(_) => "gates",
         Refusal::Held(_) => "held",
         Refusal::Nothing(_) => "nothing",
+        Refusal::Unconfirmed { .. } => "unconfirmed",
         Refusal::Forbidden(_) => "forbidden",
     }
 }

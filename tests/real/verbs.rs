@@ -203,6 +203,22 @@ async fn a_person_promotes_stop_by_stop() {
         .await
         .is(0);
     operator.run_auto(&["--to", "verify"]).await.is(0);
+
+    // Contract by hand: the rollout must be named.
+    operator.run_auto(&["--to", "shift:100"]).await.is(0);
+    let id = operator.rollout_id().await;
+    let canary = ["--ring", "canary", "--confirm"];
+    operator
+        .pilothouse("promote", &canary[..2])
+        .await
+        .is(3)
+        .says(&format!("confirm with the rollout id {id}"));
+    let another = [&canary[..], &["another"]].concat();
+    operator.pilothouse("promote", &another).await.is(3);
+    let named = [&canary[..], &[id.as_str()]].concat();
+    operator.pilothouse("promote", &named).await.is(0);
+    operator.pilothouse("run", &by_hand).await.is(4);
+    assert_eq!(ended(lab, "s01").await, "retire");
     assert_eq!(oracle::stale(lab, "s01").await, Some(0));
     stage.lab.down().await.unwrap();
 }

@@ -1,60 +1,16 @@
 //! The fleet screen: what it shows, and that nothing happens by accident.
 
+use crate::hands::{AFTER, key_later, keys, on_ring, question, sent, tap};
 use crate::scene::{
-    Scene, finished, healthy, letter, options, press, ready, ring, screen, shard, show, troubled,
+    Scene, finished, healthy, letter, options, ready, screen, shard, show, troubled,
 };
 use pilothouse::base::{Period, Timestamp};
 use pilothouse::cockpit::action::{ACTIONS, Action};
 use pilothouse::cockpit::dialog::Field;
-use pilothouse::cockpit::{
-    Effect, FleetRow, GlyphSet, Layer, Level, Link, Model, Msg, Palette, Pane, update,
-};
-use pilothouse::rollout::{Event, Scope};
-use pilothouse::wire::{Answer, CommandEnvelope, ServerMessage, Verb};
+use pilothouse::cockpit::{GlyphSet, Layer, Level, Link, Model, Msg, Palette, update};
+use pilothouse::wire::{Answer, ServerMessage};
 use proptest::prelude::*;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-/// Longer than type-ahead is dropped.
-const AFTER: Period = Period::from_ms(300);
-
-fn keys(model: &mut Model, text: &str) -> Vec<Effect> {
-    let at = model.now;
-    text.chars()
-        .flat_map(|c| update(model, Msg::Key(letter(c), at)))
-        .collect()
-}
-
-fn tap(model: &mut Model, code: KeyCode) -> Vec<Effect> {
-    let at = model.now;
-    update(model, Msg::Key(press(code), at))
-}
-
-fn key_later(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
-    let at = model.now.after(AFTER);
-    update(model, Msg::Key(key, at))
-}
-
-fn sent(effects: &[Effect]) -> Vec<&CommandEnvelope> {
-    effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Send(approved) => Some(approved.get()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn on_ring(model: &mut Model, name: &str) {
-    model.pane = Pane::Rings;
-    model.ring = FleetRow::Ring(ring(name));
-}
-
-fn question(model: &Model) -> &pilothouse::cockpit::dialog::Dialog {
-    match &model.layer {
-        Some(Layer::Dialog(dialog)) => dialog,
-        other => panic!("no question on the screen: {other:?}, {:?}", model.status),
-    }
-}
 
 #[test]
 fn screens_of_a_healthy_a_troubled_and_a_finished_rollout() {
@@ -89,117 +45,6 @@ fn screens_of_promote_help_menu_and_detail() {
         tap(&mut model, KeyCode::Enter);
         insta::assert_snapshot!(format!("detail_{wide}x{high}"), screen(&model, wide, high));
     }
-}
-
-#[test]
-fn promote_asks_first_and_the_default_is_no() {
-    let mut model = ready().model();
-    on_ring(&mut model, "canary");
-    assert_eq!(keys(&mut model, "P"), []);
-    assert_eq!(question(&model).focus, Field::Cancel);
-    assert_eq!(key_later(&mut model, press(KeyCode::Enter)), []);
-    assert_eq!(model.layer, None);
-    assert!(
-        model
-            .status
-            .as_ref()
-            .unwrap()
-            .text
-            .contains("nothing was sent")
-    );
-}
-
-#[test]
-fn promote_confirmed_carries_what_was_seen() {
-    let scene = ready();
-    let mut model = scene.model();
-    on_ring(&mut model, "canary");
-    keys(&mut model, "P");
-    let effects = key_later(&mut model, letter('P'));
-    let acts = sent(&effects);
-    assert_eq!(acts.len(), 1);
-    assert_eq!(
-        (&acts[0].verb, &acts[0].scope),
-        (&Verb::Promote, &Scope::Ring(ring("canary")))
-    );
-    let seen = scene.state.rollout.unwrap().rings[&ring("canary")].version;
-    assert_eq!(acts[0].seen, Some(seen));
-    assert_eq!(model.pending.len(), 1);
-}
-
-#[test]
-fn keys_typed_before_the_question_was_seen_are_dropped() {
-    let mut model = ready().model();
-    on_ring(&mut model, "canary");
-    assert_eq!(keys(&mut model, "PPPyyP"), []);
-    assert!(matches!(model.layer, Some(Layer::Dialog(_))));
-    let mut model = healthy().model();
-    assert_eq!(keys(&mut model, "xpyyy"), [], "tier 1 drops them too");
-    assert_eq!(sent(&key_later(&mut model, letter('y'))).len(), 1);
-}
-
-#[test]
-fn a_question_about_something_that_changed_cannot_be_confirmed() {
-    let mut scene = ready();
-    let mut model = scene.model();
-    on_ring(&mut model, "canary");
-    keys(&mut model, "P");
-    scene.by("ana", Scope::Ring(ring("canary")), Event::Held, "wait");
-    show(&mut model, 2, &scene);
-    assert!(question(&model).changed.is_some());
-    assert_eq!(key_later(&mut model, letter('P')), []);
-    // A pause is never out of date.
-    let mut model = healthy().model();
-    keys(&mut model, "xp");
-    show(&mut model, 2, &troubled());
-    assert_eq!(sent(&key_later(&mut model, letter('y'))).len(), 1);
-}
-
-#[test]
-fn abort_needs_the_typed_id_and_refuses_paste() {
-    let mut model = healthy().model();
-    keys(&mut model, "xA");
-    assert_eq!(question(&model).demanded.as_deref(), Some("r-0042"));
-    update(&mut model, Msg::Paste("r-0042".into()));
-    assert_eq!(question(&model).typed, "");
-    let confirm = |model: &mut Model| {
-        for code in [KeyCode::Tab, KeyCode::Tab, KeyCode::Tab] {
-            key_later(model, press(code));
-        }
-        assert_eq!(question(model).focus, Field::Confirm);
-        key_later(model, press(KeyCode::Enter))
-    };
-    assert_eq!(confirm(&mut model), [], "nothing was typed");
-    key_later(&mut model, press(KeyCode::Tab));
-    for c in "r-0042".chars() {
-        key_later(&mut model, letter(c));
-    }
-    let effects = confirm(&mut model);
-    assert_eq!(sent(&effects)[0].verb, Verb::Abort);
-}
-
-#[test]
-fn roll_back_proposes_the_nearest_stop() {
-    let mut model = troubled().model();
-    model.shard = Some(shard("eu-06"));
-    keys(&mut model, "B");
-    let dialog = question(&model);
-    assert_eq!(dialog.stops[dialog.stop].to_string(), "dual_write");
-    assert_eq!(dialog.stops[0].to_string(), "snapshot");
-}
-
-#[test]
-fn marked_shards_are_what_an_act_means() {
-    let mut model = healthy().model();
-    model.shard = Some(shard("eu-05"));
-    keys(&mut model, "  xp");
-    assert!(question(&model).title.contains("2 shards"));
-    let effects = key_later(&mut model, letter('y'));
-    let scopes: Vec<String> = sent(&effects).iter().map(|e| e.scope.to_string()).collect();
-    assert_eq!(scopes, ["shard eu-05", "shard eu-06"]);
-    let keys: std::collections::BTreeSet<&str> =
-        sent(&effects).iter().map(|e| e.key.as_str()).collect();
-    assert_eq!(keys.len(), 2);
 }
 
 #[test]

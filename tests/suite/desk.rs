@@ -161,8 +161,21 @@ impl Desk {
             seen: self.rollout().version_of(&scope),
             scope,
             verb,
+            confirm: Some(self.rollout().opening.id.clone()),
             reason: "because".into(),
         }
+    }
+
+    /// An order by somebody who typed this to confirm it.
+    pub fn ask_typing(
+        &mut self,
+        typed: Option<&str>,
+        scope: Scope,
+        verb: Verb,
+    ) -> Result<Decision, Refusal> {
+        let mut order = self.order(scope, verb);
+        order.confirm = typed.map(str::to_owned);
+        self.say(&Command::Order(order))
     }
 
     /// A person's order, looked at just now.

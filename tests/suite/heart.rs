@@ -1,13 +1,10 @@
 //! What every verb does, and does not do, in every situation that matters.
 
-use crate::desk::{
-    Desk, SOAK_MS, closed_gates, fault, on, opening, policy, ring, roll_back, shard,
-};
-use pilothouse::base::{Cause, Period, Stop, Timestamp};
-use pilothouse::fleet::{Guard, GuardAction};
+use crate::desk::{Desk, SOAK_MS, closed_gates, fault, on, ring, roll_back, shard};
+use pilothouse::base::{Cause, Stop, Timestamp};
 use pilothouse::rollout::{
-    Command, Decision, Event, Evidence, Gate, Job, Outcome, Phase, Reading, Refusal, Report, Scope,
-    ThrottleReason, Verb, Verdict, watch_guards,
+    Command, Decision, Event, Evidence, Gate, Job, Outcome, Phase, Refusal, Report, Scope, Verb,
+    Verdict,
 };
 
 #[test]
@@ -56,8 +53,7 @@ fn hold_survives_promote_and_automatic_promotion() {
         let answer = desk.ask(ring("canary"), Verb::Promote);
         assert!(matches!(answer, Err(Refusal::Held(_))), "{scope}");
         let to = Some(Stop::Verify);
-        desk.ask(Scope::Fleet, Verb::Automate { to, confirm: None })
-            .unwrap();
+        desk.ask(Scope::Fleet, Verb::Automate { to }).unwrap();
         desk.reconcile();
         assert_eq!(desk.admitted("canary"), Stop::Preflight, "{scope}");
         desk.ask(scope.clone(), Verb::Release).unwrap();

@@ -39,12 +39,11 @@ fn a_ring_that_is_being_rolled_back_keeps_the_others_out_of_contract() {
 fn automatic_promotion_enters_contract_only_when_confirmed() {
     let to = Some(Stop::Drop);
     let mut desk = Desk::new();
-    for confirm in [None, Some("r2".to_owned())] {
-        let answer = desk.ask(Scope::Fleet, Verb::Automate { to, confirm });
-        assert!(matches!(answer, Err(Refusal::Forbidden(_))));
+    let verb = Verb::Automate { to };
+    for typed in [None, Some("r2")] {
+        let answer = desk.ask_typing(typed, Scope::Fleet, verb.clone());
+        assert!(matches!(answer, Err(Refusal::Unconfirmed { .. })));
     }
-    let confirm = Some("r1".to_owned());
-    let verb = Verb::Automate { to, confirm };
     desk.ask(Scope::Fleet, verb.clone()).unwrap();
     let mut production = opening();
     production.production = true;
@@ -53,11 +52,44 @@ fn automatic_promotion_enters_contract_only_when_confirmed() {
 }
 
 #[test]
+fn nobody_enters_contract_or_aborts_without_naming_the_rollout() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::Shift(100));
+    desk.wait(SOAK_MS);
+    for verb in [Verb::Promote, Verb::Abort] {
+        for typed in [None, Some(""), Some("r2")] {
+            let answer = desk.ask_typing(typed, Scope::Fleet, verb.clone());
+            assert!(
+                matches!(answer, Err(Refusal::Unconfirmed { .. })),
+                "{verb:?}"
+            );
+        }
+    }
+    assert_eq!(desk.admitted("canary"), Stop::Shift(100));
+    let named = desk.ask_typing(Some("r1"), ring("canary"), Verb::Promote);
+    assert!(named.is_ok(), "{named:?}");
+    assert_eq!(desk.admitted("canary"), Stop::Retire);
+}
+
+#[test]
+fn a_rollback_of_the_fleet_ends_automatic_promotion() {
+    let mut desk = Desk::new();
+    let to = Some(Stop::Backfill);
+    desk.ask(Scope::Fleet, Verb::Automate { to }).unwrap();
+    desk.bring_to(Stop::Backfill);
+    desk.ask(ring("canary"), roll_back(Stop::DualWrite))
+        .unwrap();
+    assert!(desk.rollout().auto.is_some(), "one ring went back");
+    desk.work_off();
+    desk.ask(Scope::Fleet, roll_back(Stop::Snapshot)).unwrap();
+    assert_eq!(desk.rollout().auto, None);
+}
+
+#[test]
 fn automatic_promotion_stops_where_it_was_told() {
     let mut desk = Desk::new();
     let to = Some(Stop::Backfill);
-    desk.ask(Scope::Fleet, Verb::Automate { to, confirm: None })
-        .unwrap();
+    desk.ask(Scope::Fleet, Verb::Automate { to }).unwrap();
     for _ in 0..30 {
         desk.work();
         desk.wait(SOAK_MS);

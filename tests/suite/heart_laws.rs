@@ -35,7 +35,6 @@ fn scope() -> impl Strategy<Value = Scope> {
 }
 
 fn verb() -> impl Strategy<Value = Verb> {
-    let confirm = Some("r1".to_owned());
     prop_oneof![
         6 => Just(Verb::Promote),
         1 => Just(Verb::Hold),
@@ -47,7 +46,7 @@ fn verb() -> impl Strategy<Value = Verb> {
         1 => Just(Verb::Abort),
         1 => Just(Verb::Abandon),
         1 => Just(Verb::Throttle { rows_per_s_max: Some(5) }),
-        2 => Just(Verb::Automate { to: Some(Stop::Drop), confirm }),
+        2 => Just(Verb::Automate { to: Some(Stop::Drop) }),
     ]
 }
 

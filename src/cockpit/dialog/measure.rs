@@ -1,7 +1,7 @@
 //! The blast radius: what an act would hit, measured when the question opens.
 
-use super::prepare::{Target, shards_of};
-use crate::base::Timestamp;
+use super::prepare::{Target, into_contract, shards_of};
+use crate::base::{Stop, Timestamp};
 use crate::cockpit::action::Action;
 use crate::cockpit::model::Model;
 use crate::wire::{GateView, Phase, RingView, Scope, ShardView, Verdict, words};
@@ -33,6 +33,11 @@ pub(super) fn radius(
     out.push(("Lag", vec![lag(model, &shards)]));
     out.push(("Way back", vec![way_back(&shards)]));
     out.push(("What happens", vec![consequence(action).into()]));
+    if action == Action::Promote {
+        for stop in into_contract(model, targets) {
+            out.push((stop_word(stop), vec![in_contract(stop).into()]));
+        }
+    }
     out
 }
 
@@ -113,6 +118,24 @@ fn way_back(shards: &[&ShardView]) -> String {
     kinds.sort_unstable();
     kinds.dedup();
     kinds.join(", ")
+}
+
+fn stop_word(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Retire => "Retire",
+        _ => "Drop",
+    }
+}
+
+fn in_contract(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Retire => {
+            "writers of the old form are refused from now on; it is still kept up to date, and a roll back brings it back"
+        }
+        _ => {
+            "the old form is exported and dropped; the only way back is a merge restore of the whole fleet"
+        }
+    }
 }
 
 fn consequence(action: Action) -> &'static str {

@@ -98,10 +98,9 @@ pub enum Answered {
 impl Dialog {
     /// Opens a question with what [`prepare`] found.
     pub fn open(model: &Model, action: Action, prepared: Prepared) -> Self {
-        let item = action.item();
-        let focus = match item.tier {
-            Tier::Typed => Field::Typed,
-            _ => Field::Cancel,
+        let focus = match prepared.demanded {
+            Some(_) => Field::Typed,
+            None => Field::Cancel,
         };
         let stop = prepared.stops.len().saturating_sub(1);
         Self {
@@ -124,7 +123,10 @@ impl Dialog {
 
     /// How much it takes.
     pub fn tier(&self) -> Tier {
-        self.action.item().tier
+        match self.demanded {
+            Some(_) => Tier::Typed,
+            None => self.action.item().tier,
+        }
     }
 
     /// The fields in the order in which Tab goes round.
@@ -266,6 +268,7 @@ impl Dialog {
                 scope: target.scope.clone(),
                 verb,
                 seen: Some(target.seen),
+                confirm: self.demanded.as_ref().map(|_| self.typed.clone()),
                 reason: self.reason.trim().to_owned(),
             })
         });

@@ -1,7 +1,7 @@
 //! What an act would be, before anybody is asked: its targets and its verb,
 //! or the reason why there is nothing to ask.
 
-use crate::base::{RingName, Stop};
+use crate::base::{RingName, Stage, Stop};
 use crate::cockpit::action::Action;
 use crate::cockpit::model::Model;
 use crate::wire::{Mark, Phase, Scope, ShardView, Verb, Verdict, words};
@@ -113,6 +113,9 @@ fn sentence_case(text: &str) -> String {
 
 fn demanded(model: &Model, action: Action, targets: &[Target]) -> Option<String> {
     match action {
+        Action::Promote if !into_contract(model, targets).is_empty() => {
+            model.rollout().map(|r| r.id.clone())
+        }
         Action::Abort => model.rollout().map(|r| r.id.clone()),
         Action::Abandon => match &targets.first()?.scope {
             Scope::Shard(name) => Some(name.to_string()),
@@ -120,6 +123,22 @@ fn demanded(model: &Model, action: Action, targets: &[Target]) -> Option<String>
         },
         _ => None,
     }
+}
+
+/// The stops of contract that a promotion would admit somebody to.
+pub(super) fn into_contract(model: &Model, targets: &[Target]) -> Vec<Stop> {
+    let rings = model.view().map_or(&[][..], |v| &v.rings).iter();
+    let covered = rings.filter(|ring| {
+        targets.iter().any(|target| match &target.scope {
+            Scope::Fleet => true,
+            Scope::Ring(name) => *name == ring.name,
+            Scope::Shard(_) => false,
+        })
+    });
+    let next = covered.filter_map(|ring| ring.next);
+    let mut stops: Vec<Stop> = next.filter(|s| s.stage() == Stage::Contract).collect();
+    stops.dedup();
+    stops
 }
 
 fn verb(model: &Model, action: Action, scope: &Scope) -> Result<Verb, String> {

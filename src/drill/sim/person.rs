@@ -16,6 +16,7 @@ impl World {
             scope,
             verb,
             seen: None,
+            confirm: Some(self.shape.opening.id.clone()),
             reason: "simulated".into(),
         };
         self.last_order = Some(order.clone());
@@ -104,7 +105,6 @@ impl World {
             },
             _ => Verb::Automate {
                 to: self.dice.chance(70).then_some(self.shape.last_stop()),
-                confirm: Some(self.shape.opening.id.clone()),
             },
         }
     }

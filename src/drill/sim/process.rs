@@ -93,14 +93,8 @@ impl World {
         } else {
             self.shape.last_stop()
         };
-        let confirm = Some(self.shape.opening.id.clone());
-        self.ask(
-            rollout::Scope::Fleet,
-            rollout::Verb::Automate {
-                to: Some(to),
-                confirm,
-            },
-        );
+        let verb = rollout::Verb::Automate { to: Some(to) };
+        self.ask(rollout::Scope::Fleet, verb);
     }
 }
 
