@@ -19,14 +19,22 @@ pub fn without_engine(view: &mut FleetView, last: Timestamp) {
     if rollout.outcome.is_some() {
         return;
     }
-    let clears = "`pilothouse run` goes on from the journal";
+    let goes_on = "`pilothouse run` goes on from the journal";
+    let stood = &rollout.standing;
+    // An engine alone does not move what waits for a person.
+    let clears = match stood.sign {
+        Sign::Paused | Sign::Failed | Sign::NeedsHuman if !stood.clears.is_empty() => {
+            format!("{}; then {goes_on}", stood.clears)
+        }
+        _ => goes_on.to_owned(),
+    };
     view.needs_you.insert(
         0,
         Need {
             scope: Scope::Fleet,
             sign: Sign::Unknown,
             what: "no engine is heard".into(),
-            why: format!("nothing moves, triggers stay on the shards; {clears}"),
+            why: format!("nothing moves, triggers stay on the shards; {goes_on}"),
             since: last,
         },
     );

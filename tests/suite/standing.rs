@@ -154,6 +154,13 @@ fn without_an_engine_nothing_is_said_to_move() {
     }
     let running = view.shards.iter().filter(|s| s.phase == Phase::Running);
     assert!(running.map(|s| &s.now).all(|now| now == "no engine"));
+    // What waits for a person waits for both.
+    let mut desk = Desk::new();
+    desk.ask(Scope::Fleet, Verb::Pause).unwrap();
+    let mut paused = self::view(&desk);
+    without_engine(&mut paused, last);
+    let clears = "resume the fleet; then `pilothouse run` goes on from the journal";
+    assert_eq!(fleet(&paused).clears, clears);
     // A rollout that has ended needs none.
     let mut ended = finished().view();
     let before = ended.clone();
