@@ -217,7 +217,7 @@ fn point(op: &Op) -> &'static str {
     match op {
         Op::Attach { .. } => "attach",
         Op::TakeOver { .. } => "take_over",
-        Op::BeginStop(_) => "begin_stop",
+        Op::BeginStop { .. } => "begin_stop",
         Op::EndStop(_) => "end_stop",
         Op::EndUndo { .. } => "end_undo",
         Op::Probe(_) => "probe",

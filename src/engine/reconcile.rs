@@ -145,6 +145,7 @@ impl Engine {
             ended,
             before: rollout.stop_before(state.at),
             pin: state.pin.clone(),
+            head: self.setup.book.head(),
             known_epoch: state.epoch,
             epoch: self.epochs.get(name).copied(),
             ranges: self.setup.chunks.ranges,

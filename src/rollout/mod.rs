@@ -17,6 +17,7 @@ mod order;
 mod promote;
 mod refusal;
 mod state;
+mod tally;
 
 pub use apply::apply;
 pub use command::{Command, Evidence, Order, Report, Scope, Verb};
@@ -32,3 +33,4 @@ pub use state::{
     Auto, Hold, Mark, Member, Opening, Outcome, Phase, RingState, Rollout, ShardState, State, Undo,
     Verified,
 };
+pub use tally::Tally;

@@ -5,7 +5,7 @@ use super::error::own;
 use super::fence::{self, Durability};
 use super::sql;
 use super::{Failure, Inner, int};
-use crate::base::Fault;
+use crate::base::{Fault, code};
 use crate::worker::{CallError, ErrorKind, Probe, Reply};
 use sqlx::postgres::PgConnection;
 
@@ -13,7 +13,7 @@ fn action<'a>(shard: &'a Inner, id: &str) -> Result<&'a Action, Failure> {
     shard.program().actions.get(id).ok_or_else(|| {
         Failure(own(
             ErrorKind::Refused,
-            "PH023",
+            code::UNKNOWN_STEP,
             format!("the plan has no step {id}"),
         ))
     })

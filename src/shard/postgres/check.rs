@@ -3,7 +3,7 @@
 use super::error::own;
 use super::sql;
 use super::{Failure, Inner, preflight};
-use crate::base::Untrusted;
+use crate::base::{Untrusted, code};
 use crate::worker::{Check, CheckVerdict, ErrorKind, Reply};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -24,7 +24,11 @@ pub(super) async fn check(
 ) -> Result<(Reply, QuietMemory), Failure> {
     let checks = match id {
         "preflight" => preflight::run(connection, shard).await?,
-        "snapshot" => vec![snapshot()],
+        "snapshot" => {
+            let mut checks = vec![snapshot()];
+            checks.extend(preflight::closed(connection, "snapshot").await?);
+            checks
+        }
         "invariants" => invariants(connection, shard).await?,
         "quiet" => {
             let (found, memory) = quiet(connection, shard, memory).await?;
@@ -32,7 +36,11 @@ pub(super) async fn check(
         }
         other => {
             let message = format!("the plan has no check {other}");
-            return Err(Failure(own(ErrorKind::Refused, "PH023", message)));
+            return Err(Failure(own(
+                ErrorKind::Refused,
+                code::UNKNOWN_STEP,
+                message,
+            )));
         }
     };
     Ok((Reply::Checked(checks), memory))

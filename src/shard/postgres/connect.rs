@@ -3,7 +3,7 @@
 use super::Failure;
 use super::error::{own, plain};
 use super::sql::{self, Value};
-use crate::base::Ident;
+use crate::base::{Ident, code};
 use crate::fleet::{Endpoint, PostgresEndpoint, Tls};
 use crate::worker::ErrorKind;
 use sqlx::Row;
@@ -212,7 +212,7 @@ pub(super) async fn primary(
         let message = format!("no primary found: {}", problems.join(", "));
         // Waiting helps while ours may still be at an address that is silent.
         let (kind, code) = match (strangers, silent) {
-            (1.., 0) => (ErrorKind::Refused, "PH011"),
+            (1.., 0) => (ErrorKind::Refused, code::NOT_OURS),
             _ => (ErrorKind::Unreachable, "unreachable"),
         };
         Failure(own(kind, code, message))

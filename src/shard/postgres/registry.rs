@@ -6,8 +6,9 @@ use super::error::own;
 use super::fence::{self, Durability};
 use super::schema::{FENCE_KEY, FIRST_ROWS, INSTALL};
 use super::sql::{self, Value};
-use super::{Failure, Inner, int};
-use crate::base::Stop;
+use super::{Failure, Inner, int, receipt};
+use crate::base::{Stop, code};
+use crate::journal::Head;
 use crate::worker::{ErrorKind, Reply, Sighting};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -36,7 +37,11 @@ pub(super) async fn attach(connection: &mut PgConnection, shard: &Inner) -> Resu
             let message = format!(
                 "schema pilothouse has version {version}, this program knows {REGISTRY_VERSION}"
             );
-            return Err(Failure(own(ErrorKind::Refused, "PH022", message)));
+            return Err(Failure(own(
+                ErrorKind::Refused,
+                code::NEWER_TABLES,
+                message,
+            )));
         }
         seen.rollout = Some(row.try_get(0)?);
         seen.ended = row
@@ -68,7 +73,11 @@ async fn broken(connection: &mut PgConnection) -> Result<Option<String>, Failure
 pub(super) async fn demand_intact(connection: &mut PgConnection) -> Result<(), Failure> {
     match broken(connection).await? {
         None => Ok(()),
-        Some(what) => Err(Failure(own(ErrorKind::Unknown, "PH013", what))),
+        Some(what) => Err(Failure(own(
+            ErrorKind::Unknown,
+            code::DUAL_WRITE_BROKEN,
+            what,
+        ))),
     }
 }
 
@@ -95,7 +104,13 @@ pub(super) async fn take_over(
         vec![int(known_epoch), shard.identity.engine.as_str().into()],
     )
     .await?
-    .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+    .ok_or_else(|| {
+        Failure(own(
+            ErrorKind::Refused,
+            code::FENCE_GONE,
+            "the fence row is gone",
+        ))
+    })?;
     let epoch = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
     fence::commit(connection).await?;
     Ok(Reply::TakenOver { epoch })
@@ -111,7 +126,7 @@ async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Fa
     .await?;
     if let Some(other) = found.as_ref().filter(|id| **id != identity.id) {
         let message = format!("the shard's registry belongs to rollout {other}");
-        return Err(Failure(own(ErrorKind::Refused, "PH011", message)));
+        return Err(Failure(own(ErrorKind::Refused, code::NOT_OURS, message)));
     }
     let statement = "INSERT INTO pilothouse.registry
         (version, rollout, migration, plan_digest, shard_set_digest, catalog, changed_at)
@@ -135,6 +150,7 @@ pub(super) async fn begin_stop(
     shard: &Inner,
     epoch: u64,
     stop: Stop,
+    head: Head,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     let begun = sql::text(connection, "SELECT begun FROM pilothouse.registry", vec![]).await?;
@@ -147,23 +163,31 @@ pub(super) async fn begin_stop(
                 sql::execute(connection, statement, vec![job.as_str().into()]).await?;
             }
         }
+        receipt::void(connection, stop).await?;
         let statement = "UPDATE pilothouse.registry SET begun = $1, changed_at = clock_timestamp()";
         sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     }
+    receipt::witness(connection, stop, head, epoch).await?;
     fence::commit(connection).await?;
     Ok(Reply::Done {
         generation: fence.generation,
     })
 }
 
-/// Records that a stop is finished.
+/// Records that a stop is finished, and what proves it.
 pub(super) async fn end_stop(
     connection: &mut PgConnection,
+    shard: &Inner,
     epoch: u64,
     stop: Stop,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
-    demand_intact(connection).await?;
+    if stop > Stop::DualWrite {
+        // Before that a trigger may be left of an earlier pass: nobody mends
+        // it there, and installing dual write puts it right.
+        demand_intact(connection).await?;
+    }
+    receipt::write(connection, shard, stop, epoch, fence).await?;
     let statement = "UPDATE pilothouse.registry SET ended = $1, changed_at = clock_timestamp()";
     sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     fence::commit(connection).await?;
@@ -176,11 +200,13 @@ pub(super) async fn end_stop(
 pub(super) async fn end_undo(
     connection: &mut PgConnection,
     epoch: u64,
+    undone: Stop,
     remains: Option<Stop>,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     let statement =
         "UPDATE pilothouse.registry SET ended = $1, begun = NULL, changed_at = clock_timestamp()";
+    receipt::void(connection, undone).await?;
     let ended = Value::Text(remains.map(|stop| stop.to_string()));
     sql::execute(connection, statement, vec![ended]).await?;
     fence::commit(connection).await?;
@@ -230,10 +256,15 @@ pub(super) async fn mend(
     }
     sql::run(connection, "DELETE FROM pilothouse.checkpoint").await?;
     sql::run(connection, "DELETE FROM pilothouse.chunk_log").await?;
+    sql::run(connection, "DELETE FROM pilothouse.receipts").await?;
     let bump = "UPDATE pilothouse.fence SET generation = generation + 1 RETURNING generation";
-    let row = sql::row(connection, bump, vec![])
-        .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+    let row = sql::row(connection, bump, vec![]).await?.ok_or_else(|| {
+        Failure(own(
+            ErrorKind::Refused,
+            code::FENCE_GONE,
+            "the fence row is gone",
+        ))
+    })?;
     let generation = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
     fall_back(connection).await?;
     fence::commit(connection).await?;

@@ -5,7 +5,7 @@ use super::error::own;
 use super::fence::{self, Durability};
 use super::sql::{self, Value};
 use super::{Failure, Inner, int, registry};
-use crate::base::Digest;
+use crate::base::{Digest, code};
 use crate::rollout::Evidence;
 use crate::worker::{ErrorKind, Key, RangeAt, Reply, RowJob, RowJobKind};
 use sqlx::Row;
@@ -192,14 +192,14 @@ pub(super) async fn conclude(
         FROM pilothouse.checkpoint WHERE job = $1";
     let row = sql::row(connection, sums, vec![job.id.as_str().into()])
         .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH024", "no sums")))?;
+        .ok_or_else(|| Failure(own(ErrorKind::Refused, code::GAP, "no sums")))?;
     let ranges: i64 = row.try_get(0)?;
     if gaps != 0 || ranges == 0 {
         let message = format!(
             "{gaps} of {ranges} ranges of {} are open or do not join",
             job.title
         );
-        return Err(Failure(own(ErrorKind::Refused, "PH024", message)));
+        return Err(Failure(own(ErrorKind::Refused, code::GAP, message)));
     }
     let number = |place: usize| -> Result<u64, Failure> {
         Ok(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))

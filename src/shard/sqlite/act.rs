@@ -6,11 +6,11 @@ use super::dialect::steps::{Action, expansion_id};
 use super::dialect::trigger::Authority;
 use super::dialect::work::{Expansion, TableWork, Work};
 use super::dialect::{ddl, shape::ColumnShape};
-use super::failure::{NAME_TAKEN, refused};
+use super::failure::refused;
 use super::intact::{self, Found};
 use super::statement::{as_number, rows, run, text, value};
 use super::{catalog, install};
-use crate::base::{Ident, quote_literal};
+use crate::base::{Ident, code, quote_literal};
 use crate::worker::{CallError, Probe};
 use sqlx::SqliteConnection;
 
@@ -151,7 +151,13 @@ pub(super) async fn apply(
         Action::Expand(expansion) => expand(conn, work, expansion, epoch).await?,
         Action::Unexpand(expansion) => unexpand(conn, work, expansion).await?,
         Action::DualWrite => turn(conn, work, Authority::Old).await?,
-        Action::Switch(authority) => turn(conn, work, authority).await?,
+        Action::Switch(authority) => {
+            if authority == Authority::New {
+                // The switch would cover up that the triggers were away.
+                intact::demand(conn, work).await?;
+            }
+            turn(conn, work, authority).await?;
+        }
         Action::Remove => {
             for table in &work.tables {
                 run_all(conn, ddl::drop_triggers(&table.table)).await?;
@@ -187,7 +193,7 @@ async fn expand(
         let (table, column) = (&work.tables[t], &work.tables[t].columns[c]);
         if catalog::has_column(conn, &table.table, &column.name).await? {
             return Err(refused(
-                NAME_TAKEN,
+                code::NAME_TAKEN,
                 format!(
                     "{}.{} is there already and pilothouse did not add it",
                     table.table, column.name

@@ -1,11 +1,11 @@
 //! The end of a row job: prove that its ranges cover everything, sum up.
 
 use super::dialect::steps::JobTarget;
-use super::failure::{GAP, refused};
+use super::failure::refused;
 use super::install::{Fence, void_job};
 use super::range::{Checkpoint, checkpoints, key_text};
 use super::statement::{as_number, rows, text};
-use crate::base::{Digest, quote_literal};
+use crate::base::{Digest, code, quote_literal};
 use crate::rollout::Evidence;
 use crate::worker::{CallError, RowJobKind};
 use sqlx::SqliteConnection;
@@ -31,7 +31,7 @@ pub(super) async fn conclude(
 
 /// From the first key to the bound set at the start, without a gap.
 fn adjoin(job: &str, ranges: &[Checkpoint], fence: &Fence) -> Result<(), CallError> {
-    let gap = |what: String| Err(refused(GAP, format!("{job}: {what}")));
+    let gap = |what: String| Err(refused(code::GAP, format!("{job}: {what}")));
     let Some(first) = ranges.first() else {
         return gap("it was never cut into ranges".into());
     };
@@ -64,7 +64,7 @@ async fn log_covers(
     range: &Checkpoint,
 ) -> Result<(), CallError> {
     let n = range.at.range;
-    let gap = |what: &str| Err(refused(GAP, format!("{job}, range {n}: {what}")));
+    let gap = |what: &str| Err(refused(code::GAP, format!("{job}, range {n}: {what}")));
     let sql = format!(
         "SELECT n, lo, hi, rows FROM pilothouse_chunk_log WHERE job = {} AND range = {n} ORDER BY n",
         quote_literal(job)

@@ -10,8 +10,8 @@ use super::dialect::trigger::{Authority, Trigger, trigger_names, triggers};
 use super::dialect::work::Work;
 use super::install::{Registry, registry, schema_version, write_registry};
 use super::statement::{rows, text};
-use crate::base::{Digest, quote_literal};
-use crate::worker::CallError;
+use crate::base::{Digest, code, quote_literal};
+use crate::worker::{CallError, ErrorKind};
 use sqlx::SqliteConnection;
 
 /// How much of a set of triggers is there.
@@ -101,6 +101,20 @@ pub(super) async fn broken(
             registry.schema_version
         )
     }))
+}
+
+/// Nothing is finished and nothing is proved while dual write is not intact.
+/// Looks like a lost connection to the worker: it will attach and find out.
+pub(super) async fn demand(conn: &mut SqliteConnection, work: &Work) -> Result<(), CallError> {
+    let registry = registry(conn).await?.unwrap_or_default();
+    match broken(conn, work, &registry).await? {
+        None => Ok(()),
+        Some(what) => Err(CallError {
+            kind: ErrorKind::Unknown,
+            code: code::DUAL_WRITE_BROKEN.into(),
+            message: what,
+        }),
+    }
 }
 
 /// Notes the triggers as they stand now, with who may write what.

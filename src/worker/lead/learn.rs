@@ -1,7 +1,7 @@
 //! What the lead worker makes of answers.
 
 use super::{At, Do, LOOK_AGAIN, LeadWorker, RangeOutcome};
-use crate::base::{Fault, Stage, Stop};
+use crate::base::{Fault, Stage, Stop, code};
 use crate::rollout::{Evidence, Job, Report};
 use crate::worker::call::{
     CallError, Check, CheckVerdict, ErrorKind, Probe, RangeAt, Reply, Sighting,
@@ -123,7 +123,7 @@ impl LeadWorker {
         }
         Do::End(Some(Report::Failed {
             fault: Fault {
-                code: "PH010".into(),
+                code: code::DUAL_WRITE_WAS_OFF.into(),
                 what: format!("dual write was off while both forms were written ({why})"),
                 place: format!("shard {}", self.task.shard),
                 why: None,
@@ -145,7 +145,7 @@ impl LeadWorker {
         if let Some(other) = seen.rollout.as_ref().filter(|id| **id != self.task.rollout) {
             return self.failed(CallError {
                 kind: ErrorKind::Refused,
-                code: "PH011".into(),
+                code: code::NOT_OURS.into(),
                 message: format!("the shard's registry belongs to rollout {other}"),
             });
         }
@@ -235,7 +235,7 @@ impl LeadWorker {
         let warned = checks.iter().filter(|c| c.verdict == CheckVerdict::Warn);
         self.evidence
             .notes
-            .extend(warned.map(|c| format!("{}: {}", c.name, c.value)));
+            .extend(warned.map(|c| format!("{}: {} ({})", c.name, c.value, c.remedy)));
         self.step_done(i)
     }
 
@@ -270,7 +270,7 @@ impl LeadWorker {
         if evidence.stale > 0 {
             return Some(Do::End(Some(Report::Failed {
                 fault: Fault {
-                    code: "PH012".into(),
+                    code: code::ROWS_WRONG.into(),
                     what: format!("{} rows of {} are wrong", evidence.stale, evidence.rows),
                     place: format!("shard {}, {}", self.task.shard, job.title),
                     why: evidence.notes.first().cloned(),

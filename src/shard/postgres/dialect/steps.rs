@@ -2,8 +2,8 @@
 
 use super::action::{Action, Mode, has_column, has_constraint, is_armed, is_disarmed, when};
 use super::form::{Form, NewColumn};
-use super::trigger;
-use crate::base::{Ident, quote_literal};
+use super::trigger::{self, Authority};
+use crate::base::{Ident, code, quote_literal};
 use crate::migration::Fill;
 use crate::worker::{RowJob, RowJobKind};
 
@@ -170,6 +170,20 @@ pub(super) fn create_export(form: &Form) -> Action {
     }
 }
 
+/// Under the lock: nobody has touched the trigger since the switch before this
+/// one, or since this one, should it run twice.
+pub(super) fn demand_intact(form: &Form, from: Authority, to: Authority) -> String {
+    let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
+    let body = format!(
+        "BEGIN IF NOT ({before} OR {after} OR ({gone})) THEN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'our trigger is not as it was left'; END IF; END",
+        before = is_armed(schema, table, from.word()),
+        after = is_armed(schema, table, to.word()),
+        gone = is_disarmed(&form.qualified(), &form.trigger(), schema, table),
+        code = code::DUAL_WRITE_BROKEN,
+    );
+    format!("DO {}", quote_literal(&body))
+}
+
 /// Under the lock, in the dropping transaction itself: dual write is intact
 /// and the last comparison is whole, clean and of this generation.
 fn demand_proof(form: &Form) -> String {
@@ -179,7 +193,8 @@ fn demand_proof(form: &Form) -> String {
         "BEGIN IF NOT ({armed}) OR NOT EXISTS (SELECT 1 FROM pilothouse.checkpoint WHERE job = {job})
            OR EXISTS (SELECT 1 FROM pilothouse.checkpoint c, pilothouse.fence f
                WHERE c.job = {job} AND (NOT c.closed OR c.stale > 0 OR c.generation <> f.generation))
-         THEN RAISE EXCEPTION USING ERRCODE = 'PH014', MESSAGE = 'no valid proof: nothing is dropped'; END IF; END",
+         THEN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'no valid proof: nothing is dropped'; END IF; END",
+        code = code::NO_PROOF,
         armed = is_armed(schema, table, "new")
     );
     format!("DO {}", quote_literal(&body))

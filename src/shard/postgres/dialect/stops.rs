@@ -3,8 +3,8 @@
 use super::action::{Action, Mode, is_armed, is_disarmed, is_marked, when};
 use super::form::{Form, Volatility};
 use super::steps::{
-    add_column, create_export, drop_new_column, drop_not_null, drop_old, loosen, not_null, row_job,
-    undo_dual_write,
+    add_column, create_export, demand_intact, drop_new_column, drop_not_null, drop_old, loosen,
+    not_null, row_job, undo_dual_write,
 };
 use super::trigger::{self, Authority};
 use crate::base::{Stage, Stop, quote_literal};
@@ -224,10 +224,9 @@ impl Source<'_> {
             .copied()
             .rfind(|s| s.stage() == Stage::Shift && s.share_percent() < percent);
         if earlier.is_none() {
-            parts.run.extend(
-                self.dual()
-                    .map(|f| Part::Act(self.switch("publish", f, Authority::Both))),
-            );
+            parts.run.extend(self.dual().map(|f| {
+                Part::Act(self.switch_on("publish", f, (Authority::Old, Authority::Both)))
+            }));
         }
         parts.run.push(Part::Share(percent));
         parts
@@ -240,6 +239,19 @@ impl Source<'_> {
             );
         }
         parts
+    }
+
+    /// A switch forward, which would cover up that the trigger was away: in
+    /// its own transaction, dual write must be as the switch before left it.
+    fn switch_on(&self, prefix: &str, form: &Form, (from, to): (Authority, Authority)) -> Action {
+        let mut action = self.switch(prefix, form, to);
+        let lock = format!(
+            "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+            form.qualified()
+        );
+        action.statements.insert(0, lock);
+        action.statements.insert(1, demand_intact(form, from, to));
+        action
     }
 
     fn switch(&self, prefix: &str, form: &Form, authority: Authority) -> Action {
@@ -281,9 +293,11 @@ impl Source<'_> {
             parts.run.push(Part::Rows(job));
         }
         for form in self.dual() {
-            parts
-                .run
-                .push(Part::Act(self.switch("retire", form, Authority::New)));
+            parts.run.push(Part::Act(self.switch_on(
+                "retire",
+                form,
+                (Authority::Both, Authority::New),
+            )));
             parts
                 .undo
                 .insert(0, Part::Act(self.switch("unretire", form, Authority::Both)));

@@ -6,7 +6,7 @@
 
 use super::action::MARK;
 use super::form::{Form, Mapping, NewColumn, PINS};
-use crate::base::quote_literal;
+use crate::base::{code, quote_literal};
 use crate::migration::Fill;
 
 /// Who may write what on a shard.
@@ -34,13 +34,6 @@ impl Authority {
         }
     }
 }
-
-/// Refused: the new form was written while the old one is the truth.
-pub(crate) const REFUSED_NEW: &str = "PH001";
-/// Refused: the old form was written while the new one is the truth.
-pub(crate) const REFUSED_OLD: &str = "PH002";
-/// Refused: both forms were written and do not agree.
-pub(crate) const REFUSED_CONFLICT: &str = "PH003";
 
 /// Statements that put an authority in place, for one transaction. Taking the
 /// lock first means that no statement runs half under the old rule.
@@ -162,7 +155,7 @@ fn old_body(form: &Form) -> String {
             continue;
         }
         let refusal = refuse(
-            REFUSED_NEW,
+            code::NEW_TOO_EARLY,
             &format!(
                 "pilothouse: column {} is not open for writing yet",
                 column.name.as_str()
@@ -280,7 +273,7 @@ fn both_body(form: &Form) -> String {
 fn both_column(column: &NewColumn, up: &Mapping) -> String {
     let (name, made) = (&column.name, up.call("NEW"));
     let conflict = refuse(
-        REFUSED_CONFLICT,
+        code::FORMS_DISAGREE,
         &format!(
             "pilothouse: the old form and {} were both written and do not agree",
             column.name.as_str()
@@ -325,7 +318,7 @@ fn new_body(form: &Form) -> String {
     for (column, old, down) in form.replaced() {
         let (name, made) = (&old.name, down.call("NEW"));
         let refusal = refuse(
-            REFUSED_OLD,
+            code::OLD_TOO_LATE,
             &format!("pilothouse: column {} is retired", old.name.as_str()),
             &format!("write column {} instead", column.name.as_str()),
         );
