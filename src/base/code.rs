@@ -38,6 +38,10 @@ pub const RANGE_GONE: &str = "PH025";
 pub const NO_DIGEST: &str = "PH026";
 /// The flag cannot be read or set.
 pub const FLAG: &str = "PH030";
+/// A finding that no journal takes, for example one of megabytes.
+pub const UNRECORDABLE: &str = "PH031";
+/// The engine's own driver of a shard broke.
+pub const DRIVER_BROKE: &str = "PH032";
 
 #[cfg(test)]
 mod tests {
@@ -64,6 +68,8 @@ mod tests {
             RANGE_GONE,
             NO_DIGEST,
             FLAG,
+            UNRECORDABLE,
+            DRIVER_BROKE,
         ];
         let different: std::collections::BTreeSet<&str> = all.into_iter().collect();
         assert_eq!(different.len(), all.len());

@@ -10,7 +10,7 @@ use super::clock;
 use super::driver::Told;
 use super::setup::Stopped;
 use super::supervisor::{Engine, TICK};
-use crate::base::{Fault, ShardName};
+use crate::base::{Fault, ShardName, code};
 use crate::rollout::{Command, Order, Report};
 use crate::wire::{Answer, describe};
 use crate::worker::Run;
@@ -130,7 +130,7 @@ impl Engine {
         };
         let report = Some(Report::Failed {
             fault: Fault {
-                code: BROKEN.into(),
+                code: code::DRIVER_BROKE.into(),
                 what: format!("the driver of this shard broke: {error}"),
                 place: shard.to_string(),
                 why: None,
@@ -237,7 +237,7 @@ impl Engine {
 fn substitute(why: &str) -> Report {
     Report::Failed {
         fault: Fault {
-            code: UNRECORDABLE.into(),
+            code: code::UNRECORDABLE.into(),
             what: format!("what was found cannot be recorded: {why}"),
             place: "journal".into(),
             why: None,
@@ -247,11 +247,6 @@ fn substitute(why: &str) -> Report {
     }
 }
 
-/// A finding that no journal takes.
-const UNRECORDABLE: &str = "PH031";
-/// A driver that panicked.
-const BROKEN: &str = "PH032";
-
 fn is_substitute(report: &Report) -> bool {
-    matches!(report, Report::Failed { fault } if fault.code == UNRECORDABLE)
+    matches!(report, Report::Failed { fault } if fault.code == code::UNRECORDABLE)
 }
