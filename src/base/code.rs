@@ -40,10 +40,10 @@ pub const NO_DIGEST: &str = "PH026";
 pub const OLDER_STATEMENT: &str = "PH028";
 /// The flag cannot be read or set.
 pub const FLAG: &str = "PH030";
-/// A finding that no journal takes.
+/// A finding that no journal takes, for example one of megabytes.
 pub const UNRECORDABLE: &str = "PH031";
-/// What drives a shard has stopped working.
-pub const DRIVER_BROKEN: &str = "PH032";
+/// The engine's own driver of a shard broke.
+pub const DRIVER_BROKE: &str = "PH032";
 
 #[cfg(test)]
 mod tests {
@@ -72,7 +72,7 @@ mod tests {
             OLDER_STATEMENT,
             FLAG,
             UNRECORDABLE,
-            DRIVER_BROKEN,
+            DRIVER_BROKE,
         ];
         let different: std::collections::BTreeSet<&str> = all.into_iter().collect();
         assert_eq!(different.len(), all.len());

@@ -3,9 +3,8 @@
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
 use super::summary::{Summary, summary};
-use crate::api::embedded;
 use crate::base::{Actor, Cause, Stage, Stop};
-use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now};
+use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now, port};
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
 use crate::store::{Inbox, Lease};
 use crate::wire::{Identity, describe};
@@ -297,7 +296,7 @@ pub async fn engine(
     ready: Ready,
     goal: Goal,
     print: Print,
-) -> Result<(Engine, embedded::Publisher, Lease), Ended> {
+) -> Result<(Engine, port::Publisher, Lease), Ended> {
     let Ready {
         job,
         opened,
@@ -308,7 +307,7 @@ pub async fn engine(
     let inbox = Inbox::open(&fleet.store)
         .await
         .map_err(|e| Ended::new(Exit::Failed, format!("inbox: {e}")))?;
-    let (publisher, orders) = embedded::channel();
+    let (publisher, orders) = port::channel();
     let setup = Setup {
         book,
         inbox: Some(inbox),

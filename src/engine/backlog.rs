@@ -130,7 +130,7 @@ impl Engine {
         };
         let report = Some(Report::Failed {
             fault: Fault {
-                code: code::DRIVER_BROKEN.into(),
+                code: code::DRIVER_BROKE.into(),
                 what: format!("the driver of this shard broke: {error}"),
                 place: shard.to_string(),
                 why: None,

@@ -98,8 +98,14 @@ impl Engine {
             return;
         };
         let (signal, watched) = watch::channel(self.signal_of(rollout, name));
+        let steps = match job {
+            Job::Undo(_) => &task.plan.undo,
+            Job::Advance(_) | Job::CloseShare => &task.plan.run,
+        };
+        let counts = steps.iter().any(|step| matches!(step, Step::Rows(_)));
+        let rows = counts.then(|| shard.plan().rows_estimate);
         let meter = self.meters.entry(name.clone()).or_default();
-        meter.expect(shard.plan().rows_estimate);
+        meter.begin(rows, clock::now());
         let driver = Driver::new(shard, watched, self.told.clone());
         let task = self.tasks.spawn(driver.run(task)).id();
         let running = Running { job, signal, task };

@@ -4,16 +4,16 @@ use super::backlog::Backlog;
 use super::book::Book;
 use super::clock;
 use super::driver::Told;
+use super::mailbox::Mailbox;
 use super::meter::Meter;
 use super::observe::Observer;
 use super::poller::{Polled, poll};
+use super::port::Asked;
 use super::setup::{Goal, Print, Setup, Stopped};
 use super::throttle::Throttle;
-use crate::api::embedded::Asked;
-use crate::base::{Period, ShardName, Timestamp};
+use crate::base::{ShardName, Timestamp};
 use crate::rollout::{Job, Observations, watch_guards};
 use crate::shard::Shard;
-use crate::wire::{Answer, CommandEnvelope};
 use crate::worker::Signal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,9 +41,7 @@ pub struct Engine {
     pub(super) backlog: Backlog,
     pub(super) tasks: JoinSet<()>,
     pub(super) told: mpsc::Sender<Told>,
-    pub(super) inbox_after: i64,
     pub(super) published_at: Timestamp,
-    pub(super) posted_at: Timestamp,
     pub(super) printed: u64,
     pub(super) print: Print,
     pub(super) stopped: Option<Stopped>,
@@ -56,8 +54,6 @@ pub(super) const TICK: Duration = Duration::from_millis(200);
 const HEAR_MAX: usize = 32;
 /// How long between tries to open a shard that does not answer.
 const RETRY_OPEN: Duration = Duration::from_secs(2);
-/// Views are posted for other processes at most this often.
-const POST: Period = Period::from_ms(500);
 
 impl Engine {
     /// An engine that has not started yet. `print` gets every new fact.
@@ -76,9 +72,7 @@ impl Engine {
             backlog: Backlog::default(),
             tasks: JoinSet::new(),
             told,
-            inbox_after: 0,
             published_at: Timestamp::default(),
-            posted_at: Timestamp::default(),
             printed,
             print,
             stopped: None,
@@ -99,6 +93,8 @@ impl Engine {
                 polled.clone(),
             ));
         }
+        let inbox = self.setup.inbox.take();
+        let mailbox = inbox.map(|inbox| Mailbox::open(inbox, self.setup.publisher.line()));
         let mut late = self.await_missing();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -141,7 +137,10 @@ impl Engine {
         self.leave(&mut tellings).await;
         self.print_new();
         self.publish_now();
-        self.leave_inbox().await;
+        self.refuse_rest();
+        if let Some(mailbox) = mailbox {
+            mailbox.close().await;
+        }
         let stopped = self.stopped.unwrap_or(Stopped::Told);
         (stopped, self.setup.book, self.observations)
     }
@@ -173,58 +172,13 @@ impl Engine {
     async fn tick(&mut self) {
         self.settle().await;
         self.stale_throttles();
-        self.read_inbox().await;
-        self.post_view().await;
     }
 
-    /// Leaves the view where `status` in another process finds it.
-    async fn post_view(&mut self) {
-        if self.setup.inbox.is_none() {
-            return;
-        }
-        let now = clock::now();
-        if now.since(self.posted_at) < POST {
-            return;
-        }
-        self.posted_at = now;
-        let json = serde_json::to_string(&self.view()).unwrap_or_default();
-        if let Some(inbox) = &self.setup.inbox {
-            // `status` reads the journal when there is no fresh view.
-            let _ = inbox.post_view(&json, now).await;
-        }
-    }
-
-    /// An engine that has stopped shows nothing any more: `status` is to read
-    /// the journal.
-    async fn leave_inbox(&mut self) {
-        if let Some(inbox) = self.setup.inbox.take() {
-            // A view that stays is too old within seconds.
-            let _ = inbox.withdraw_view().await;
-            let _ = inbox.close().await;
-        }
-    }
-
-    async fn read_inbox(&mut self) {
-        let Some(inbox) = &self.setup.inbox else {
-            return;
-        };
-        let Ok(orders) = inbox.take_new(self.inbox_after).await else {
-            return;
-        };
-        for order in orders {
-            self.inbox_after = order.id;
-            let answer = match serde_json::from_str::<CommandEnvelope>(&order.order_json) {
-                Ok(envelope) => self.order(envelope.into_order()).await,
-                Err(error) => Answer::Refused {
-                    code: "unreadable".into(),
-                    text: format!("the order cannot be read: {error}"),
-                },
-            };
-            let json = serde_json::to_string(&answer).unwrap_or_default();
-            if let Some(inbox) = &self.setup.inbox {
-                // Whoever waits asks again with the same key.
-                let _ = inbox.answer(order.id, &json).await;
-            }
+    /// Acts that came too late are answered, not left for the next engine.
+    fn refuse_rest(&mut self) {
+        self.setup.orders.close();
+        while let Ok(late) = self.setup.orders.try_recv() {
+            drop(late);
         }
     }
 

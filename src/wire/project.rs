@@ -1,5 +1,6 @@
 //! State, observations and telemetry in; everything a screen shows out.
 
+use super::describe;
 use super::need::{journal_need, project_needs};
 use super::ring::project_ring;
 use super::shard::project_shard;
@@ -7,7 +8,6 @@ use super::standing::{self, Standing};
 use super::telemetry::Telemetry;
 use super::totals::project_totals;
 use super::view::{EventView, FleetView, Head, Header, Identity, RingView, RolloutView};
-use super::{Sign, describe};
 use crate::base::{RingName, Timestamp};
 use crate::rollout::{Fact, Observations, Rollout, State};
 use std::collections::BTreeMap;
@@ -88,8 +88,8 @@ fn rings(source: &Source<'_>, rollout: &Rollout, now: Timestamp) -> Vec<RingView
         .filter_map(|name| rollout.rings.get_key_value(name))
         .map(|ring| project_ring(rollout, source.observations, source.telemetry, ring, now))
         .map(|mut ring| {
-            if rollout.outcome.is_some() && ring.standing.sign != Sign::RolledBack {
-                ring.standing.next = "nothing more".into();
+            if rollout.outcome.is_some() {
+                ring.standing.next = standing::NOTHING_MORE.into();
             }
             ring
         })

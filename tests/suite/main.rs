@@ -28,5 +28,6 @@ mod sqlite_fixture;
 mod sqlite_kind;
 mod sqlite_preflight;
 mod sqlite_rollout;
+mod standing;
 mod store;
 mod wire;

@@ -5,9 +5,9 @@ use crate::desk::policy;
 use crate::sqlite_fixture::{Flags, ITEMS, identity, labels, open, run};
 use futures_util::future::BoxFuture;
 use pilothouse::api::client::Client;
-use pilothouse::api::embedded;
+use pilothouse::api::embedded::attach;
 use pilothouse::base::{Actor, MigrationName, Period, RingName, ShardName, Stop};
-use pilothouse::engine::{Book, Engine, Goal, Setup, Stopped};
+use pilothouse::engine::{Book, Engine, Goal, Setup, Stopped, port};
 use pilothouse::fleet::ThrottleLimits;
 use pilothouse::migration::Chunks;
 use pilothouse::rollout::{Command, Member, Observations, Opening, Order, Scope, Verb};
@@ -222,7 +222,7 @@ impl SlowFleet {
     /// Starts an engine that takes every shard to the end of verify.
     pub async fn start(&self) -> Running {
         let book = self.book().await;
-        let (publisher, orders) = embedded::channel();
+        let (publisher, orders) = port::channel();
         let all: BTreeMap<&str, Arc<SlowShard>> = self
             .names
             .iter()
@@ -268,7 +268,7 @@ impl SlowFleet {
         Running {
             shards: all,
             operator: Operator {
-                client: Box::new(publisher.client()),
+                client: Box::new(attach(&publisher)),
                 view: FleetView::default(),
                 keys: 0,
             },
