@@ -281,6 +281,7 @@ async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
         telemetry: &Telemetry::default(),
         recent: &recent,
         head: head.as_ref(),
+        journal_trouble: None,
     };
     Ok(project(&source, now()))
 }

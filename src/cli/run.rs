@@ -224,11 +224,16 @@ pub fn recorded(taken: Taken) -> Result<(), Ended> {
     match taken {
         Taken::Recorded(..) | Taken::Repeated => Ok(()),
         Taken::Refused(refusal) => Err(Ended::new(Exit::Refused, refusal.to_string())),
+        // Here is no engine for which it could work.
         Taken::Unrecorded => Err(Ended::new(
             Exit::Failed,
-            "it works already, but could not be recorded",
+            "the journal cannot be written and no engine runs: nothing was changed",
         )),
-        Taken::NotTaken(why) => Err(Ended::new(Exit::Failed, why)),
+        Taken::NotTaken(why) | Taken::Unrecordable(why) => Err(Ended::new(Exit::Failed, why)),
+        Taken::InDoubt(_) => Err(Ended::new(
+            Exit::Failed,
+            "the journal's disk does not answer: it may be recorded or not; look with status",
+        )),
     }
 }
 
@@ -391,6 +396,9 @@ pub async fn finish(why: Stopped, book: Book) -> Result<(Summary, Exit), Ended> 
         }
         Stopped::Told => eprintln!("stopped; run it again to go on"),
         Stopped::Reached => {}
+    }
+    for text in book.left() {
+        eprintln!("not recorded, because the journal cannot be written: {text}");
     }
     let summary = summary(word, &book).await?;
     let exit = if summary.promise_is_broken() {

@@ -1,6 +1,7 @@
 //! The reconcile loop.
 
-use super::book::{Book, Taken};
+use super::backlog::Backlog;
+use super::book::Book;
 use super::clock;
 use super::driver::Told;
 use super::meter::Meter;
@@ -10,10 +11,10 @@ use super::setup::{Goal, Print, Setup, Stopped};
 use super::throttle::Throttle;
 use crate::api::embedded::Asked;
 use crate::base::{Period, ShardName, Timestamp};
-use crate::rollout::{Command, Job, Observations, Order, Report, watch_guards};
+use crate::rollout::{Job, Observations, watch_guards};
 use crate::shard::Shard;
 use crate::wire::{Answer, CommandEnvelope};
-use crate::worker::{Run, Signal};
+use crate::worker::Signal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 pub(super) struct Running {
     pub(super) job: Job,
     pub(super) signal: watch::Sender<Signal>,
+    pub(super) task: tokio::task::Id,
 }
 
 /// The engine.
@@ -35,6 +37,8 @@ pub struct Engine {
     /// Our fence epochs, kept for the life of this engine.
     pub(super) epochs: BTreeMap<ShardName, u64>,
     pub(super) running: BTreeMap<ShardName, Running>,
+    /// What drivers found and the journal does not hold yet.
+    pub(super) backlog: Backlog,
     pub(super) tasks: JoinSet<()>,
     pub(super) told: mpsc::Sender<Told>,
     pub(super) inbox_after: i64,
@@ -47,7 +51,9 @@ pub struct Engine {
 }
 
 /// How often the engine looks around when nothing happens.
-const TICK: Duration = Duration::from_millis(200);
+pub(super) const TICK: Duration = Duration::from_millis(200);
+/// What drivers tell is heard in batches of this many at most.
+const HEAR_MAX: usize = 32;
 /// How long between tries to open a shard that does not answer.
 const RETRY_OPEN: Duration = Duration::from_secs(2);
 /// Views are posted for other processes at most this often.
@@ -67,6 +73,7 @@ impl Engine {
             observer,
             epochs: BTreeMap::new(),
             running: BTreeMap::new(),
+            backlog: Backlog::default(),
             tasks: JoinSet::new(),
             told,
             inbox_after: 0,
@@ -114,7 +121,9 @@ impl Engine {
                 Some(asked) = self.setup.orders.recv() => self.asked(asked).await,
                 Some(told) = tellings.recv() => {
                     self.hear(told).await;
-                    while let Ok(told) = tellings.try_recv() {
+                    // In one go, but not for so long that a pause waits.
+                    for _ in 0..HEAR_MAX {
+                        let Ok(told) = tellings.try_recv() else { break };
                         self.hear(told).await;
                     }
                 }
@@ -124,6 +133,7 @@ impl Engine {
                     pollers.spawn(poll(Arc::clone(&shard), every, polled.clone()));
                     self.setup.shards.insert(shard.name().clone(), shard);
                 }
+                Some(joined) = self.tasks.join_next() => self.joined(joined).await,
                 _ = ticks.tick() => self.tick().await,
             }
         }
@@ -160,23 +170,8 @@ impl Engine {
         late
     }
 
-    /// Lets every driver leave in order; what is reported still counts.
-    async fn leave(&mut self, tellings: &mut mpsc::Receiver<Told>) {
-        for running in self.running.values() {
-            running.signal.send_modify(|signal| signal.run = Run::Leave);
-        }
-        let limit = tokio::time::Instant::now() + Duration::from_secs(5);
-        while !self.running.is_empty() {
-            match tokio::time::timeout_at(limit, tellings.recv()).await {
-                Ok(Some(told)) => self.hear(told).await,
-                Ok(None) | Err(_) => break,
-            }
-        }
-        self.tasks.abort_all();
-    }
-
     async fn tick(&mut self) {
-        self.setup.book.settle().await;
+        self.settle().await;
         self.stale_throttles();
         self.read_inbox().await;
         self.post_view().await;
@@ -238,24 +233,6 @@ impl Engine {
         asked.answer(answer);
     }
 
-    async fn order(&mut self, order: Order) -> Answer {
-        match self
-            .setup
-            .book
-            .take(&self.observations, &Command::Order(order))
-            .await
-        {
-            Taken::Recorded(seq, _) => Answer::Accepted { seq },
-            Taken::Repeated => Answer::Repeated,
-            Taken::Refused(refusal) => Answer::refused(&refusal),
-            Taken::Unrecorded => Answer::NotRecorded,
-            Taken::NotTaken(why) => Answer::Refused {
-                code: "journal".into(),
-                text: why,
-            },
-        }
-    }
-
     fn polled(&mut self, polled: Polled) {
         let now = clock::now();
         self.observer
@@ -276,55 +253,6 @@ impl Engine {
             if now.since(read) > self.setup.throttle.stale_after && seen.throttle.is_empty() {
                 seen.throttle = vec![Throttle::stale(&self.setup.throttle, now)];
                 self.signal(&name);
-            }
-        }
-    }
-
-    async fn hear(&mut self, told: Told) {
-        match told {
-            Told::Tick(shard, tick) => {
-                self.meters
-                    .entry(shard)
-                    .or_default()
-                    .note(tick, clock::now());
-            }
-            Told::Report(shard, report, durable) => {
-                self.report(&shard, report).await;
-                // The worker waits for this before it goes on.
-                let _ = durable.send(());
-            }
-            Told::Ended {
-                shard,
-                report,
-                epoch,
-            } => {
-                if let Some(epoch) = epoch {
-                    self.epochs.insert(shard.clone(), epoch);
-                }
-                if let Some(report) = report {
-                    self.report(&shard, report).await;
-                }
-                self.running.remove(&shard);
-            }
-        }
-    }
-
-    /// Records a report, as often as it takes: what a shard has done must not
-    /// be lost because the journal's disk is full for a minute.
-    async fn report(&mut self, shard: &ShardName, report: Report) {
-        if let Report::Fenced { .. } = report {
-            self.stopped = Some(Stopped::Fenced(shard.clone()));
-        }
-        if let Report::Regressed { .. } = report {
-            // The fence may have gone back with the data: take it again.
-            self.epochs.remove(shard);
-        }
-        let command = Command::Report(shard.clone(), report);
-        loop {
-            match self.setup.book.take(&self.observations, &command).await {
-                Taken::NotTaken(_) => tokio::time::sleep(TICK).await,
-                // A report that came too late says nothing that counts.
-                _ => return,
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Every verb but promote.
 
 use super::command::{Order, Scope, Verb};
-use super::decide::ordered_fact;
+use super::decide::{engine_fact, ordered_fact};
 use super::event::{Event, Fact};
 use super::refusal::Refusal;
 use super::state::{Auto, Phase, Rollout};
@@ -30,7 +30,10 @@ pub(super) fn order(
         }
         Verb::Retry => {
             let shards = retry(rollout, asked)?;
-            single(Event::Retried { shards })
+            let resumed = within_budget(rollout, &shards, now);
+            let event = Event::Retried { shards };
+            let retried = ordered_fact(asked, asked.scope.clone(), event, now);
+            Ok(std::iter::once(retried).chain(resumed).collect())
         }
         Verb::RollBack { to } => roll_back(rollout, asked, *to, now),
         Verb::Abort => abort(rollout, asked, now),
@@ -143,6 +146,23 @@ fn retry(rollout: &Rollout, asked: &Order) -> Result<Vec<ShardName>, Refusal> {
         }
         scope => Err(Refusal::Nothing(format!("nothing has failed in {scope}"))),
     }
+}
+
+/// A retry that leaves no more failed shards than may be is the answer to the
+/// pause that the failed budget made, and ends it. Any other pause stays.
+fn within_budget(rollout: &Rollout, retried: &[ShardName], now: Timestamp) -> Option<Fact> {
+    let mark = rollout.paused.as_ref()?;
+    let failed = rollout.failed_now();
+    let still = failed.iter().filter(|name| !retried.contains(name)).count();
+    let allowed = rollout.opening.policy.max_failed_shards as usize;
+    let mends = still < failed.len();
+    if mark.cause != Cause::FailedBudget || !mends || still > allowed {
+        return None;
+    }
+    let mut resumed = engine_fact(Scope::Fleet, Event::Resumed, now);
+    resumed.cause = Cause::FailedBudget;
+    resumed.reason = format!("failed shards are tried again: {still} failed now, {allowed} may");
+    Some(resumed)
 }
 
 fn roll_back(

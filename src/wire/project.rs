@@ -1,6 +1,6 @@
 //! State, observations and telemetry in; everything a screen shows out.
 
-use super::need::project_needs;
+use super::need::{journal_need, project_needs};
 use super::ring::project_ring;
 use super::shard::project_shard;
 use super::standing::{self, Standing};
@@ -30,6 +30,8 @@ pub struct Source<'a> {
     pub recent: &'a [(u64, Fact)],
     /// Where the journal ends.
     pub head: Option<&'a Head>,
+    /// Why the journal cannot be written, and since when, if it cannot.
+    pub journal_trouble: Option<(Timestamp, &'a str)>,
 }
 
 /// Makes the view. Pure: the same input gives the same view.
@@ -74,6 +76,9 @@ pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
     let header = project_rollout(rollout, &view.rings);
     view.needs_you = project_needs(&header, &view.rings, &view.shards, now);
     view.header.rollout = Some(header);
+    if let Some((since, why)) = source.journal_trouble {
+        view.needs_you.insert(0, journal_need(since, why));
+    }
     view
 }
 

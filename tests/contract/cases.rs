@@ -96,7 +96,7 @@ pub async fn a_deposed_epoch_is_refused_in_every_effect<F: Fixture>() {
     let stop = Stop::Backfill;
     let range = 0;
     let effects = [
-        Op::BeginStop(stop),
+        Op::begin(stop),
         Op::EndStop(stop),
         Op::EndUndo {
             undone: stop,
@@ -142,7 +142,7 @@ pub async fn stops_are_recorded_on_the_shard<F: Fixture>() {
     let mut host = host(&fixture);
     host.advance_to(Stop::Expand).await;
     assert_eq!(sight(&mut host).await.ended, Some(Stop::Expand));
-    host.ask(Op::BeginStop(Stop::DualWrite)).await;
+    host.ask(Op::begin(Stop::DualWrite)).await;
     assert_eq!(sight(&mut host).await.ended, Some(Stop::Expand));
     host.undo_to(Stop::Snapshot).await;
     assert_eq!(sight(&mut host).await.ended, Some(Stop::Snapshot));

@@ -117,6 +117,7 @@ impl Host {
             ended: self.ended,
             before,
             pin: self.pin.clone(),
+            head: pilothouse::journal::Head::EMPTY,
             known_epoch: self.epoch.unwrap_or(0),
             epoch: self.epoch,
             ranges: self.ranges,

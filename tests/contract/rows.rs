@@ -54,7 +54,7 @@ async fn before_backfill<F: Fixture>(rows: u32) -> (F, Host, RowJob) {
 pub async fn split_is_cut_once_and_bounded_at_the_start<F: Fixture>() {
     let (fixture, mut host, job) = before_backfill::<F>(30).await;
     // Beginning the stop voids what an earlier pass cut.
-    host.ask(Op::BeginStop(Stop::Backfill)).await;
+    host.ask(Op::begin(Stop::Backfill)).await;
     let cut = split(&mut host, &job, 3).await;
     assert!(!cut.is_empty() && cut.len() <= 3);
     assert!(

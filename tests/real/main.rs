@@ -22,6 +22,7 @@ mod main_job;
 mod oracle;
 mod rules_authority;
 mod rules_forms;
+mod rules_pooler;
 mod rules_preflight;
 mod rules_tamper;
 mod rules_throttle;

@@ -3,7 +3,8 @@
 use crate::desk::{Desk, SOAK_MS, closed_gates, fault, on, ring, roll_back, shard};
 use pilothouse::base::{Cause, Stop, Timestamp};
 use pilothouse::rollout::{
-    Command, Decision, Evidence, Gate, Job, Outcome, Phase, Refusal, Report, Scope, Verb, Verdict,
+    Command, Decision, Event, Evidence, Gate, Job, Outcome, Phase, Refusal, Report, Scope, Verb,
+    Verdict,
 };
 
 #[test]
@@ -145,9 +146,74 @@ fn a_failure_over_the_budget_pauses_and_retry_goes_on() {
     assert!(desk.ask(on("b2"), Verb::Retry).is_err());
     desk.ask(on("b1"), Verb::Retry).unwrap();
     assert_eq!(desk.at("b1"), (Stop::Preflight, Phase::Running));
-    desk.ask(Scope::Fleet, Verb::Resume).unwrap();
+    // One act is enough, and the record says what lifted the pause and why.
+    assert_eq!(desk.rollout().paused, None);
+    let [.., retried, resumed] = desk.facts.as_slice() else {
+        panic!("two facts: {:?}", desk.facts);
+    };
+    assert_eq!(retried.actor.to_string(), "ana");
+    assert_eq!(
+        (&resumed.event, resumed.cause),
+        (&Event::Resumed, Cause::FailedBudget)
+    );
+    assert_eq!(
+        resumed.reason,
+        "failed shards are tried again: 0 failed now, 0 may"
+    );
     desk.work();
     assert_eq!(desk.at("b1"), (Stop::Preflight, Phase::Done));
+}
+
+#[test]
+fn a_retry_lifts_the_budgets_pause_only_when_the_budget_holds_again() {
+    let mut desk = Desk::new();
+    desk.reconcile();
+    for name in ["b1", "b2"] {
+        let failed = Report::Failed { fault: fault("X") };
+        desk.report(name, failed).unwrap();
+    }
+    desk.ask(on("b1"), Verb::Retry).unwrap();
+    assert!(desk.rollout().paused.is_some(), "b2 is still one too many");
+    desk.ask(ring("broad"), Verb::Retry).unwrap();
+    assert_eq!(desk.rollout().paused, None);
+}
+
+#[test]
+fn a_retry_leaves_the_pause_of_a_person_alone() {
+    let mut desk = Desk::new();
+    desk.reconcile();
+    desk.ask(Scope::Fleet, Verb::Pause).unwrap();
+    let failed = Report::Failed { fault: fault("X") };
+    desk.report("b1", failed).unwrap();
+    desk.ask(on("b1"), Verb::Retry).unwrap();
+    let pause = desk.rollout().paused.clone().unwrap();
+    assert_eq!(pause.cause, Cause::Operator);
+    // Nor does the budget's pause hide theirs on a ring.
+    let mut desk = Desk::new();
+    desk.reconcile();
+    desk.ask(ring("canary"), Verb::Pause).unwrap();
+    let failed = Report::Failed { fault: fault("X") };
+    desk.report("b1", failed).unwrap();
+    desk.ask(on("b1"), Verb::Retry).unwrap();
+    assert_eq!(desk.rollout().paused, None);
+    assert!(desk.ring("canary").paused.is_some());
+}
+
+#[test]
+fn an_abort_is_not_stopped_for_good_by_an_undo_that_fails() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::Verify);
+    desk.ask(Scope::Fleet, Verb::Abort).unwrap();
+    desk.wait(1);
+    let failed = Report::Failed { fault: fault("X") };
+    desk.report("b2", failed).unwrap();
+    assert!(desk.rollout().paused.is_some());
+    desk.wait(60_000);
+    desk.reconcile();
+    assert_eq!(desk.at("b2").1, Phase::RollingBack);
+    assert_eq!(desk.rollout().paused, None, "or nothing is undone any more");
+    desk.work_off();
+    assert_eq!(desk.rollout().outcome, Some(Outcome::Aborted));
 }
 
 #[test]

@@ -55,7 +55,7 @@ async fn a_busy_file_makes_us_give_way() {
     let mut session = host.shard.session(SessionRole::Range);
     let call = ShardCall {
         epoch: host.epoch.unwrap(),
-        op: Op::BeginStop(Stop::Backfill),
+        op: Op::begin(Stop::Backfill),
     };
     match session.call(call.clone()).await {
         Reply::Error(error) => {
@@ -375,7 +375,7 @@ async fn the_log_is_measured_and_a_follower_closes_the_throttle() {
     let fixture = SqliteFixture::new(5).await;
     let read = host(&fixture).shard.measure().await;
     let signals: Vec<&str> = read.iter().map(|m| m.signal.as_str()).collect();
-    assert_eq!(signals, ["wal_bytes", "old_form_writes"]);
+    assert_eq!(signals, ["wal_bytes", "disk_free_bytes", "old_form_writes"]);
     assert!(read[0].value.is_some());
     let gone = open(
         "s2",

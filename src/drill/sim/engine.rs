@@ -4,6 +4,7 @@
 use super::process::brief;
 use super::world::{Happening, Who, World};
 use crate::base::Timestamp;
+use crate::journal::Head;
 use crate::rollout::{self, Command, Decision, Event, Fact, Job, Observations, State};
 use crate::worker::{
     Assignment, Input, LeadWorker, RangeOutcome, RangeWorker, Run, Step, StopPlan,
@@ -265,6 +266,7 @@ impl World {
             },
             before: rollout.stop_before(stop),
             pin: state.pin.clone(),
+            head: Head::EMPTY,
             known_epoch: state.epoch,
             epoch: engine.epochs.get(&shard).copied(),
             ranges: self.shape.ranges,

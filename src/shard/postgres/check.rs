@@ -24,7 +24,11 @@ pub(super) async fn check(
 ) -> Result<(Reply, QuietMemory), Failure> {
     let checks = match id {
         "preflight" => preflight::run(connection, shard).await?,
-        "snapshot" => vec![snapshot()],
+        "snapshot" => {
+            let mut checks = vec![snapshot()];
+            checks.extend(preflight::closed(connection, "snapshot").await?);
+            checks
+        }
         "invariants" => invariants(connection, shard).await?,
         "quiet" => {
             let (found, memory) = quiet(connection, shard, memory).await?;

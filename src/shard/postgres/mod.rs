@@ -15,6 +15,7 @@ mod expression;
 mod fence;
 mod measure;
 mod preflight;
+mod receipt;
 mod registry;
 mod schema;
 mod session;
@@ -26,8 +27,8 @@ use crate::fleet::Shard as ShardSpec;
 use crate::migration::Migration;
 pub use crate::shard::Context;
 use crate::shard::{
-    CompileError, CompiledPlan, Measurement, RolloutIdentity, Session, SessionRole, Shard,
-    ShareSwitch,
+    CompileError, CompiledPlan, FleetFacts, Measurement, RolloutIdentity, Session, SessionRole,
+    Shard, ShareSwitch,
 };
 use crate::worker::{CallError, ErrorKind, Variant};
 use connect::{Identity, Primary, Purpose};
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     flags: Arc<dyn ShareSwitch>,
     quiet: Period,
     variant: Variant,
+    fleet: FleetFacts,
     catalog: Catalog,
     program: Program,
     seen: Mutex<Seen>,
@@ -177,14 +179,8 @@ impl PostgresShard {
             .await
             .map_err(unreadable)?;
         let connection = &mut found.connection;
-        let kept = catalog::kept(connection).await.map_err(unreadable)?;
-        let fresh = kept.is_none();
-        let catalog = match kept {
-            Some(kept) => kept,
-            None => catalog::read(connection, migration)
-                .await
-                .map_err(unreadable)?,
-        };
+        let known = catalog::known(connection, migration).await;
+        let (catalog, fresh) = known.map_err(unreadable)?;
         let impossible = |e: dialect::Impossible| CompileError::Migration {
             shard: spec.name.clone(),
             key: e.key,
@@ -199,6 +195,11 @@ impl PostgresShard {
         }
         let program = dialect::compile(migration, &catalog, &volatility, &context.route)
             .map_err(impossible)?;
+        if fresh {
+            let shape = preflight::shape(connection, &forms).await;
+            let shape = shape.map_err(unreadable)?;
+            context.fleet.shapes.post(&spec.name, shape);
+        }
         let seen = Seen {
             known: found.known(),
             primary: Some(found.endpoint.clone()),
@@ -211,6 +212,7 @@ impl PostgresShard {
             flags: context.flags,
             quiet: context.quiet,
             variant: context.variant,
+            fleet: context.fleet,
             catalog,
             program,
             seen: Mutex::new(seen),

@@ -6,8 +6,9 @@ use super::error::own;
 use super::fence::{self, Durability};
 use super::schema::{FENCE_KEY, FIRST_ROWS, INSTALL};
 use super::sql::{self, Value};
-use super::{Failure, Inner, int};
+use super::{Failure, Inner, int, receipt};
 use crate::base::{Stop, code};
+use crate::journal::Head;
 use crate::worker::{ErrorKind, Reply, Sighting};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -149,6 +150,7 @@ pub(super) async fn begin_stop(
     shard: &Inner,
     epoch: u64,
     stop: Stop,
+    head: Head,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     let begun = sql::text(connection, "SELECT begun FROM pilothouse.registry", vec![]).await?;
@@ -161,18 +163,21 @@ pub(super) async fn begin_stop(
                 sql::execute(connection, statement, vec![job.as_str().into()]).await?;
             }
         }
+        receipt::void(connection, stop).await?;
         let statement = "UPDATE pilothouse.registry SET begun = $1, changed_at = clock_timestamp()";
         sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     }
+    receipt::witness(connection, stop, head, epoch).await?;
     fence::commit(connection).await?;
     Ok(Reply::Done {
         generation: fence.generation,
     })
 }
 
-/// Records that a stop is finished.
+/// Records that a stop is finished, and what proves it.
 pub(super) async fn end_stop(
     connection: &mut PgConnection,
+    shard: &Inner,
     epoch: u64,
     stop: Stop,
 ) -> Result<Reply, Failure> {
@@ -182,6 +187,7 @@ pub(super) async fn end_stop(
         // it there, and installing dual write puts it right.
         demand_intact(connection).await?;
     }
+    receipt::write(connection, shard, stop, epoch, fence).await?;
     let statement = "UPDATE pilothouse.registry SET ended = $1, changed_at = clock_timestamp()";
     sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     fence::commit(connection).await?;
@@ -194,11 +200,13 @@ pub(super) async fn end_stop(
 pub(super) async fn end_undo(
     connection: &mut PgConnection,
     epoch: u64,
+    undone: Stop,
     remains: Option<Stop>,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     let statement =
         "UPDATE pilothouse.registry SET ended = $1, begun = NULL, changed_at = clock_timestamp()";
+    receipt::void(connection, undone).await?;
     let ended = Value::Text(remains.map(|stop| stop.to_string()));
     sql::execute(connection, statement, vec![ended]).await?;
     fence::commit(connection).await?;
@@ -248,6 +256,7 @@ pub(super) async fn mend(
     }
     sql::run(connection, "DELETE FROM pilothouse.checkpoint").await?;
     sql::run(connection, "DELETE FROM pilothouse.chunk_log").await?;
+    sql::run(connection, "DELETE FROM pilothouse.receipts").await?;
     let bump = "UPDATE pilothouse.fence SET generation = generation + 1 RETURNING generation";
     let row = sql::row(connection, bump, vec![]).await?.ok_or_else(|| {
         Failure(own(

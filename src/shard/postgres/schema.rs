@@ -8,7 +8,7 @@
 pub(super) const FENCE_KEY: i64 = 0x7069_6c6f_7468_6f75;
 
 /// Creates what is missing. Each entry is one statement.
-pub(super) const INSTALL: [&str; 12] = [
+pub(super) const INSTALL: [&str; 13] = [
     "CREATE SCHEMA IF NOT EXISTS pilothouse",
     "CREATE TABLE IF NOT EXISTS pilothouse.fence (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -45,7 +45,13 @@ pub(super) const INSTALL: [&str; 12] = [
         first_at timestamptz NOT NULL)",
     "CREATE SEQUENCE IF NOT EXISTS pilothouse.old_write_count",
     "CREATE TABLE IF NOT EXISTS pilothouse.witness (
-        seq bigint PRIMARY KEY, head text NOT NULL, at timestamptz NOT NULL)",
+        seq bigint NOT NULL, head text NOT NULL, stop text NOT NULL, epoch bigint NOT NULL,
+        at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (seq, head, stop))",
+    "CREATE TABLE IF NOT EXISTS pilothouse.receipts (
+        stop text NOT NULL, job text NOT NULL, generation bigint NOT NULL, epoch bigint NOT NULL,
+        ranges bigint NOT NULL, rows bigint NOT NULL, chunks bigint NOT NULL, stale bigint NOT NULL,
+        exact bigint NOT NULL, digest_1 numeric NOT NULL, digest_2 numeric NOT NULL,
+        at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (stop, job))",
     DISARM,
 ];
 
@@ -67,6 +73,7 @@ BEGIN
     UPDATE pilothouse.fence SET epoch = epoch + 1, generation = generation + 1, engine = 'disarmed';
     DELETE FROM pilothouse.checkpoint;
     DELETE FROM pilothouse.chunk_log;
+    DELETE FROM pilothouse.receipts;
     RETURN format('%s trigger(s) dropped, every engine is fenced out, all proof is void', gone);
 END $disarm$";
 

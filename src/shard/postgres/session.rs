@@ -156,9 +156,13 @@ async fn dispatch(
     match op {
         Op::Attach { .. } => registry::attach(connection, shard).await,
         Op::TakeOver { known_epoch } => registry::take_over(connection, shard, known_epoch).await,
-        Op::BeginStop(stop) => registry::begin_stop(connection, shard, epoch, stop).await,
-        Op::EndStop(stop) => registry::end_stop(connection, epoch, stop).await,
-        Op::EndUndo { remains, .. } => registry::end_undo(connection, epoch, remains).await,
+        Op::BeginStop { stop, head } => {
+            registry::begin_stop(connection, shard, epoch, stop, head).await
+        }
+        Op::EndStop(stop) => registry::end_stop(connection, shard, epoch, stop).await,
+        Op::EndUndo { undone, remains } => {
+            registry::end_undo(connection, epoch, undone, remains).await
+        }
         Op::Probe(id) => act::probe(connection, shard, &id).await,
         Op::Apply(id) => act::apply(connection, shard, epoch, &id).await,
         Op::Split { job, ranges } => split::split(connection, shard, epoch, &job, ranges).await,

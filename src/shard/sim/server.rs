@@ -104,7 +104,7 @@ impl SimServer {
         match &call.op {
             Op::Attach { pin } => self.attach(pin.as_deref()),
             Op::TakeOver { known_epoch } => self.take_over(*known_epoch),
-            Op::BeginStop(stop) => self.begin_stop(*stop),
+            Op::BeginStop { stop, .. } => self.begin_stop(*stop),
             Op::EndStop(stop) => self.end_stop(*stop),
             Op::EndUndo { remains, .. } => self.record(|ours| {
                 ours.ended = *remains;

@@ -6,7 +6,7 @@ use super::failure::refused;
 use super::file::Place;
 use super::install::{self, stop_literal, write_registry};
 use super::statement::run;
-use super::{catalog, intact};
+use super::{catalog, intact, receipt};
 use crate::base::{Stage, Stop, code, quote_literal};
 use crate::worker::{CallError, RowJobKind, Sighting};
 use sqlx::SqliteConnection;
@@ -123,6 +123,7 @@ pub(super) async fn end_undo(
     remains: Option<Stop>,
 ) -> Result<(), CallError> {
     let version = install::schema_version(conn).await?;
+    receipt::void(conn, undone).await?;
     for (id, target) in &place.compiled.steps.jobs {
         if target.stop != undone {
             continue;

@@ -7,7 +7,7 @@ use super::failure::{refused, sorted};
 use super::file::Place;
 use super::install::{Fence, fence_of};
 use super::transaction::{begin, finish, give_back};
-use super::{act, attach, catalog, install, intact, look, preflight, range};
+use super::{act, attach, catalog, install, intact, look, preflight, range, receipt};
 use crate::base::{Stop, code};
 use crate::shard::{Session, SessionRole};
 use crate::worker::{CallError, ErrorKind, Op, Reply, RowJob, ShardCall};
@@ -274,12 +274,16 @@ impl Call<'_> {
         let work = &self.place.compiled.work;
         let mut generation = fence.generation;
         match op {
-            Op::BeginStop(stop) => attach::begin_stop(conn, stop).await?,
+            Op::BeginStop { stop, head } => {
+                attach::begin_stop(conn, stop).await?;
+                receipt::witness(conn, stop, head, self.epoch).await?;
+            }
             Op::EndStop(stop) => {
                 if stop > Stop::DualWrite {
                     // Before that triggers may be left of an earlier pass.
                     intact::demand(conn, work).await?;
                 }
+                receipt::write(conn, &self.place.compiled.steps, stop, fence).await?;
                 attach::end_stop(conn, stop).await?;
             }
             Op::EndUndo { undone, remains } => {

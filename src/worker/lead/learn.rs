@@ -235,7 +235,7 @@ impl LeadWorker {
         let warned = checks.iter().filter(|c| c.verdict == CheckVerdict::Warn);
         self.evidence
             .notes
-            .extend(warned.map(|c| format!("{}: {}", c.name, c.value)));
+            .extend(warned.map(|c| format!("{}: {} ({})", c.name, c.value, c.remedy)));
         self.step_done(i)
     }
 

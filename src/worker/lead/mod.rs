@@ -7,6 +7,7 @@
 mod learn;
 
 use crate::base::{Period, ShardName, Stop};
+use crate::journal::Head;
 use crate::rollout::{Evidence, Job, Report};
 use crate::worker::call::{CallError, Op, Reply, ShardCall};
 use crate::worker::plan::{RowJob, Step, StopPlan};
@@ -32,6 +33,8 @@ pub struct Assignment {
     pub before: Option<Stop>,
     /// Identity that the journal knows.
     pub pin: Option<String>,
+    /// Where the journal stands; the shard keeps it as a witness.
+    pub head: Head,
     /// Newest epoch that the journal knows.
     pub known_epoch: u64,
     /// Our epoch, if this engine owns the shard already.
@@ -210,7 +213,10 @@ impl LeadWorker {
                 known_epoch: self.task.known_epoch,
             },
             At::Begin => match self.task.job {
-                Job::Advance(stop) => Op::BeginStop(stop),
+                Job::Advance(stop) => Op::BeginStop {
+                    stop,
+                    head: self.task.head,
+                },
                 Job::Undo(_) | Job::CloseShare => return self.enter_step(0, signal),
             },
             At::Probe(i) | At::Confirm(i) => Op::Probe(self.act_id(i)),

@@ -188,7 +188,7 @@ pub(super) fn void_if_touched(form: &Form) -> String {
         quote_literal(table)
     );
     let body = format!(
-        "BEGIN IF {kept} AND NOT ({armed}) THEN UPDATE pilothouse.fence SET generation = generation + 1; DELETE FROM pilothouse.checkpoint; DELETE FROM pilothouse.chunk_log; END IF; END",
+        "BEGIN IF {kept} AND NOT ({armed}) THEN UPDATE pilothouse.fence SET generation = generation + 1; DELETE FROM pilothouse.checkpoint; DELETE FROM pilothouse.chunk_log; DELETE FROM pilothouse.receipts; END IF; END",
         armed = is_armed_as_left(schema, table)
     );
     format!("DO {}", quote_literal(&body))
