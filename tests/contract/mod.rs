@@ -130,6 +130,8 @@ macro_rules! contract_tests {
             rows::conclude_refuses_a_gap,
             rows::nothing_is_finished_while_dual_write_is_broken,
             rows::what_is_left_of_dual_write_does_not_block_what_comes_before_it,
+            rows::a_switch_back_over_a_touched_trigger_voids_the_proof,
+            rows::mending_does_not_hide_what_is_published,
             rows::broken_dual_write_voids_the_proof_and_is_mended,
             rows::a_mend_that_nobody_told_is_noticed,
         );

@@ -255,8 +255,9 @@ pub async fn nothing_is_finished_while_dual_write_is_broken<F: Fixture>() {
             other => panic!("{shown} went through without dual write: {other:?}"),
         }
         assert_eq!(fixture.content().await, before, "{shown}");
+        // An unknown outcome costs the connection; attaching tells why.
+        assert!(sight(&mut host).await.dual_write_broken.is_some());
     }
-    assert!(sight(&mut host).await.dual_write_broken.is_some());
 }
 
 pub async fn what_is_left_of_dual_write_does_not_block_what_comes_before_it<F: Fixture>() {
@@ -268,6 +269,41 @@ pub async fn what_is_left_of_dual_write_does_not_block_what_comes_before_it<F: F
         let ended = host.ask(Op::EndStop(stop)).await;
         assert!(matches!(ended, Reply::Done { .. }), "{stop}: {ended:?}");
     }
+}
+
+pub async fn a_switch_back_over_a_touched_trigger_voids_the_proof<F: Fixture>() {
+    let fixture = F::new(10).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Retire).await;
+    let generation = sight(&mut host).await.generation;
+    fixture.break_dual_write().await;
+    host.undo_to(Stop::Verify).await;
+    let seen = sight(&mut host).await;
+    assert_eq!(seen.dual_write_broken, None);
+    assert_eq!(seen.generation, generation + 1);
+    let fill = job_of(&host, Stop::Backfill);
+    assert!(split(&mut host, &fill, 2).await.iter().all(|r| r.rows == 0));
+}
+
+pub async fn mending_does_not_hide_what_is_published<F: Fixture>() {
+    let fixture = F::new(10).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Verify).await;
+    let shift = Stop::Shift(10);
+    let steps = host.shard.plan().plan.stops[&shift].run.clone();
+    let Some(Step::Act { id, .. }) = steps.first() else {
+        // This kind publishes nothing.
+        return;
+    };
+    for op in [Op::BeginStop(shift), Op::Apply(id.clone())] {
+        let done = host.ask(op).await;
+        assert!(matches!(done, Reply::Done { .. }), "{done:?}");
+    }
+    fixture.break_dual_write().await;
+    host.ask(Op::MendDualWrite).await;
+    assert_eq!(sight(&mut host).await.ended, Some(Stop::Verify));
+    let undone = host.run(Job::Undo(shift)).await;
+    assert_eq!(undone, Some(Report::Undone { stop: shift }));
 }
 
 pub async fn broken_dual_write_voids_the_proof_and_is_mended<F: Fixture>() {

@@ -334,10 +334,13 @@ pub(super) async fn mend(
     Ok(Reply::Done { generation })
 }
 
-/// While the old form is the truth, filling and proving start again.
+/// While the old form is the truth, filling and proving start again. What is
+/// published (the first shift stop had begun) is undone as such.
 async fn fall_back(connection: &mut PgConnection) -> Result<(), Failure> {
     let statement = "UPDATE pilothouse.registry SET begun = NULL,
-        ended = CASE WHEN ended IN ('backfill', 'verify') THEN 'dual_write' ELSE ended END,
+        ended = CASE WHEN ended IN ('backfill', 'verify')
+            AND NOT EXISTS (SELECT 1 FROM pilothouse.dual_write WHERE authority <> 'old')
+          THEN 'dual_write' ELSE ended END,
         changed_at = clock_timestamp()";
     sql::run(connection, statement).await?;
     Ok(())

@@ -304,7 +304,9 @@ pub(super) fn mend(image: &mut Image) -> Result<(), Reply> {
     if let Some(ours) = image.ours.as_mut() {
         ours.began = None;
         // While the old form is the truth, filling and proving start again.
-        if matches!(ours.ended, Some(Stop::Backfill | Stop::Verify)) {
+        // What is published is undone as such.
+        let old = wanted.authority == Authority::Old;
+        if old && matches!(ours.ended, Some(Stop::Backfill | Stop::Verify)) {
             ours.ended = Some(Stop::DualWrite);
         }
     }

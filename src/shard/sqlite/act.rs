@@ -152,9 +152,10 @@ pub(super) async fn apply(
         Action::Unexpand(expansion) => unexpand(conn, work, expansion).await?,
         Action::DualWrite => turn(conn, work, Authority::Old).await?,
         Action::Switch(authority) => {
-            if authority == Authority::New {
-                // The switch would cover up that the triggers were away.
-                intact::demand(conn, work).await?;
+            // The switch covers up that the triggers were away.
+            match authority {
+                Authority::New => intact::demand(conn, work).await?,
+                Authority::Old => intact::void_if_touched(conn, work).await?,
             }
             turn(conn, work, authority).await?;
         }
@@ -264,6 +265,7 @@ fn keep_definition(table: &TableWork, column: &ColumnShape) -> String {
 }
 
 async fn bring_back(conn: &mut SqliteConnection, work: &Work) -> Result<(), CallError> {
+    intact::void_if_touched(conn, work).await?;
     for table in &work.tables {
         let kept = kept_definitions(conn, &table.table).await?;
         for old in table.down.keys() {

@@ -4,7 +4,7 @@ use super::dialect::trigger::Authority;
 use super::dialect::{ddl, work::Work};
 use super::failure::refused;
 use super::file::Place;
-use super::install::{self, Fence, stop_literal, write_registry};
+use super::install::{self, stop_literal, write_registry};
 use super::statement::run;
 use super::{catalog, intact, receipt};
 use crate::base::{Stage, Stop, code, quote_literal};
@@ -144,11 +144,7 @@ pub(super) async fn end_undo(
 
 /// Puts dual write back. Everything that was proved while nobody knows whether
 /// it was on is void.
-pub(super) async fn mend(
-    conn: &mut SqliteConnection,
-    work: &Work,
-    fence: &Fence,
-) -> Result<u64, CallError> {
+pub(super) async fn mend(conn: &mut SqliteConnection, work: &Work) -> Result<u64, CallError> {
     let registry = install::registry(conn).await?.unwrap_or_default();
     let authority = registry.authority.unwrap_or(Authority::Old);
     let shapes = catalog::shapes(conn, work).await?;
@@ -157,17 +153,9 @@ pub(super) async fn mend(
             run(conn, sql).await?;
         }
     }
-    let generation = fence.generation + 1;
-    run(
-        conn,
-        format!(
-            "UPDATE pilothouse_fence SET generation = {generation} WHERE one = 1; \
-             DELETE FROM pilothouse_checkpoint; DELETE FROM pilothouse_chunk_log; \
-             DELETE FROM pilothouse_receipts;"
-        ),
-    )
-    .await?;
+    let generation = install::void_all(conn).await?;
     if let Some(ended) = registry.ended
+        && authority == Authority::Old
         && ended > Stop::DualWrite
         && ended.stage() < Stage::Shift
     {

@@ -188,6 +188,16 @@ pub(super) async fn void_job(conn: &mut SqliteConnection, job: &str) -> Result<(
     .await
 }
 
+/// Everything that was proved is void; gives the new generation.
+pub(super) async fn void_all(conn: &mut SqliteConnection) -> Result<u64, CallError> {
+    let statements = "UPDATE pilothouse_fence SET generation = generation + 1 WHERE one = 1; \
+         DELETE FROM pilothouse_checkpoint; DELETE FROM pilothouse_chunk_log; \
+         DELETE FROM pilothouse_receipts;";
+    run(conn, statements.to_owned()).await?;
+    let sql = "SELECT generation FROM pilothouse_fence WHERE one = 1";
+    number(conn, sql.to_owned()).await
+}
+
 /// `PRAGMA schema_version`, as this transaction sees it.
 pub(super) async fn schema_version(conn: &mut SqliteConnection) -> Result<u64, CallError> {
     number(conn, "PRAGMA schema_version".to_owned()).await

@@ -8,7 +8,7 @@
 use super::catalog;
 use super::dialect::trigger::{Authority, Trigger, trigger_names, triggers};
 use super::dialect::work::Work;
-use super::install::{Registry, registry, schema_version, write_registry};
+use super::install::{Registry, registry, schema_version, void_all, write_registry};
 use super::statement::{rows, text};
 use crate::base::{Digest, code, quote_literal};
 use crate::worker::{CallError, ErrorKind};
@@ -115,6 +115,18 @@ pub(super) async fn demand(conn: &mut SqliteConnection, work: &Work) -> Result<(
             message: what,
         }),
     }
+}
+
+/// Whatever was proved while the triggers were not as we left them is void.
+pub(super) async fn void_if_touched(
+    conn: &mut SqliteConnection,
+    work: &Work,
+) -> Result<(), CallError> {
+    let registry = registry(conn).await?.unwrap_or_default();
+    if broken(conn, work, &registry).await?.is_some() {
+        void_all(conn).await?;
+    }
+    Ok(())
 }
 
 /// Notes the triggers as they stand now, with who may write what.

@@ -290,7 +290,7 @@ impl Call<'_> {
                 attach::end_undo(conn, self.place, undone, remains).await?;
             }
             Op::Apply(id) => act::apply(conn, work, self.action(&id)?, self.epoch).await?,
-            Op::MendDualWrite => generation = attach::mend(conn, work, fence).await?,
+            Op::MendDualWrite => generation = attach::mend(conn, work).await?,
             Op::Split { job, ranges } => {
                 let target = self.target(&job)?;
                 let table = &work.tables[target.table];

@@ -1,6 +1,8 @@
 //! The single steps that stops are made of.
 
-use super::action::{Action, Mode, has_column, has_constraint, is_armed, is_disarmed, when};
+use super::action::{
+    Action, Mode, has_column, has_constraint, is_armed, is_armed_as_left, is_disarmed, when,
+};
 use super::column::{demand_ours, drop_ours, is_ours, remake_ours, remember};
 use super::form::{Form, NewColumn};
 use super::trigger::{self, Authority};
@@ -129,6 +131,28 @@ pub(super) fn drop_not_null(form: &Form, column: &NewColumn) -> Action {
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
+}
+
+/// Writers wait, readers do not.
+pub(super) fn lock_writers(form: &Form) -> String {
+    let table = form.qualified();
+    format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+}
+
+/// Under the lock: whatever was proved while the trigger was not as we left
+/// it is void.
+pub(super) fn void_if_touched(form: &Form) -> String {
+    let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
+    let kept = format!(
+        "EXISTS (SELECT 1 FROM pilothouse.dual_write d WHERE d.schema_name = {} AND d.table_name = {})",
+        quote_literal(schema),
+        quote_literal(table)
+    );
+    let body = format!(
+        "BEGIN IF {kept} AND NOT ({armed}) THEN UPDATE pilothouse.fence SET generation = generation + 1; DELETE FROM pilothouse.checkpoint; DELETE FROM pilothouse.chunk_log; DELETE FROM pilothouse.receipts; END IF; END",
+        armed = is_armed_as_left(schema, table)
+    );
+    format!("DO {}", quote_literal(&body))
 }
 
 /// Under the lock: nobody has touched the trigger since the switch before this

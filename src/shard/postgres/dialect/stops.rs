@@ -5,8 +5,8 @@ use super::column::demand_ours;
 use super::export::create_export;
 use super::form::{Form, Volatility};
 use super::steps::{
-    add_column, demand_intact, drop_new_column, drop_not_null, drop_old, loosen, not_null, row_job,
-    undo_dual_write,
+    add_column, demand_intact, drop_new_column, drop_not_null, drop_old, lock_writers, loosen,
+    not_null, row_job, undo_dual_write, void_if_touched,
 };
 use super::trigger::{self, Authority};
 use crate::base::{Stage, Stop, quote_literal};
@@ -230,9 +230,11 @@ impl Source<'_> {
             .copied()
             .rfind(|s| s.stage() == Stage::Shift && s.share_percent() < percent);
         if earlier.is_none() {
-            parts.run.extend(self.dual().map(|f| {
-                Part::Act(self.switch_on("publish", f, (Authority::Old, Authority::Both)))
-            }));
+            parts.run.extend(
+                self.dual().map(|f| {
+                    Part::Act(self.forward("publish", f, (Authority::Old, Authority::Both)))
+                }),
+            );
         }
         parts.run.push(Part::Share(percent));
         parts
@@ -241,28 +243,26 @@ impl Source<'_> {
         if earlier.is_none() {
             parts.undo.extend(
                 self.dual()
-                    .map(|f| Part::Act(self.switch("unpublish", f, Authority::Old))),
+                    .map(|f| Part::Act(self.back("unpublish", f, Authority::Old))),
             );
         }
         parts
     }
 
-    /// A switch forward, which would cover up that the trigger was away: in
-    /// its own transaction, dual write must be as the switch before left it.
-    fn switch_on(&self, prefix: &str, form: &Form, (from, to): (Authority, Authority)) -> Action {
-        let mut action = self.switch(prefix, form, to);
-        let lock = format!(
-            "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
-            form.qualified()
-        );
-        action.statements.insert(0, lock);
-        action.statements.insert(1, demand_intact(form, from, to));
-        action
+    fn forward(&self, prefix: &str, form: &Form, (from, to): (Authority, Authority)) -> Action {
+        self.switch(prefix, form, to, demand_intact(form, from, to))
     }
 
-    fn switch(&self, prefix: &str, form: &Form, authority: Authority) -> Action {
+    fn back(&self, prefix: &str, form: &Form, to: Authority) -> Action {
+        self.switch(prefix, form, to, void_if_touched(form))
+    }
+
+    /// Puts an authority in place. A switch covers up that the trigger was
+    /// away, so `first` looks at that in the same transaction.
+    fn switch(&self, prefix: &str, form: &Form, authority: Authority, first: String) -> Action {
         let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
-        let mut statements = self.functions(form);
+        let mut statements = vec![lock_writers(form), first];
+        statements.extend(self.functions(form));
         statements.extend(trigger::install(form, authority));
         let nothing_to_keep = authority == Authority::New && form.replaced().next().is_none();
         let probe = if nothing_to_keep {
@@ -299,14 +299,14 @@ impl Source<'_> {
             parts.run.push(Part::Rows(job));
         }
         for form in self.dual() {
-            parts.run.push(Part::Act(self.switch_on(
+            parts.run.push(Part::Act(self.forward(
                 "retire",
                 form,
                 (Authority::Both, Authority::New),
             )));
             parts
                 .undo
-                .insert(0, Part::Act(self.switch("unretire", form, Authority::Both)));
+                .insert(0, Part::Act(self.back("unretire", form, Authority::Both)));
             if form.replaced().next().is_some() {
                 let title = format!("compare {} strictly", form.table.table.as_str());
                 parts.run.push(Part::Rows(row_job(
@@ -363,7 +363,10 @@ impl Source<'_> {
     fn bring_columns_back(&self, form: &Form) -> Action {
         let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
         let qualified = form.qualified();
-        let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
+        let mut statements = vec![
+            format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE"),
+            void_if_touched(form),
+        ];
         for (_, old, _) in form.replaced() {
             statements.push(format!(
                 "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {} {}",
@@ -394,7 +397,7 @@ impl Source<'_> {
     }
 
     fn close_restore(&self, form: &Form) -> Action {
-        let mut action = self.switch("restored", form, Authority::New);
+        let mut action = self.back("restored", form, Authority::New);
         let qualified = form.qualified();
         for (_, old, _) in form.replaced() {
             if let Some(default) = &old.default {
