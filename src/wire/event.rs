@@ -50,7 +50,11 @@ fn what(event: &Event) -> String {
         Event::StageUndone {
             stop,
             restored: Some(restored),
-        } => format!("{stop} undone: {restored}"),
+        } => format!(
+            "{stop} undone: {} got their exported value back, {} got down(new)",
+            rows(restored.exported),
+            rows(restored.down)
+        ),
         Event::StageUndone { stop, .. } => format!("{stop} undone"),
         Event::ShardAttached { epoch, .. } => format!("connected, fence epoch {epoch}"),
         Event::ShardFailed { fault } => format!("failed ({}): {}", fault.code, fault.what),
@@ -85,6 +89,11 @@ fn what(event: &Event) -> String {
             Outcome::Aborted => "rollout aborted, everything undone".into(),
         },
     }
+}
+
+fn rows(count: u64) -> String {
+    let word = if count == 1 { "row" } else { "rows" };
+    format!("{} {word}", words::count(count))
 }
 
 fn list(shards: &[ShardName]) -> String {
