@@ -219,20 +219,6 @@ impl Restored {
     }
 }
 
-impl fmt::Display for Restored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = |count: u64| if count == 1 { "row" } else { "rows" };
-        write!(
-            f,
-            "{} {} got their exported value back, {} {} got down(new)",
-            self.exported,
-            rows(self.exported),
-            self.down,
-            rows(self.down)
-        )
-    }
-}
-
 /// Everything that can reach the heart.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {

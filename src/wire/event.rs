@@ -47,7 +47,11 @@ fn what(event: &Event) -> String {
         Event::StageUndone {
             stop,
             restored: Some(restored),
-        } => format!("{stop} undone: {restored}"),
+        } => format!(
+            "{stop} undone: {} got their exported value back, {} got down(new)",
+            rows(restored.exported),
+            rows(restored.down)
+        ),
         Event::StageUndone { stop, .. } => format!("{stop} undone"),
         Event::ShardAttached { epoch, .. } => format!("connected, fence epoch {epoch}"),
         Event::ShardFailed { fault } => format!("failed ({}): {}", fault.code, fault.what),
@@ -87,12 +91,17 @@ fn what(event: &Event) -> String {
 fn done(stop: Stop, evidence: &Evidence) -> String {
     let mut text = format!("{stop} done");
     if evidence.rows > 0 {
-        text.push_str(&format!(", {} rows", words::count(evidence.rows)));
+        text.push_str(&format!(", {}", rows(evidence.rows)));
     }
     if !evidence.notes.is_empty() {
         text.push_str(&format!("; to know: {}", evidence.notes.join("; ")));
     }
     text
+}
+
+fn rows(count: u64) -> String {
+    let word = if count == 1 { "row" } else { "rows" };
+    format!("{} {word}", words::count(count))
 }
 
 fn list(shards: &[ShardName]) -> String {

@@ -3,9 +3,10 @@
 use crate::desk::{Desk, SOAK_MS, closed_gates, fault, on, ring, roll_back, shard};
 use pilothouse::base::{Cause, Stop, Timestamp};
 use pilothouse::rollout::{
-    Command, Decision, Event, Evidence, Gate, Job, Outcome, Phase, Refusal, Report, Scope, Verb,
-    Verdict,
+    Command, Decision, Event, Evidence, Fact, Gate, Job, Outcome, Phase, Refusal, Report, Restored,
+    Scope, Verb, Verdict,
 };
+use pilothouse::wire::describe;
 
 #[test]
 fn promote_admits_one_ring_one_stop() {
@@ -429,4 +430,39 @@ fn merge_restore_is_for_the_whole_fleet() {
     desk.work_off();
     assert_eq!(desk.at("a1"), (Stop::Verify, Phase::Done));
     assert_eq!(desk.rollout().opened_at, Timestamp(1_000_000));
+}
+
+#[test]
+fn an_undone_drop_says_how_many_rows_got_which_value() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::Expand);
+    desk.ask(ring("broad"), roll_back(Stop::Snapshot)).unwrap();
+    let restored = Some(Restored {
+        exported: 1_200,
+        down: 1,
+    });
+    let stop = Stop::Expand;
+    let undone = Report::Undone { stop, restored };
+    desk.report("b1", undone).unwrap();
+    let is_undone = |fact: &&Fact| matches!(fact.event, Event::StageUndone { .. });
+    let fact = desk.facts.iter().rev().find(is_undone).unwrap();
+    assert_eq!(fact.event, Event::StageUndone { stop, restored });
+    let told = describe(fact);
+    assert!(
+        told.contains("1,200 rows got their exported value")
+            && told.contains("1 row got down(new)"),
+        "{told}"
+    );
+    // What was written before there were counts can still be read.
+    let old = r#"{"kind":"stage_undone","with":{"stop":"drop"}}"#;
+    let restored = None;
+    let read: Event = serde_json::from_str(old).unwrap();
+    assert_eq!(
+        read,
+        Event::StageUndone {
+            stop: Stop::Drop,
+            restored
+        }
+    );
+    assert_eq!(serde_json::to_string(&read).unwrap(), old);
 }
