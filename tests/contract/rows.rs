@@ -295,7 +295,7 @@ pub async fn mending_does_not_hide_what_is_published<F: Fixture>() {
         // This kind publishes nothing.
         return;
     };
-    for op in [Op::BeginStop(shift), Op::Apply(id.clone())] {
+    for op in [Op::begin(shift), Op::Apply(id.clone())] {
         let done = host.ask(op).await;
         assert!(matches!(done, Reply::Done { .. }), "{done:?}");
     }
@@ -303,7 +303,13 @@ pub async fn mending_does_not_hide_what_is_published<F: Fixture>() {
     host.ask(Op::MendDualWrite).await;
     assert_eq!(sight(&mut host).await.ended, Some(Stop::Verify));
     let undone = host.run(Job::Undo(shift)).await;
-    assert_eq!(undone, Some(Report::Undone { stop: shift }));
+    assert_eq!(
+        undone,
+        Some(Report::Undone {
+            stop: shift,
+            restored: None
+        })
+    );
 }
 
 pub async fn broken_dual_write_voids_the_proof_and_is_mended<F: Fixture>() {
