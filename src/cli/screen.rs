@@ -15,7 +15,7 @@ pub async fn run(ready: Ready) -> Result<(Summary, Exit), Ended> {
     let options = crate::cockpit::Options::from_environment(super::run::person(), session);
     let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
     let (stop, stopped) = oneshot::channel();
-    let client = Box::new(publisher.client());
+    let client = Box::new(crate::api::embedded::attach(&publisher));
     let running = tokio::spawn(engine.run(stopped));
     let left = crate::cockpit::run::run(client, options).await;
     // The engine may have stopped by itself meanwhile.

@@ -2,7 +2,7 @@
 
 use super::postgres::PostgresShard;
 use super::sqlite::{SqlitePlace, SqliteShard};
-use super::{CompileError, RolloutIdentity, Shard, ShareSwitch};
+use super::{CompileError, FleetFacts, RolloutIdentity, Shard, ShareSwitch};
 use crate::base::{Period, Stop};
 use crate::fleet::{Endpoint, Shard as ShardSpec};
 use crate::migration::Migration;
@@ -24,6 +24,8 @@ pub struct Context {
     pub quiet: Period,
     /// Which engine.
     pub variant: Variant,
+    /// What preflight holds the shard against.
+    pub fleet: FleetFacts,
 }
 
 /// Opens a shard of whatever kind its first address names.
@@ -45,9 +47,12 @@ pub async fn open(
             rollout,
             route,
             flags,
+            fleet,
             ..
         } = context;
         let shard = SqliteShard::open(place, migration, rollout, &route, flags)?;
+        let shard = shard.with_fleet(fleet);
+        shard.post_shape().await;
         return Ok(Arc::new(shard));
     }
     Ok(Arc::new(
