@@ -7,6 +7,7 @@ use crate::base::{Period, Stop};
 use crate::fleet::{Endpoint, Shard as ShardSpec};
 use crate::migration::Migration;
 use crate::worker::Variant;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What an engine brings along.
@@ -26,6 +27,13 @@ pub struct Context {
     pub variant: Variant,
 }
 
+fn file_of(endpoint: &Endpoint) -> Option<PathBuf> {
+    match endpoint {
+        Endpoint::Sqlite(path) => Some(path.clone()),
+        Endpoint::Postgres(_) => None,
+    }
+}
+
 /// Opens a shard of whatever kind its first address names.
 ///
 /// # Errors
@@ -39,7 +47,7 @@ pub async fn open(
         let place = SqlitePlace {
             name: spec.name.clone(),
             path: path.clone(),
-            replicas: Vec::new(),
+            replicas: spec.replicas.iter().filter_map(file_of).collect(),
         };
         let Context {
             rollout,
@@ -48,7 +56,7 @@ pub async fn open(
             ..
         } = context;
         let shard = SqliteShard::open(place, migration, rollout, &route, flags)?;
-        return Ok(Arc::new(shard));
+        return Ok(Arc::new(shard.with_estimate().await));
     }
     Ok(Arc::new(
         PostgresShard::open(spec, migration, context).await?,

@@ -2,8 +2,9 @@
 
 use super::dialect::{Compiled, compile};
 use super::install;
+use super::pulse::Pulse;
 use super::session::{SqliteSession, connect};
-use super::statement::{rows, run, text};
+use super::statement::{number, rows, run, text};
 use crate::base::{Fault, ShardName, Stop, Untrusted};
 use crate::migration::Migration;
 use crate::shard::{
@@ -31,6 +32,7 @@ pub struct SqlitePlace {
 /// A shard in one SQLite file. Any number of sessions share it.
 pub struct SqliteShard {
     place: Arc<Place>,
+    pulse: Pulse,
 }
 
 /// What all sessions of a shard share.
@@ -76,6 +78,7 @@ impl SqliteShard {
     ) -> Result<Self, CompileError> {
         let compiled = compile(migration, route, &place.name, None)?;
         Ok(Self {
+            pulse: Pulse::default(),
             place: Arc::new(Place {
                 name: place.name,
                 path: place.path,
@@ -93,6 +96,7 @@ impl SqliteShard {
     pub fn with_variant(self, variant: Variant) -> Self {
         let old = &self.place;
         Self {
+            pulse: Pulse::default(),
             place: Arc::new(Place {
                 name: old.name.clone(),
                 path: old.path.clone(),
@@ -101,6 +105,40 @@ impl SqliteShard {
                 rollout: old.rollout.clone(),
                 flags: Arc::clone(&old.flags),
                 variant,
+                cancels: Arc::clone(&old.cancels),
+            }),
+        }
+    }
+
+    /// The same shard, with an estimate of its rows, so that progress has a
+    /// total. What cannot be estimated counts as nothing.
+    pub async fn with_estimate(self) -> Self {
+        let Ok(mut conn) = connect(&self.place, SessionRole::Lead).await else {
+            return self;
+        };
+        let old = &self.place;
+        let mut compiled = old.compiled.clone();
+        for table in &compiled.work.tables {
+            // Both ends of the key are one look each; a count would read the
+            // whole file. Gaps make it too many.
+            let name = &table.table;
+            let sql = format!(
+                "SELECT (SELECT max(rowid) FROM {name}) - (SELECT min(rowid) FROM {name}) + 1"
+            );
+            compiled.plan.rows_estimate += number(&mut conn, sql).await.unwrap_or(0);
+        }
+        // The estimate stands whether or not the file closes cleanly.
+        let _closed = conn.close().await;
+        Self {
+            pulse: Pulse::default(),
+            place: Arc::new(Place {
+                name: old.name.clone(),
+                path: old.path.clone(),
+                replicas: old.replicas.clone(),
+                compiled,
+                rollout: old.rollout.clone(),
+                flags: Arc::clone(&old.flags),
+                variant: old.variant,
                 cancels: Arc::clone(&old.cancels),
             }),
         }
@@ -153,14 +191,10 @@ impl Shard for SqliteShard {
             place: String::new(),
             value: Some(0),
         });
-        // Nothing tells yet how far a copied file is behind, and a follower
-        // that nobody can judge closes the throttle.
-        read.extend(self.place.replicas.iter().map(|path| Measurement {
-            signal: "replica_lag_ms".into(),
-            place: path.display().to_string(),
-            value: None,
-        }));
-        Box::pin(std::future::ready(read))
+        Box::pin(async move {
+            read.extend(self.pulse.take(&self.place).await);
+            read
+        })
     }
 
     fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {

@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS pilothouse_step_done (
 CREATE TABLE IF NOT EXISTS pilothouse_dropped (
   tbl TEXT NOT NULL, col TEXT NOT NULL, sql_type TEXT NOT NULL,
   not_null INTEGER NOT NULL, dflt TEXT, PRIMARY KEY (tbl, col)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pilothouse_heartbeat (
+  one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);
 INSERT OR IGNORE INTO pilothouse_fence (one, epoch, generation, identity)
   VALUES (1, 0, 1, lower(hex(randomblob(16))));";
 

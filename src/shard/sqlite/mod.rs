@@ -19,6 +19,7 @@ mod install;
 mod intact;
 mod look;
 mod preflight;
+mod pulse;
 mod range;
 mod session;
 mod statement;
