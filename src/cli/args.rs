@@ -22,6 +22,11 @@ pub struct Cli {
 /// Everything there is.
 #[derive(Debug, Subcommand)]
 pub enum Commands {
+    /// Watch a real migration on a throw-away fleet; nothing else is needed.
+    #[command(
+        after_help = "Examples:\n  pilothouse demo\n  pilothouse demo --headless --rate 10000"
+    )]
+    Demo(DemoCli),
     /// Show everything that will run, before it runs. Writes nothing.
     #[command(
         after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml --sql"
@@ -99,6 +104,26 @@ pub enum Commands {
         #[command(subcommand)]
         drill: DrillCli,
     },
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoCli {
+    /// Where; absent or empty, and it stays. Otherwise nothing is left behind.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Chooses rows, writes and the moments of trouble.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Rows of every shard.
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub rows: u32,
+    /// Most rows per second and shard.
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(80..=400_000))]
+    pub rate: u32,
+    /// No screen: it steers itself to the end; one JSON object on stdout.
+    #[arg(long)]
+    pub headless: bool,
 }
 
 /// A fleet file.

@@ -1,15 +1,17 @@
 //! From a parsed command line to an exit code.
 
 use super::args::{
-    Cli, Commands, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli, RunCli, VerbCli,
-    WriterCli,
+    Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli, RunCli,
+    VerbCli, WriterCli,
 };
+use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
 use super::order::{self, OrderArgs};
 use super::plan::{self, PlanArgs};
 use super::run::{self, Face, Promote, RunArgs};
 use super::{drill, journal, lab};
 use crate::journal::Head;
+use crate::lab::demo::{DemoSpec, Pace};
 use crate::lab::writer::KeyClass;
 use crate::lab::{Durability, Fill, LabSpec, Load};
 use crate::rollout::Verb;
@@ -56,6 +58,7 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
     let done = |text: String| (text, Exit::Done);
     match command {
         Commands::Plan(args) => plan::plan(&plan_args(args)).await.map(done),
+        Commands::Demo(args) => demo::run(demo_args(args)).await,
         Commands::Run(args) => {
             let (summary, exit) = run::run(run_args(args)?).await?;
             let text = serde_json::to_string(&summary)
@@ -108,12 +111,29 @@ fn plan_args(args: PlanCli) -> PlanArgs {
     }
 }
 
-fn run_args(args: RunCli) -> Result<RunArgs, Ended> {
-    let face = if args.headless || !std::io::stdout().is_terminal() {
+fn demo_args(args: DemoCli) -> DemoArgs {
+    DemoArgs {
+        directory: args.dir,
+        spec: DemoSpec {
+            rows: args.rows,
+            rows_per_s_max: args.rate,
+            seed: args.seed,
+            pace: Pace::WATCHED,
+        },
+        face: face(args.headless),
+    }
+}
+
+fn face(headless: bool) -> Face {
+    if headless || !std::io::stdout().is_terminal() {
         Face::Headless
     } else {
         Face::Screen
-    };
+    }
+}
+
+fn run_args(args: RunCli) -> Result<RunArgs, Ended> {
+    let face = face(args.headless);
     let promote = match args.promote {
         PromoteCli::Manual => Promote::ByHand,
         PromoteCli::Auto => Promote::Auto,

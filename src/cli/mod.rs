@@ -3,6 +3,7 @@
 //! Plain functions from arguments to an exit code; `main` parses.
 
 pub mod args;
+pub mod demo;
 mod dispatch;
 pub mod drill;
 pub mod exit;

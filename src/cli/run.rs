@@ -183,7 +183,7 @@ fn is_done(ready: &Ready) -> bool {
 }
 
 /// Opens the rollout, or goes on with the one that is open.
-async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
+pub(super) async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
     let opening = ready.job.opening();
     if let Some(rollout) = ready.book.state().open() {
         let same = rollout.opening.plan_digest == opening.plan_digest
@@ -262,7 +262,8 @@ fn goal(ready: &Ready, args: &RunArgs) -> Goal {
     }
 }
 
-async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
+/// Says who promotes, and how far.
+pub(super) async fn automate(mut ready: Ready, args: &RunArgs) -> Result<Ready, Ended> {
     if args.promote == Promote::ByHand {
         // What an earlier run was allowed to do by itself, this one is not.
         if ready.book.state().open().is_some_and(|r| r.auto.is_some()) {
@@ -328,12 +329,9 @@ pub async fn engine(
     Ok((Engine::new(setup, goal, print), publisher, lease))
 }
 
-/// Drives an engine without a screen.
-///
-/// # Errors
-/// The inbox cannot be opened.
-pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended> {
-    let print = Box::new(|seq: u64, fact: &crate::rollout::Fact| {
+/// Prints one event per line on stderr.
+pub fn printer() -> Print {
+    Box::new(|seq: u64, fact: &crate::rollout::Fact| {
         eprintln!(
             "{} #{seq} {} ({}): {}",
             fact.at.clock(),
@@ -341,8 +339,15 @@ pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended
             fact.actor,
             describe(fact)
         );
-    });
-    let (engine, _publisher, lease) = engine(ready, goal, print).await?;
+    })
+}
+
+/// Drives an engine without a screen.
+///
+/// # Errors
+/// The inbox cannot be opened.
+pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended> {
+    let (engine, _publisher, lease) = engine(ready, goal, printer()).await?;
     let (stop, stopped) = oneshot::channel();
     tokio::spawn(async move {
         signalled().await;
@@ -369,25 +374,11 @@ async fn signalled() {
     }
 }
 
-/// Sums up and says how it ended.
+/// Sums up and says how it ended, and how it goes on.
 ///
 /// # Errors
 /// The journal cannot be read back.
 pub async fn finish(why: Stopped, book: Book) -> Result<(Summary, Exit), Ended> {
-    let outcome = book.state().rollout.as_ref().and_then(|r| r.outcome);
-    let failed = book
-        .state()
-        .open()
-        .is_some_and(|r| !r.failed_now().is_empty());
-    let (word, exit) = match (&why, outcome) {
-        (_, Some(Outcome::Done)) => ("done", Exit::Done),
-        (_, Some(Outcome::Aborted)) => ("aborted", Exit::Done),
-        (Stopped::Fenced(_), _) => ("fenced", Exit::Owned),
-        (Stopped::Reached, None) => ("reached", Exit::Done),
-        (Stopped::Told, None) => ("stopped", Exit::Waiting),
-        (Stopped::NeedsHuman(_), None) if failed => ("failed", Exit::Failed),
-        (Stopped::NeedsHuman(_), None) => ("waiting", Exit::Waiting),
-    };
     match &why {
         Stopped::NeedsHuman(text) => eprintln!("waiting for a human: {text}"),
         Stopped::Fenced(shard) => {
@@ -399,6 +390,28 @@ pub async fn finish(why: Stopped, book: Book) -> Result<(Summary, Exit), Ended> 
     for text in book.left() {
         eprintln!("not recorded, because the journal cannot be written: {text}");
     }
+    conclude(&why, book).await
+}
+
+/// Sums up.
+///
+/// # Errors
+/// The journal cannot be read back.
+pub async fn conclude(why: &Stopped, book: Book) -> Result<(Summary, Exit), Ended> {
+    let outcome = book.state().rollout.as_ref().and_then(|r| r.outcome);
+    let failed = book
+        .state()
+        .open()
+        .is_some_and(|r| !r.failed_now().is_empty());
+    let (word, exit) = match (why, outcome) {
+        (_, Some(Outcome::Done)) => ("done", Exit::Done),
+        (_, Some(Outcome::Aborted)) => ("aborted", Exit::Done),
+        (Stopped::Fenced(_), _) => ("fenced", Exit::Owned),
+        (Stopped::Reached, None) => ("reached", Exit::Done),
+        (Stopped::Told, None) => ("stopped", Exit::Waiting),
+        (Stopped::NeedsHuman(_), None) if failed => ("failed", Exit::Failed),
+        (Stopped::NeedsHuman(_), None) => ("waiting", Exit::Waiting),
+    };
     let summary = summary(word, &book).await?;
     let exit = if summary.promise_is_broken() {
         Exit::Failed

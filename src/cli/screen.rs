@@ -3,17 +3,40 @@
 use super::exit::{Ended, Exit};
 use super::run::{Ready, engine, finish};
 use super::summary::Summary;
-use crate::engine::Goal;
+use crate::api::embedded::Publisher;
+use crate::engine::{Book, Engine, Goal, Stopped};
 use tokio::sync::oneshot;
+
+/// What is there when the cockpit was left and the engine has stopped.
+pub struct Flown {
+    /// Why the engine stopped.
+    pub why: Stopped,
+    /// The journal.
+    pub book: Book,
+    /// Whether the terminal could be used.
+    pub left: Result<(), Ended>,
+}
 
 /// Runs engine and cockpit; leaving the cockpit stops the engine in order.
 ///
 /// # Errors
 /// What kept it from starting.
 pub async fn run(ready: Ready) -> Result<(Summary, Exit), Ended> {
+    let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
+    let flown = fly(engine, &publisher).await?;
+    let result = finish(flown.why, flown.book).await;
+    drop(lease);
+    flown.left?;
+    result
+}
+
+/// Runs a cockpit over an engine until it is left.
+///
+/// # Errors
+/// The engine ended badly.
+pub async fn fly(engine: Engine, publisher: &Publisher) -> Result<Flown, Ended> {
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
     let options = crate::cockpit::Options::from_environment(super::run::person(), session);
-    let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
     let (stop, stopped) = oneshot::channel();
     let client = Box::new(crate::api::embedded::attach(&publisher));
     let running = tokio::spawn(engine.run(stopped));
@@ -23,8 +46,10 @@ pub async fn run(ready: Ready) -> Result<(Summary, Exit), Ended> {
     let (why, book, _) = running
         .await
         .map_err(|e| Ended::new(Exit::Failed, format!("the engine ended badly: {e}")))?;
-    let result = finish(why, book).await;
-    drop(lease);
-    left.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
-    result
+    let left = left.map_err(|e| Ended::new(Exit::Failed, e.to_string()));
+    Ok(Flown {
+        why,
+        book,
+        left: left.map(|_| ()),
+    })
 }

@@ -204,8 +204,8 @@ fn endpoints(
     endpoints
 }
 
-/// One kind and one database name per shard; SQLite has one file and neither
-/// replicas nor roles nor passwords.
+/// One kind and one database name per shard; SQLite has one file, files that
+/// follow it, and neither roles nor passwords.
 fn kinds(
     path: &str,
     raw: &RawShard,
@@ -226,10 +226,17 @@ fn kinds(
         return;
     }
     if sqlite > 0 {
-        if sqlite > 1 {
-            let message = format!("shard {:?} is in SQLite and names {sqlite} files", raw.name);
-            let remedy = "an SQLite shard is exactly one file, and has no replicas";
+        let files = candidates.len();
+        if files > 1 {
+            let message = format!("shard {:?} is in SQLite and names {files} files", raw.name);
+            let remedy = "an SQLite shard is exactly one file; a file that follows it is a replica";
             findings.report(&format!("{path}.candidates"), message, remedy);
+        }
+        if replicas.iter().any(|replica| candidates.contains(replica)) {
+            // Its own heartbeat would always look fresh.
+            let message = format!("shard {:?} names its own file as its replica", raw.name);
+            let remedy = "name the file that follows it, or remove the line";
+            findings.report(&format!("{path}.replicas"), message, remedy);
         }
         let given = [
             ("password", raw.password.is_some()),

@@ -68,6 +68,9 @@ pub enum LabError {
         /// How long.
         waited: Duration,
     },
+    /// A directory that a demo cannot have.
+    #[error("{} is not empty; nothing was touched; choose another directory", .0.display())]
+    Taken(PathBuf),
     /// No such server.
     #[error("this lab has no server `{0}`")]
     NoServer(String),

@@ -14,6 +14,7 @@ mod binaries;
 mod build;
 mod cluster;
 pub mod control;
+pub mod demo;
 mod error;
 mod fill;
 mod fleet_file;

@@ -7,6 +7,7 @@ use crate::base::{Period, Stop};
 use crate::fleet::{Endpoint, Shard as ShardSpec};
 use crate::migration::Migration;
 use crate::worker::Variant;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What an engine brings along.
@@ -28,6 +29,13 @@ pub struct Context {
     pub fleet: FleetFacts,
 }
 
+fn file_of(endpoint: &Endpoint) -> Option<PathBuf> {
+    match endpoint {
+        Endpoint::Sqlite(path) => Some(path.clone()),
+        Endpoint::Postgres(_) => None,
+    }
+}
+
 /// Opens a shard of whatever kind its first address names.
 ///
 /// # Errors
@@ -41,7 +49,7 @@ pub async fn open(
         let place = SqlitePlace {
             name: spec.name.clone(),
             path: path.clone(),
-            replicas: Vec::new(),
+            replicas: spec.replicas.iter().filter_map(file_of).collect(),
         };
         let Context {
             rollout,
@@ -51,7 +59,7 @@ pub async fn open(
             ..
         } = context;
         let shard = SqliteShard::open(place, migration, rollout, &route, flags)?;
-        let shard = shard.with_fleet(fleet);
+        let shard = shard.with_estimate().await.with_fleet(fleet);
         shard.post_shape().await;
         return Ok(Arc::new(shard));
     }

@@ -6,6 +6,7 @@ mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;
 mod contract_sim;
+mod demo;
 mod desk;
 mod expressions;
 mod files;

@@ -61,7 +61,7 @@ impl OwnKeys {
 }
 
 /// SplitMix64: small, seeded, good enough to mix statements.
-pub(super) struct Random(pub(super) u64);
+pub(in crate::lab) struct Random(pub(in crate::lab) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -73,12 +73,12 @@ impl Random {
     }
 
     /// 0 to `end - 1`; `end` is positive.
-    pub(super) fn below(&mut self, end: i64) -> i64 {
+    pub(in crate::lab) fn below(&mut self, end: i64) -> i64 {
         // The remainder is below `end`, so it fits.
         (self.next() % end.unsigned_abs().max(1)) as i64
     }
 
-    pub(super) fn place(&mut self, len: usize) -> usize {
+    pub(in crate::lab) fn place(&mut self, len: usize) -> usize {
         (self.next() % len.max(1) as u64) as usize
     }
 }

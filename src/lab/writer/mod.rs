@@ -10,6 +10,7 @@ mod session;
 mod spec;
 mod work;
 
+pub(in crate::lab) use keys::Random;
 pub use spec::{FormSettings, Forms, KeyClass, WriterSpec, WriterStats};
 
 use super::LabError;

@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS pilothouse_receipts (
 CREATE TABLE IF NOT EXISTS pilothouse_witness (
   seq INTEGER NOT NULL, head TEXT NOT NULL, stop TEXT NOT NULL, epoch INTEGER NOT NULL,
   at TEXT NOT NULL, PRIMARY KEY (seq, head, stop)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pilothouse_heartbeat (
+  one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);
 INSERT OR IGNORE INTO pilothouse_fence (one, epoch, generation, identity)
   VALUES (1, 0, 1, lower(hex(randomblob(16))));";
 

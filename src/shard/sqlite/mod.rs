@@ -20,6 +20,7 @@ mod install;
 mod intact;
 mod look;
 mod preflight;
+mod pulse;
 mod range;
 mod receipt;
 mod session;
