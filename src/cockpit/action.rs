@@ -269,12 +269,7 @@ pub const ACTIONS: &[Item] = &[
         &[key('z')],
         "Freeze the view only; work goes on.",
     ),
-    look(
-        A::Theme,
-        "theme",
-        &[],
-        "Change the colours: theme light.",
-    ),
+    look(A::Theme, "theme", &[], "Change the colours: theme light."),
     look(A::Help, "help", &[key('?')], "This list."),
     look(
         A::Suspend,
