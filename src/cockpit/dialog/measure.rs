@@ -129,12 +129,8 @@ fn stop_word(stop: Stop) -> &'static str {
 
 fn in_contract(stop: Stop) -> &'static str {
     match stop {
-        Stop::Retire => {
-            "writers of the old form are refused from now on; it is still kept up to date, and a roll back brings it back"
-        }
-        _ => {
-            "the old form is exported and dropped; the only way back is a merge restore of the whole fleet"
-        }
+        Stop::Retire => "old-form writes are refused; the old form is kept up to date; can go back",
+        _ => "the old form is exported, then dropped; way back: merge restore, whole fleet",
     }
 }
 

@@ -92,17 +92,45 @@ fn run(out: &mut String, buffer: &Buffer, (from, end, y): (u16, u16, u16), groun
         Kind::Blank => {}
         Kind::Drawn => drawn(out, cell.symbol(), (left, top), &ink),
         Kind::Letters => {
-            let text: String = (from..end).map(|x| buffer[(x, y)].symbol()).collect();
             let base = top + CELL_HIGH * 0.74;
-            let _ = writeln!(
-                out,
-                "<text x=\"{left}\" y=\"{base:.2}\" textLength=\"{wide}\" lengthAdjust=\"spacingAndGlyphs\" \
-                 fill=\"{ink}\"{} xml:space=\"preserve\">{}</text>",
-                attributes(cell.modifier),
-                escape(&text)
-            );
+            let look = format!("fill=\"{ink}\"{}", attributes(cell.modifier));
+            for (x, word) in words(buffer, (from, end, y)) {
+                let left = MARGIN + f32::from(x) * CELL_WIDE;
+                let wide = f32::from(cells(&word)) * CELL_WIDE;
+                let _ = writeln!(
+                    out,
+                    "<text x=\"{left}\" y=\"{base:.2}\" textLength=\"{wide}\" \
+                     lengthAdjust=\"spacingAndGlyphs\" {look}>{}</text>",
+                    escape(&word)
+                );
+            }
         }
     }
+}
+
+/// The words of a run, each where it stands: a viewer with another font keeps
+/// the columns.
+fn words(buffer: &Buffer, (from, end, y): (u16, u16, u16)) -> Vec<(u16, String)> {
+    let mut words: Vec<(u16, String)> = Vec::new();
+    let mut inside = false;
+    for x in from..end {
+        let symbol = buffer[(x, y)].symbol();
+        if symbol.trim().is_empty() {
+            inside = false;
+            continue;
+        }
+        match words.last_mut() {
+            Some((_, word)) if inside => word.push_str(symbol),
+            _ => words.push((x, symbol.to_owned())),
+        }
+        inside = true;
+    }
+    words
+}
+
+fn cells(word: &str) -> u16 {
+    // A word is no longer than its line, which is a u16 wide.
+    u16::try_from(crate::cockpit::widgets::width(word)).unwrap_or(u16::MAX)
 }
 
 fn attributes(modifier: Modifier) -> String {
