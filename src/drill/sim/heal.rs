@@ -101,8 +101,11 @@ impl World {
         let ring = Scope::Ring(shard.ring.clone());
         let alone = Scope::Shard(name.clone());
         let _ = self.ask(ring, Verb::RollBack { to })
-            || self.ask(alone, Verb::RollBack { to })
-            || self.ask(Scope::Fleet, Verb::RollBack { to });
+            || self.ask(alone.clone(), Verb::RollBack { to })
+            || self.ask(Scope::Fleet, Verb::RollBack { to })
+            // While another shard is on its way back, and paused: out of the
+            // drop alone, so that the pause can be lifted.
+            || self.ask(alone, Verb::RollBack { to: Stop::Retire });
     }
 
     fn lift(&mut self, rollout: &Rollout) {
