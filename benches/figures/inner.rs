@@ -122,6 +122,7 @@ fn fold() -> Figure {
                 scope(),
                 Event::StageUndone {
                     stop: Stop::Backfill,
+                    restored: None,
                 },
                 at,
             ));

@@ -4,6 +4,7 @@
 
 mod actor;
 mod cause;
+pub mod code;
 mod diagnostic;
 mod digest;
 mod document;

@@ -10,7 +10,9 @@ use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
 use crate::rollout::{Command, Gate, Observations, Order, Refusal, Scope, Verb, decide};
 use crate::store::{Inbox, Store};
-use crate::wire::{Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project};
+use crate::wire::{
+    Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project, without_engine,
+};
 use crate::worker::Variant;
 use std::path::{Path, PathBuf};
 
@@ -281,8 +283,12 @@ async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
         telemetry: &Telemetry::default(),
         recent: &recent,
         head: head.as_ref(),
+        journal_trouble: None,
     };
-    Ok(project(&source, now()))
+    let mut view = project(&source, now());
+    let last = entries.last().map(|e| e.at).unwrap_or_default();
+    without_engine(&mut view, last);
+    Ok(view)
 }
 
 /// Removes schema `pilothouse` from every shard once no rollout is open.

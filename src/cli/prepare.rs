@@ -7,7 +7,7 @@ use crate::flags::FileFlags;
 use crate::fleet::{Fleet, LoadedFleet};
 use crate::migration::{LoadedMigration, Migration};
 use crate::rollout::{Member, Opening};
-use crate::shard::{CompileError, Context, RolloutIdentity, Shard, open};
+use crate::shard::{CompileError, Context, FleetFacts, RolloutIdentity, Shapes, Shard, open};
 use crate::store::{Lease, LeaseError, Store};
 use crate::worker::Variant;
 use futures_util::future::BoxFuture;
@@ -29,6 +29,8 @@ pub struct Job {
     pub variant: Variant,
     /// Where the migration was read from.
     pub migration_path: PathBuf,
+    /// What the tables look like, shard by shard.
+    shapes: Shapes,
 }
 
 /// Shards by name; those nobody answers at are missing.
@@ -102,6 +104,7 @@ impl Job {
             engine,
             variant,
             migration_path,
+            shapes: Shapes::default(),
         })
     }
 
@@ -170,6 +173,11 @@ impl Job {
             flags,
             quiet: fleet.policy.quiet,
             variant: self.variant,
+            fleet: FleetFacts {
+                shapes: self.shapes.clone(),
+                slot_wal_bytes_max: fleet.throttle.slot_wal_bytes,
+                disk_free_bytes_min: fleet.throttle.disk_free_bytes,
+            },
         };
         open(spec, migration, context).await
     }

@@ -3,9 +3,8 @@
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
 use super::summary::{Summary, summary};
-use crate::api::embedded;
 use crate::base::{Actor, Cause, Stage, Stop};
-use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now};
+use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now, port};
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
 use crate::store::{Inbox, Lease};
 use crate::wire::{Identity, describe};
@@ -224,11 +223,16 @@ pub fn recorded(taken: Taken) -> Result<(), Ended> {
     match taken {
         Taken::Recorded(..) | Taken::Repeated => Ok(()),
         Taken::Refused(refusal) => Err(Ended::new(Exit::Refused, refusal.to_string())),
+        // Here is no engine for which it could work.
         Taken::Unrecorded => Err(Ended::new(
             Exit::Failed,
-            "it works already, but could not be recorded",
+            "the journal cannot be written and no engine runs: nothing was changed",
         )),
-        Taken::NotTaken(why) => Err(Ended::new(Exit::Failed, why)),
+        Taken::NotTaken(why) | Taken::Unrecordable(why) => Err(Ended::new(Exit::Failed, why)),
+        Taken::InDoubt(_) => Err(Ended::new(
+            Exit::Failed,
+            "the journal's disk does not answer: it may be recorded or not; look with status",
+        )),
     }
 }
 
@@ -293,7 +297,7 @@ pub async fn engine(
     ready: Ready,
     goal: Goal,
     print: Print,
-) -> Result<(Engine, embedded::Publisher, Lease), Ended> {
+) -> Result<(Engine, port::Publisher, Lease), Ended> {
     let Ready {
         job,
         opened,
@@ -304,7 +308,7 @@ pub async fn engine(
     let inbox = Inbox::open(&fleet.store)
         .await
         .map_err(|e| Ended::new(Exit::Failed, format!("inbox: {e}")))?;
-    let (publisher, orders) = embedded::channel();
+    let (publisher, orders) = port::channel();
     let setup = Setup {
         book,
         inbox: Some(inbox),
@@ -405,6 +409,9 @@ pub async fn conclude(why: &Stopped, book: Book) -> Result<(Summary, Exit), Ende
         (Stopped::NeedsHuman(_), None) if failed => ("failed", Exit::Failed),
         (Stopped::NeedsHuman(_), None) => ("waiting", Exit::Waiting),
     };
+    for text in book.left() {
+        eprintln!("not recorded, because the journal cannot be written: {text}");
+    }
     let summary = summary(word, &book).await?;
     let exit = if summary.promise_is_broken() {
         Exit::Failed

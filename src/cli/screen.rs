@@ -38,7 +38,7 @@ pub async fn fly(engine: Engine, publisher: &Publisher) -> Result<Flown, Ended> 
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
     let options = crate::cockpit::Options::from_environment(super::run::person(), session);
     let (stop, stopped) = oneshot::channel();
-    let client = Box::new(publisher.client());
+    let client = Box::new(crate::api::embedded::attach(&publisher));
     let running = tokio::spawn(engine.run(stopped));
     let left = crate::cockpit::run::run(client, options).await;
     // The engine may have stopped by itself meanwhile.

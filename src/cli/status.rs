@@ -52,18 +52,18 @@ fn rollout_lines(view: &FleetView, rollout: &RolloutView, now: Timestamp, out: &
         rollout.plan,
         rollout.opened_at
     ));
-    out.push(format!("State: {}", sentence(&rollout.standing, now)));
+    out.push(format!("State: {}", state(rollout, now)));
     out.push(totals(view));
     if !view.needs_you.is_empty() {
         out.push(String::new());
         out.push(format!("Needs you ({})", view.needs_you.len()));
         out.extend(view.needs_you.iter().map(|n| {
             format!(
-                "  {}: {}: {} (for {})",
+                "  {}: {}: {} ({})",
                 n.scope,
                 clean(&n.what),
                 clean(&n.why),
-                words::ago(now, n.since)
+                words::lasting(now, n.since)
             )
         }));
     }
@@ -88,18 +88,37 @@ fn rollout_lines(view: &FleetView, rollout: &RolloutView, now: Timestamp, out: &
     aligned(&shards, out);
 }
 
+fn state(rollout: &RolloutView, now: Timestamp) -> String {
+    let standing = &rollout.standing;
+    if rollout.outcome.is_none() {
+        return sentence(standing, now);
+    }
+    let ended = words::ended(now, standing.since);
+    let (word, cause) = (clean(&standing.word), clean(&standing.cause));
+    format!("{word}, {cause}; ended {ended}, {}", standing.since)
+}
+
+/// Rows only while rows are counted, and an ETA only while they move.
 fn totals(view: &FleetView) -> String {
     let t = &view.totals;
-    let total = t
-        .rows_total
-        .map_or_else(String::new, |n| format!(" of about {}", words::count(n)));
-    let rate = t.rows_per_s.map_or_else(|| "-".into(), words::count);
-    format!(
-        "Rows {}{total}, {rate} rows/s, ETA {}, failed {} of {} shards",
-        words::count(t.rows_done),
-        words::eta(t.eta),
-        t.failed,
-        t.shards
+    let mut parts = Vec::new();
+    if let Some(total) = t.rows_total {
+        let (done, total) = (words::count(t.rows_done), words::count(total));
+        parts.push(format!("Rows {done} of about {total}"));
+    }
+    if let Some(rate) = t.rows_per_s {
+        parts.push(format!("{} rows/s", words::count(rate)));
+    }
+    if t.at_work > 0 {
+        let shards = words::shards(t.at_work as usize);
+        parts.push(format!("ETA {} for {shards} at work", words::eta(t.eta)));
+    }
+    parts.push(format!("failed {} of {} shards", t.failed, t.shards));
+    let text = parts.join(", ");
+    text.replacen(
+        "failed",
+        if parts.len() == 1 { "Failed" } else { "failed" },
+        1,
     )
 }
 
@@ -108,7 +127,7 @@ fn sentence(standing: &Standing, now: Timestamp) -> String {
     if !standing.cause.is_empty() {
         text.push_str(&format!(", {}", clean(&standing.cause)));
     }
-    text.push_str(&format!(", for {}", words::ago(now, standing.since)));
+    text.push_str(&format!(", {}", words::lasting(now, standing.since)));
     if !standing.clears.is_empty() {
         text.push_str(&format!("; clears when: {}", clean(&standing.clears)));
     }

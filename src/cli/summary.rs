@@ -1,6 +1,7 @@
 //! The one JSON object of a headless run.
 
 use super::exit::{Ended, Exit};
+use crate::base::code;
 use crate::engine::{Book, fact};
 use crate::journal::{Verdict, verify};
 use crate::rollout::Event;
@@ -82,7 +83,9 @@ pub async fn summary(outcome: &str, book: &Book) -> Result<Summary, Ended> {
             } => {
                 summary.stale_rows += evidence.stale;
             }
-            Event::ShardFailed { fault } if fault.code == "PH012" => summary.mismatches += 1,
+            Event::ShardFailed { fault } if fault.code == code::ROWS_WRONG => {
+                summary.mismatches += 1
+            }
             _ => {}
         }
     }

@@ -89,7 +89,10 @@ impl Driver {
                 }
                 Do::Fan(tasks) => Input::Ranges(self.fan(tasks).await),
                 Do::Report(report) => {
-                    self.report(report).await;
+                    if !self.report(report).await {
+                        // Nothing is built on what is not recorded.
+                        return;
+                    }
                     Input::Reported
                 }
                 Do::End(report) => break report,
@@ -108,16 +111,11 @@ impl Driver {
         let _ = self.told.send(Told::Tick(self.name(), tick)).await;
     }
 
-    async fn report(&self, report: Report) {
+    /// Whether the finding is durable; if not, the engine is leaving.
+    async fn report(&self, report: Report) -> bool {
         let (durable, answered) = oneshot::channel();
-        if self
-            .told
-            .send(Told::Report(self.name(), report, durable))
-            .await
-            .is_ok()
-        {
-            let _ = answered.await;
-        }
+        let told = Told::Report(self.name(), report, durable);
+        self.told.send(told).await.is_ok() && answered.await.is_ok()
     }
 
     async fn fan(&self, tasks: Vec<RangeTask>) -> Vec<RangeOutcome> {
@@ -219,7 +217,7 @@ fn point(op: &Op) -> &'static str {
     match op {
         Op::Attach { .. } => "attach",
         Op::TakeOver { .. } => "take_over",
-        Op::BeginStop(_) => "begin_stop",
+        Op::BeginStop { .. } => "begin_stop",
         Op::EndStop(_) => "end_stop",
         Op::EndUndo { .. } => "end_undo",
         Op::Probe(_) => "probe",

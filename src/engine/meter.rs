@@ -35,9 +35,12 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Sets the planner's estimate of the rows there are.
-    pub fn expect(&mut self, rows: u64) {
-        self.seen.rows_total = (rows > 0).then_some(rows);
+    /// Another assignment begins. What the one before it measured says nothing
+    /// about this one; `rows` is the planner's estimate, if it counts rows.
+    pub fn begin(&mut self, rows: Option<u64>, now: Timestamp) {
+        *self = Self::default();
+        self.seen.at = now;
+        self.seen.rows_total = rows.filter(|n| *n > 0);
     }
 
     /// Takes one tick in.
@@ -63,7 +66,13 @@ impl Meter {
                 self.percentiles();
                 self.rate(now);
             }
-            Tick::Wait(reason) => self.seen.wait = Some(reason),
+            Tick::Wait(reason) => {
+                if reason != WaitReason::Rate {
+                    // Whoever stands still has no speed.
+                    self.seen.rate = None;
+                }
+                self.seen.wait = Some(reason);
+            }
         }
         if let Some(total) = self.seen.rows_total {
             // An estimate that was too low must not show more than 100 %.
@@ -116,5 +125,27 @@ impl Meter {
             rows_per_s_low: self.rates.iter().copied().min().unwrap_or(rows_per_s),
             rows_per_s_high: self.rates.iter().copied().max().unwrap_or(rows_per_s),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_one_assignment_is_shown_with_the_next() {
+        let mut meter = Meter::default();
+        meter.begin(Some(1_000), Timestamp(0));
+        for n in 0..20 {
+            let (rows, took_ms) = (10, 5);
+            meter.note(Tick::Chunk { rows, took_ms }, Timestamp(n * 100));
+        }
+        assert_eq!(meter.seen().rows_done, 200);
+        assert!(meter.seen().rate.is_some());
+        meter.note(Tick::Wait(WaitReason::Paused), Timestamp(2_000));
+        assert_eq!(meter.seen().rate, None, "it stands still");
+        meter.begin(None, Timestamp(3_000));
+        assert_eq!(meter.seen().rows_done, 0);
+        assert_eq!(meter.seen().rows_total, None);
     }
 }

@@ -4,13 +4,16 @@
 //! difference, and appends what is reported. An intent is durable before its
 //! effect. It holds no rule of its own: those are in `rollout` and `worker`.
 
+mod backlog;
 mod book;
 mod clock;
 mod driver;
 mod failpoint;
+mod mailbox;
 mod meter;
 mod observe;
 mod poller;
+pub mod port;
 mod reconcile;
 mod record;
 mod setup;
@@ -19,7 +22,7 @@ mod show;
 mod supervisor;
 mod throttle;
 
-pub use book::{Book, BookError, Taken};
+pub use book::{Book, BookError, Taken, Ticket, Trouble};
 pub use clock::now;
 pub use observe::Observer;
 pub use record::{UnknownEntry, draft, fact, replay};

@@ -27,8 +27,12 @@ impl Engine {
             self.wake_at = wanted.wake_at;
             let mut moved = false;
             for command in &wanted.commands {
-                let taken = self.setup.book.take(&self.observations, command).await;
-                moved |= matches!(taken, Taken::Recorded(_, facts) if !facts.is_empty());
+                moved |= match self.take(command).await {
+                    Taken::Recorded(_, facts) => !facts.is_empty(),
+                    // A guard's pause works at once, too.
+                    Taken::Unrecorded => true,
+                    _ => false,
+                };
             }
             if !moved {
                 self.align(&wanted.jobs);
@@ -72,6 +76,10 @@ impl Engine {
                 });
             }
         }
+        if self.is_behind() {
+            // What works goes on; nothing new begins before it is recorded.
+            return;
+        }
         for (name, job) in wanted {
             if !self.running.contains_key(name) {
                 self.start(name, *job);
@@ -90,11 +98,18 @@ impl Engine {
             return;
         };
         let (signal, watched) = watch::channel(self.signal_of(rollout, name));
+        let steps = match job {
+            Job::Undo(_) => &task.plan.undo,
+            Job::Advance(_) | Job::CloseShare => &task.plan.run,
+        };
+        let counts = steps.iter().any(|step| matches!(step, Step::Rows(_)));
+        let rows = counts.then(|| shard.plan().rows_estimate);
         let meter = self.meters.entry(name.clone()).or_default();
-        meter.expect(shard.plan().rows_estimate);
+        meter.begin(rows, clock::now());
         let driver = Driver::new(shard, watched, self.told.clone());
-        self.tasks.spawn(driver.run(task));
-        self.running.insert(name.clone(), Running { job, signal });
+        let task = self.tasks.spawn(driver.run(task)).id();
+        let running = Running { job, signal, task };
+        self.running.insert(name.clone(), running);
     }
 
     pub(super) fn assignment(
@@ -130,7 +145,9 @@ impl Engine {
             ended,
             before: rollout.stop_before(state.at),
             pin: state.pin.clone(),
+            head: self.setup.book.head(),
             known_epoch: state.epoch,
+            known_generation: state.generation,
             epoch: self.epochs.get(name).copied(),
             ranges: self.setup.chunks.ranges,
             limits: ChunkLimits::from(&self.setup.chunks),
@@ -184,7 +201,7 @@ impl Engine {
     }
 
     pub(super) fn goal_reached(&mut self, idle: bool) {
-        if self.stopped.is_some() || self.goal == Goal::Told {
+        if self.stopped.is_some() || self.goal == Goal::Told || self.is_behind() {
             return;
         }
         let Some(rollout) = self.setup.book.state().open() else {

@@ -1,7 +1,7 @@
 //! What an engine is made of, and when it stops.
 
 use super::book::Book;
-use crate::api::embedded::{Orders, Publisher};
+use super::port::{Orders, Publisher};
 use crate::base::{ShardName, Stop};
 use crate::fleet::ThrottleLimits;
 use crate::migration::Chunks;

@@ -1,6 +1,6 @@
 //! The flag port as shards need it.
 
-use crate::base::{Fault, ShardName};
+use crate::base::{Fault, ShardName, code};
 use crate::flags::{FlagError, FlagProvider, Share};
 use crate::shard::{ShareSeen, ShareSwitch};
 use futures_util::future::BoxFuture;
@@ -20,7 +20,7 @@ impl Shares {
 
 fn fault(shard: &ShardName, error: &FlagError) -> Fault {
     Fault {
-        code: "PH030".into(),
+        code: code::FLAG.into(),
         what: error.to_string(),
         place: format!("flag of shard {shard}"),
         why: None,

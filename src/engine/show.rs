@@ -41,6 +41,7 @@ impl Engine {
             hash: head.hash.short(),
         };
         let recent = self.setup.book.recent().to_vec();
+        let trouble = self.setup.book.trouble().cloned();
         let source = Source {
             identity: &self.setup.identity,
             state: self.setup.book.state(),
@@ -48,6 +49,7 @@ impl Engine {
             telemetry: &telemetry,
             recent: &recent,
             head: Some(&head),
+            journal_trouble: trouble.as_ref().map(|t| (t.since, t.why.as_str())),
         };
         project(&source, clock::now())
     }

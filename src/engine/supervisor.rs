@@ -1,19 +1,20 @@
 //! The reconcile loop.
 
-use super::book::{Book, Taken};
+use super::backlog::Backlog;
+use super::book::Book;
 use super::clock;
 use super::driver::Told;
+use super::mailbox::Mailbox;
 use super::meter::Meter;
 use super::observe::Observer;
 use super::poller::{Polled, poll};
+use super::port::Asked;
 use super::setup::{Goal, Print, Setup, Stopped};
 use super::throttle::Throttle;
-use crate::api::embedded::Asked;
-use crate::base::{Period, ShardName, Timestamp};
-use crate::rollout::{Command, Job, Observations, Order, Report, watch_guards};
+use crate::base::{ShardName, Timestamp};
+use crate::rollout::{Job, Observations, watch_guards};
 use crate::shard::Shard;
-use crate::wire::{Answer, CommandEnvelope};
-use crate::worker::{Run, Signal};
+use crate::worker::Signal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 pub(super) struct Running {
     pub(super) job: Job,
     pub(super) signal: watch::Sender<Signal>,
+    pub(super) task: tokio::task::Id,
 }
 
 /// The engine.
@@ -35,11 +37,11 @@ pub struct Engine {
     /// Our fence epochs, kept for the life of this engine.
     pub(super) epochs: BTreeMap<ShardName, u64>,
     pub(super) running: BTreeMap<ShardName, Running>,
+    /// What drivers found and the journal does not hold yet.
+    pub(super) backlog: Backlog,
     pub(super) tasks: JoinSet<()>,
     pub(super) told: mpsc::Sender<Told>,
-    pub(super) inbox_after: i64,
     pub(super) published_at: Timestamp,
-    pub(super) posted_at: Timestamp,
     pub(super) printed: u64,
     pub(super) print: Print,
     pub(super) stopped: Option<Stopped>,
@@ -47,11 +49,11 @@ pub struct Engine {
 }
 
 /// How often the engine looks around when nothing happens.
-const TICK: Duration = Duration::from_millis(200);
+pub(super) const TICK: Duration = Duration::from_millis(200);
+/// What drivers tell is heard in batches of this many at most.
+const HEAR_MAX: usize = 32;
 /// How long between tries to open a shard that does not answer.
 const RETRY_OPEN: Duration = Duration::from_secs(2);
-/// Views are posted for other processes at most this often.
-const POST: Period = Period::from_ms(500);
 
 impl Engine {
     /// An engine that has not started yet. `print` gets every new fact.
@@ -67,11 +69,10 @@ impl Engine {
             observer,
             epochs: BTreeMap::new(),
             running: BTreeMap::new(),
+            backlog: Backlog::default(),
             tasks: JoinSet::new(),
             told,
-            inbox_after: 0,
             published_at: Timestamp::default(),
-            posted_at: Timestamp::default(),
             printed,
             print,
             stopped: None,
@@ -92,6 +93,8 @@ impl Engine {
                 polled.clone(),
             ));
         }
+        let inbox = self.setup.inbox.take();
+        let mailbox = inbox.map(|inbox| Mailbox::open(inbox, self.setup.publisher.line()));
         let mut late = self.await_missing();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -114,7 +117,9 @@ impl Engine {
                 Some(asked) = self.setup.orders.recv() => self.asked(asked).await,
                 Some(told) = tellings.recv() => {
                     self.hear(told).await;
-                    while let Ok(told) = tellings.try_recv() {
+                    // In one go, but not for so long that a pause waits.
+                    for _ in 0..HEAR_MAX {
+                        let Ok(told) = tellings.try_recv() else { break };
                         self.hear(told).await;
                     }
                 }
@@ -124,6 +129,7 @@ impl Engine {
                     pollers.spawn(poll(Arc::clone(&shard), every, polled.clone()));
                     self.setup.shards.insert(shard.name().clone(), shard);
                 }
+                Some(joined) = self.tasks.join_next() => self.joined(joined).await,
                 _ = ticks.tick() => self.tick().await,
             }
         }
@@ -131,7 +137,10 @@ impl Engine {
         self.leave(&mut tellings).await;
         self.print_new();
         self.publish_now();
-        self.leave_inbox().await;
+        self.refuse_rest();
+        if let Some(mailbox) = mailbox {
+            mailbox.close().await;
+        }
         let stopped = self.stopped.unwrap_or(Stopped::Told);
         (stopped, self.setup.book, self.observations)
     }
@@ -160,100 +169,22 @@ impl Engine {
         late
     }
 
-    /// Lets every driver leave in order; what is reported still counts.
-    async fn leave(&mut self, tellings: &mut mpsc::Receiver<Told>) {
-        for running in self.running.values() {
-            running.signal.send_modify(|signal| signal.run = Run::Leave);
-        }
-        let limit = tokio::time::Instant::now() + Duration::from_secs(5);
-        while !self.running.is_empty() {
-            match tokio::time::timeout_at(limit, tellings.recv()).await {
-                Ok(Some(told)) => self.hear(told).await,
-                Ok(None) | Err(_) => break,
-            }
-        }
-        self.tasks.abort_all();
-    }
-
     async fn tick(&mut self) {
-        self.setup.book.settle().await;
+        self.settle().await;
         self.stale_throttles();
-        self.read_inbox().await;
-        self.post_view().await;
     }
 
-    /// Leaves the view where `status` in another process finds it.
-    async fn post_view(&mut self) {
-        if self.setup.inbox.is_none() {
-            return;
-        }
-        let now = clock::now();
-        if now.since(self.posted_at) < POST {
-            return;
-        }
-        self.posted_at = now;
-        let json = serde_json::to_string(&self.view()).unwrap_or_default();
-        if let Some(inbox) = &self.setup.inbox {
-            // `status` reads the journal when there is no fresh view.
-            let _ = inbox.post_view(&json, now).await;
-        }
-    }
-
-    /// An engine that has stopped shows nothing any more: `status` is to read
-    /// the journal.
-    async fn leave_inbox(&mut self) {
-        if let Some(inbox) = self.setup.inbox.take() {
-            // A view that stays is too old within seconds.
-            let _ = inbox.withdraw_view().await;
-            let _ = inbox.close().await;
-        }
-    }
-
-    async fn read_inbox(&mut self) {
-        let Some(inbox) = &self.setup.inbox else {
-            return;
-        };
-        let Ok(orders) = inbox.take_new(self.inbox_after).await else {
-            return;
-        };
-        for order in orders {
-            self.inbox_after = order.id;
-            let answer = match serde_json::from_str::<CommandEnvelope>(&order.order_json) {
-                Ok(envelope) => self.order(envelope.into_order()).await,
-                Err(error) => Answer::Refused {
-                    code: "unreadable".into(),
-                    text: format!("the order cannot be read: {error}"),
-                },
-            };
-            let json = serde_json::to_string(&answer).unwrap_or_default();
-            if let Some(inbox) = &self.setup.inbox {
-                // Whoever waits asks again with the same key.
-                let _ = inbox.answer(order.id, &json).await;
-            }
+    /// Acts that came too late are answered, not left for the next engine.
+    fn refuse_rest(&mut self) {
+        self.setup.orders.close();
+        while let Ok(late) = self.setup.orders.try_recv() {
+            drop(late);
         }
     }
 
     async fn asked(&mut self, asked: Asked) {
         let answer = self.order(asked.envelope().clone().into_order()).await;
         asked.answer(answer);
-    }
-
-    async fn order(&mut self, order: Order) -> Answer {
-        match self
-            .setup
-            .book
-            .take(&self.observations, &Command::Order(order))
-            .await
-        {
-            Taken::Recorded(seq, _) => Answer::Accepted { seq },
-            Taken::Repeated => Answer::Repeated,
-            Taken::Refused(refusal) => Answer::refused(&refusal),
-            Taken::Unrecorded => Answer::NotRecorded,
-            Taken::NotTaken(why) => Answer::Refused {
-                code: "journal".into(),
-                text: why,
-            },
-        }
     }
 
     fn polled(&mut self, polled: Polled) {
@@ -276,55 +207,6 @@ impl Engine {
             if now.since(read) > self.setup.throttle.stale_after && seen.throttle.is_empty() {
                 seen.throttle = vec![Throttle::stale(&self.setup.throttle, now)];
                 self.signal(&name);
-            }
-        }
-    }
-
-    async fn hear(&mut self, told: Told) {
-        match told {
-            Told::Tick(shard, tick) => {
-                self.meters
-                    .entry(shard)
-                    .or_default()
-                    .note(tick, clock::now());
-            }
-            Told::Report(shard, report, durable) => {
-                self.report(&shard, report).await;
-                // The worker waits for this before it goes on.
-                let _ = durable.send(());
-            }
-            Told::Ended {
-                shard,
-                report,
-                epoch,
-            } => {
-                if let Some(epoch) = epoch {
-                    self.epochs.insert(shard.clone(), epoch);
-                }
-                if let Some(report) = report {
-                    self.report(&shard, report).await;
-                }
-                self.running.remove(&shard);
-            }
-        }
-    }
-
-    /// Records a report, as often as it takes: what a shard has done must not
-    /// be lost because the journal's disk is full for a minute.
-    async fn report(&mut self, shard: &ShardName, report: Report) {
-        if let Report::Fenced { .. } = report {
-            self.stopped = Some(Stopped::Fenced(shard.clone()));
-        }
-        if let Report::Regressed { .. } = report {
-            // The fence may have gone back with the data: take it again.
-            self.epochs.remove(shard);
-        }
-        let command = Command::Report(shard.clone(), report);
-        loop {
-            match self.setup.book.take(&self.observations, &command).await {
-                Taken::NotTaken(_) => tokio::time::sleep(TICK).await,
-                // A report that came too late says nothing that counts.
-                _ => return,
             }
         }
     }

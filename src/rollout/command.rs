@@ -142,6 +142,8 @@ pub enum Report {
     Undone {
         /// Which.
         stop: Stop,
+        /// What bringing dropped values back came to, if anything was dropped.
+        restored: Option<Restored>,
     },
     /// A step failed for good.
     Failed {
@@ -192,6 +194,29 @@ pub struct Evidence {
     pub digest: Option<Digest>,
     /// Single findings, in plain words.
     pub notes: Vec<String>,
+    /// What a merge restore came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
+}
+
+/// What a merge restore came to, row by row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restored {
+    /// Rows that got their exported value back: unchanged since the drop.
+    pub exported: u64,
+    /// Rows that got `down(new)`: changed or made since the drop.
+    pub down: u64,
+}
+
+impl Restored {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            exported: self.exported + other.exported,
+            down: self.down + other.down,
+        }
+    }
 }
 
 /// Everything that can reach the heart.

@@ -212,11 +212,14 @@ fn reported(
                 evidence: evidence.clone(),
             }
         }
-        Report::Undone { stop } => {
+        Report::Undone { stop, restored } => {
             if shard.phase != Phase::RollingBack || shard.at != *stop {
                 return Err(late("an undone stop"));
             }
-            Event::StageUndone { stop: *stop }
+            Event::StageUndone {
+                stop: *stop,
+                restored: *restored,
+            }
         }
         Report::Failed { fault } => {
             if !matches!(shard.phase, Phase::Running | Phase::RollingBack) {

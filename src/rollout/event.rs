@@ -1,6 +1,6 @@
 //! What happened: the only thing that changes the state.
 
-use super::command::{Evidence, Scope};
+use super::command::{Evidence, Restored, Scope};
 use super::gate::GateReading;
 use super::state::{Auto, Opening, Outcome};
 use crate::base::{Actor, Cause, Digest, Fault, RingName, ShardName, Stop, Timestamp};
@@ -65,6 +65,9 @@ pub enum Event {
     StageUndone {
         /// Which.
         stop: Stop,
+        /// What bringing dropped values back came to, if anything was dropped.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restored: Option<Restored>,
     },
     /// Who we talk to on a shard, and with which fence epoch.
     ShardAttached {

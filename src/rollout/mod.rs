@@ -17,9 +17,10 @@ mod order;
 mod promote;
 mod refusal;
 mod state;
+mod tally;
 
 pub use apply::apply;
-pub use command::{Command, Evidence, Order, Report, Scope, Verb};
+pub use command::{Command, Evidence, Order, Report, Restored, Scope, Verb};
 pub use decide::{Decision, decide};
 pub use event::{Event, Fact};
 pub use gate::{Gate, GateReading, Verdict, read as read_gates};
@@ -32,3 +33,4 @@ pub use state::{
     Auto, Hold, Mark, Member, Opening, Outcome, Phase, RingState, Rollout, ShardState, State, Undo,
     Verified,
 };
+pub use tally::Tally;

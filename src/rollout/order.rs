@@ -1,11 +1,11 @@
 //! Every verb but promote.
 
 use super::command::{Order, Scope, Verb};
-use super::decide::ordered_fact;
+use super::decide::{engine_fact, ordered_fact};
 use super::event::{Event, Fact};
 use super::refusal::Refusal;
 use super::state::{Auto, Phase, Rollout};
-use crate::base::{Cause, ShardName, Stage, Stop, Timestamp};
+use crate::base::{Cause, ShardName, Stage, Stop, Timestamp, code};
 
 pub(super) fn order(
     rollout: &Rollout,
@@ -30,7 +30,10 @@ pub(super) fn order(
         }
         Verb::Retry => {
             let shards = retry(rollout, asked)?;
-            single(Event::Retried { shards })
+            let resumed = within_budget(rollout, &shards, now);
+            let event = Event::Retried { shards };
+            let retried = ordered_fact(asked, asked.scope.clone(), event, now);
+            Ok(std::iter::once(retried).chain(resumed).collect())
         }
         Verb::RollBack { to } => roll_back(rollout, asked, *to, now),
         Verb::Abort => abort(rollout, asked, now),
@@ -124,7 +127,10 @@ fn retry(rollout: &Rollout, asked: &Order) -> Result<Vec<ShardName>, Refusal> {
     let void = |name: &&ShardName| {
         let shard = rollout.shards.get(*name);
         shard.is_some_and(|s| {
-            s.undo.is_none() && s.failure.as_ref().is_some_and(|f| f.code == "PH010")
+            s.undo.is_none()
+                && s.failure
+                    .as_ref()
+                    .is_some_and(|f| f.code == code::DUAL_WRITE_WAS_OFF)
         })
     };
     if let Some(name) = failed.iter().find(void) {
@@ -143,6 +149,23 @@ fn retry(rollout: &Rollout, asked: &Order) -> Result<Vec<ShardName>, Refusal> {
         }
         scope => Err(Refusal::Nothing(format!("nothing has failed in {scope}"))),
     }
+}
+
+/// A retry that leaves no more failed shards than may be is the answer to the
+/// pause that the failed budget made, and ends it. Any other pause stays.
+fn within_budget(rollout: &Rollout, retried: &[ShardName], now: Timestamp) -> Option<Fact> {
+    let mark = rollout.paused.as_ref()?;
+    let failed = rollout.failed_now();
+    let still = failed.iter().filter(|name| !retried.contains(name)).count();
+    let allowed = rollout.opening.policy.max_failed_shards as usize;
+    let mends = still < failed.len();
+    if mark.cause != Cause::FailedBudget || !mends || still > allowed {
+        return None;
+    }
+    let mut resumed = engine_fact(Scope::Fleet, Event::Resumed, now);
+    resumed.cause = Cause::FailedBudget;
+    resumed.reason = format!("failed shards are tried again: {still} failed now, {allowed} may");
+    Some(resumed)
 }
 
 fn roll_back(

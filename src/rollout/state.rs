@@ -1,6 +1,7 @@
 //! What is known of a rollout: the fold of its journal, nothing else.
 
 use super::command::Scope;
+use super::tally::Tally;
 use crate::base::{
     Actor, Cause, Digest, Fault, MigrationName, RingName, ShardName, Stop, Timestamp,
 };
@@ -54,6 +55,16 @@ impl Opening {
     /// Whether what was typed names this rollout: its id or its migration.
     pub fn is_named(&self, typed: &str) -> bool {
         typed == self.id || typed == self.migration.as_str()
+    }
+
+    /// The stop after `stop`.
+    pub fn stop_after(&self, stop: Stop) -> Option<Stop> {
+        self.route.iter().copied().find(|s| *s > stop)
+    }
+
+    /// The stop before `stop`.
+    pub fn stop_before(&self, stop: Stop) -> Option<Stop> {
+        self.route.iter().copied().rfind(|s| *s < stop)
     }
 }
 
@@ -142,6 +153,8 @@ pub struct RingState {
     pub admitted: Stop,
     /// When it was admitted there.
     pub admitted_at: Timestamp,
+    /// How far its live shards have come.
+    pub tally: Tally,
     /// When the ring finished each stop.
     pub finished: BTreeMap<Stop, Timestamp>,
     /// The next stage stays closed.
@@ -251,23 +264,31 @@ pub struct Verified {
     pub evidence: Digest,
 }
 
+impl ShardState {
+    /// The stop that its undo begins with: where it stands, or the half-done
+    /// stop after that which a regress may have left.
+    pub fn undo_from(&self, opening: &Opening) -> Stop {
+        opening
+            .stop_after(self.at)
+            .filter(|next| self.begun >= Some(*next))
+            .unwrap_or(self.at)
+    }
+}
+
 impl Rollout {
     /// The stop after `stop`.
     pub fn stop_after(&self, stop: Stop) -> Option<Stop> {
-        self.opening.route.iter().copied().find(|s| *s > stop)
+        self.opening.stop_after(stop)
     }
 
     /// The stop before `stop`.
     pub fn stop_before(&self, stop: Stop) -> Option<Stop> {
-        self.opening.route.iter().copied().rfind(|s| *s < stop)
+        self.opening.stop_before(stop)
     }
 
-    /// The stop that an undo of this shard begins with: where it stands, or
-    /// the half-done stop after that which a regress may have left.
+    /// See [`ShardState::undo_from`].
     pub fn undo_from(&self, shard: &ShardState) -> Stop {
-        self.stop_after(shard.at)
-            .filter(|next| shard.begun >= Some(*next))
-            .unwrap_or(shard.at)
+        shard.undo_from(&self.opening)
     }
 
     /// The last stop.
@@ -304,7 +325,7 @@ impl Rollout {
         ring.shards
             .iter()
             .filter_map(|name| self.shards.get_key_value(name))
-            .filter(|(_, shard)| !matches!(shard.phase, Phase::RolledBack | Phase::Abandoned))
+            .filter(|(_, shard)| shard.is_live())
     }
 
     /// A ring's stop: the lowest of its live shards; `None` if it has none.

@@ -3,15 +3,19 @@
 //! Nothing outside a kind's folder matches on the kind. What a kind cannot do
 //! is a typed refusal at plan time. Executors decide nothing: they answer.
 
+mod facts;
 mod identity;
 mod open;
 pub mod postgres;
+mod shape;
 mod share;
 pub mod sim;
 pub mod sqlite;
 
+pub use facts::FleetFacts;
 pub use identity::RolloutIdentity;
 pub use open::{Context, open};
+pub use shape::{Part, Shape, Shapes};
 pub use share::{ShareSeen, ShareSwitch};
 
 use crate::base::{Fault, ShardName, Stop};

@@ -2,7 +2,7 @@
 
 use super::postgres::PostgresShard;
 use super::sqlite::{SqlitePlace, SqliteShard};
-use super::{CompileError, RolloutIdentity, Shard, ShareSwitch};
+use super::{CompileError, FleetFacts, RolloutIdentity, Shard, ShareSwitch};
 use crate::base::{Period, Stop};
 use crate::fleet::{Endpoint, Shard as ShardSpec};
 use crate::migration::Migration;
@@ -25,6 +25,8 @@ pub struct Context {
     pub quiet: Period,
     /// Which engine.
     pub variant: Variant,
+    /// What preflight holds the shard against.
+    pub fleet: FleetFacts,
 }
 
 fn file_of(endpoint: &Endpoint) -> Option<PathBuf> {
@@ -53,10 +55,13 @@ pub async fn open(
             rollout,
             route,
             flags,
+            fleet,
             ..
         } = context;
         let shard = SqliteShard::open(place, migration, rollout, &route, flags)?;
-        return Ok(Arc::new(shard.with_estimate().await));
+        let shard = shard.with_fleet(fleet).with_estimate().await;
+        shard.post_shape().await;
+        return Ok(Arc::new(shard));
     }
     Ok(Arc::new(
         PostgresShard::open(spec, migration, context).await?,

@@ -97,6 +97,9 @@ pub enum StoreError {
     /// There is no such order.
     #[error("there is no order {0} in the inbox")]
     NoOrder(i64),
+    /// Too many callers wait for the writer.
+    #[error("too many wait for the journal already; nothing was appended")]
+    Busy,
     /// The store was closed, or its writer ended.
     #[error("the journal is closed")]
     Closed,

@@ -35,6 +35,9 @@ pub const JOURNAL_FILE: &str = "journal.db";
 /// How many callers may wait for the writer before more have to queue outside.
 const JOBS_MAX: usize = 1_024;
 
+/// What becomes of an append that was submitted.
+pub type Appending = oneshot::Receiver<Result<Vec<Entry>, StoreError>>;
+
 /// The journal of one engine, open for appending.
 ///
 /// All appends go through one writer task. It takes whatever has queued up
@@ -97,6 +100,19 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Append { drafts, reply }).await?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// As [`Store::append`], for a caller that cannot wait as long as a disk
+    /// may hang: the answer comes by the receiver. Whoever drops that has
+    /// still appended.
+    pub fn submit(&self, drafts: Vec<Draft>) -> Result<Appending, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Append { drafts, reply };
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        Ok(answer)
     }
 
     /// Keeps the state as it was after entry `seq`, so that the next start

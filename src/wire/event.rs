@@ -1,8 +1,8 @@
 //! One sentence per fact, for feeds and logs.
 
 use super::words;
-use crate::base::ShardName;
-use crate::rollout::{Event, Fact, Outcome};
+use crate::base::{ShardName, Stop};
+use crate::rollout::{Event, Evidence, Fact, Outcome};
 
 /// What happened, as a sentence; the scope and the actor stand beside it.
 pub fn describe(fact: &Fact) -> String {
@@ -43,11 +43,16 @@ fn what(event: &Event) -> String {
             format!("admitted to {stop}, {} gates passed", readings.len())
         }
         Event::StageBegun { stop, shards, .. } => format!("{stop} begins on {}", list(shards)),
-        Event::StageDone { stop, evidence, .. } if evidence.rows > 0 => {
-            format!("{stop} done, {} rows", words::count(evidence.rows))
-        }
-        Event::StageDone { stop, .. } => format!("{stop} done"),
-        Event::StageUndone { stop } => format!("{stop} undone"),
+        Event::StageDone { stop, evidence, .. } => done(*stop, evidence),
+        Event::StageUndone {
+            stop,
+            restored: Some(restored),
+        } => format!(
+            "{stop} undone: {} got their exported value back, {} got down(new)",
+            rows(restored.exported),
+            rows(restored.down)
+        ),
+        Event::StageUndone { stop, .. } => format!("{stop} undone"),
         Event::ShardAttached { epoch, .. } => format!("connected, fence epoch {epoch}"),
         Event::ShardFailed { fault } => format!("failed ({}): {}", fault.code, fault.what),
         Event::ShardRegressed { found, why, .. } => {
@@ -81,6 +86,22 @@ fn what(event: &Event) -> String {
             Outcome::Aborted => "rollout aborted, everything undone".into(),
         },
     }
+}
+
+fn done(stop: Stop, evidence: &Evidence) -> String {
+    let mut text = format!("{stop} done");
+    if evidence.rows > 0 {
+        text.push_str(&format!(", {}", rows(evidence.rows)));
+    }
+    if !evidence.notes.is_empty() {
+        text.push_str(&format!("; to know: {}", evidence.notes.join("; ")));
+    }
+    text
+}
+
+fn rows(count: u64) -> String {
+    let word = if count == 1 { "row" } else { "rows" };
+    format!("{} {word}", words::count(count))
 }
 
 fn list(shards: &[ShardName]) -> String {

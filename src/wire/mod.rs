@@ -5,6 +5,7 @@
 //! over a wire in numbered steps. Must not know a clock, a socket, a terminal,
 //! or how anything is executed; must not decide anything.
 
+mod absent;
 mod command;
 mod event;
 mod gate;
@@ -20,6 +21,7 @@ mod totals;
 mod view;
 pub mod words;
 
+pub use absent::without_engine;
 pub use command::{Answer, CommandEnvelope, ServerMessage};
 pub use event::describe;
 pub use gate::GateView;

@@ -23,10 +23,14 @@ pub(super) fn project_needs(
         .as_ref()
         .filter(|m| m.cause != Cause::Operator)
     {
+        let what = match mark.cause {
+            Cause::FailedBudget => "paused by the failed budget; retry lifts it, or roll back",
+            _ => "paused by a rule; mend the cause, then resume",
+        };
         needs.push(Need {
             scope: Scope::Fleet,
             sign: Sign::Paused,
-            what: "paused by a rule; mend the cause, then resume".into(),
+            what: what.into(),
             why: mark.reason.clone(),
             since: mark.at,
         });
@@ -65,6 +69,19 @@ pub(super) fn project_needs(
         _ => 5,
     });
     needs
+}
+
+/// Nothing else can go on before this is mended.
+pub(super) fn journal_need(since: Timestamp, why: &str) -> Need {
+    Need {
+        scope: Scope::Fleet,
+        sign: Sign::Failed,
+        what: "the journal cannot be written; make room on its disk".into(),
+        why: format!(
+            "{why}; nothing new begins, pause, hold and throttle work and are recorded later"
+        ),
+        since,
+    }
 }
 
 fn of_shard(shard: &ShardView, now: Timestamp) -> Option<Need> {

@@ -1,13 +1,13 @@
 //! State, observations and telemetry in; everything a screen shows out.
 
-use super::need::project_needs;
+use super::describe;
+use super::need::{journal_need, project_needs};
 use super::ring::project_ring;
 use super::shard::project_shard;
 use super::standing::{self, Standing};
 use super::telemetry::Telemetry;
 use super::totals::project_totals;
 use super::view::{EventView, FleetView, Head, Header, Identity, RingView, RolloutView};
-use super::{Sign, describe};
 use crate::base::{RingName, Timestamp};
 use crate::rollout::{Fact, Observations, Rollout, State};
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub struct Source<'a> {
     pub recent: &'a [(u64, Fact)],
     /// Where the journal ends.
     pub head: Option<&'a Head>,
+    /// Why the journal cannot be written, and since when, if it cannot.
+    pub journal_trouble: Option<(Timestamp, &'a str)>,
 }
 
 /// Makes the view. Pure: the same input gives the same view.
@@ -74,6 +76,9 @@ pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
     let header = project_rollout(rollout, &view.rings);
     view.needs_you = project_needs(&header, &view.rings, &view.shards, now);
     view.header.rollout = Some(header);
+    if let Some((since, why)) = source.journal_trouble {
+        view.needs_you.insert(0, journal_need(since, why));
+    }
     view
 }
 
@@ -83,8 +88,8 @@ fn rings(source: &Source<'_>, rollout: &Rollout, now: Timestamp) -> Vec<RingView
         .filter_map(|name| rollout.rings.get_key_value(name))
         .map(|ring| project_ring(rollout, source.observations, source.telemetry, ring, now))
         .map(|mut ring| {
-            if rollout.outcome.is_some() && ring.standing.sign != Sign::RolledBack {
-                ring.standing.next = "nothing more".into();
+            if rollout.outcome.is_some() {
+                ring.standing.next = standing::NOTHING_MORE.into();
             }
             ring
         })

@@ -25,6 +25,8 @@ pub(super) fn project_shard(
     let at_work = measured.filter(|_| busy);
     let wait = at_work.and_then(|t| t.wait.as_ref());
     let standing = standing_shard::of_shard(rollout, observations, shard, wait, ring);
+    let stands = matches!(standing.sign, Sign::Paused | Sign::Unknown);
+    let moving = at_work.filter(|_| !stands);
     ShardView {
         name: name.clone(),
         ring: state.ring.clone(),
@@ -35,7 +37,7 @@ pub(super) fn project_shard(
         progress: progress(state, measured),
         rows_done: measured.map_or(0, |t| t.rows_done),
         rows_total: measured.and_then(|t| t.rows_total),
-        rows_per_s: at_work.and_then(|t| t.rate).map(|r| r.rows_per_s),
+        rows_per_s: moving.and_then(|t| t.rate).map(|r| r.rows_per_s),
         rows_per_s_max: rollout.rows_per_s_max(state),
         chunk_rows: at_work.and_then(|t| t.chunk_rows),
         chunk_ms_p50: at_work.and_then(|t| t.chunk_ms_p50),

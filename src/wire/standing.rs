@@ -3,7 +3,7 @@
 
 use super::gate::GateView;
 use super::words;
-use crate::base::{RingName, ShardName, Stop, Timestamp};
+use crate::base::{Cause, RingName, ShardName, Stop, Timestamp};
 use crate::rollout::{
     Mark, Observations, Outcome, Phase, Refusal, RingState, Rollout, ShardState, Verdict,
     next_automatic, ready,
@@ -102,18 +102,13 @@ impl Standing {
 }
 
 pub(super) const NOTHING: &str = "nothing by itself";
+pub(super) const NOTHING_MORE: &str = "nothing more";
 
 /// The rollout as a whole.
 pub(super) fn of_fleet(rollout: &Rollout, rings: &[Standing]) -> Standing {
     let opened = rollout.opened_at;
     if let Some(outcome) = rollout.outcome {
-        let (sign, word) = match outcome {
-            Outcome::Done => (Sign::Done, "done"),
-            Outcome::Aborted => (Sign::RolledBack, "aborted"),
-        };
-        return Standing::new(sign, word, opened)
-            .cause("the rollout has ended")
-            .next("nothing more");
+        return ended(rollout, outcome);
     }
     if let Some(mark) = &rollout.aborting {
         return Standing::new(Sign::RolledBack, "aborting", mark.at)
@@ -121,7 +116,10 @@ pub(super) fn of_fleet(rollout: &Rollout, rings: &[Standing]) -> Standing {
             .clears("all shards are rolled back or abandoned")
             .next("keeps rolling back; failed shards are tried again every 10 s");
     }
-    if let Some(mark) = &rollout.paused {
+    // A rollback that was ordered after the pause goes on all the same.
+    let undoing = |s: &ShardState| s.phase == Phase::RollingBack && rollout.pause_over(s).is_none();
+    let undoes_all_the_same = rollout.paused.is_some() && rollout.shards.values().any(undoing);
+    if let Some(mark) = rollout.paused.as_ref().filter(|_| !undoes_all_the_same) {
         return paused(mark, "the fleet");
     }
     if let Some(mark) = &rollout.hold {
@@ -131,10 +129,45 @@ pub(super) fn of_fleet(rollout: &Rollout, rings: &[Standing]) -> Standing {
             .next("running stages end; no ring begins another");
     }
     // The ring that most needs a look speaks for the fleet.
-    let worst = rings.iter().max_by_key(|s| urgency(s.sign));
+    let worst = rings.iter().max_by_key(|s| match s.sign {
+        Sign::Paused if undoes_all_the_same => 0,
+        sign => urgency(sign),
+    });
     worst
         .cloned()
         .unwrap_or_else(|| Standing::new(Sign::NotYet, "not yet", opened))
+}
+
+/// Nothing moves any more: what came of it, since when, and what is left.
+fn ended(rollout: &Rollout, outcome: Outcome) -> Standing {
+    let shards = || rollout.shards.iter();
+    let at = shards().map(|(_, s)| s.since).max();
+    let at = at.unwrap_or(rollout.opened_at);
+    let in_phase = |phase| -> Vec<&str> {
+        let of = shards().filter(|(_, s)| s.phase == phase);
+        of.map(|(n, _)| n.as_str()).collect()
+    };
+    let (undone, given_up) = (in_phase(Phase::RolledBack), in_phase(Phase::Abandoned));
+    let mut causes = Vec::new();
+    let done = rollout.shards.len() - undone.len() - given_up.len();
+    if done > 0 {
+        let last = rollout.last_stop();
+        causes.push(format!("{} finished {last}", words::shards(done)));
+    }
+    if !undone.is_empty() {
+        causes.push(format!("{} rolled back", words::shards(undone.len())));
+    }
+    if !given_up.is_empty() {
+        let names = words::names(&given_up);
+        causes.push(format!("abandoned with what is left on them: {names}"));
+    }
+    let (sign, word) = match outcome {
+        Outcome::Done => (Sign::Done, "done"),
+        Outcome::Aborted => (Sign::RolledBack, "aborted"),
+    };
+    Standing::new(sign, word, at)
+        .cause(causes.join(", "))
+        .next(NOTHING_MORE)
 }
 
 fn urgency(sign: Sign) -> u8 {
@@ -153,9 +186,16 @@ fn urgency(sign: Sign) -> u8 {
 }
 
 pub(super) fn paused(mark: &Mark, scope: &str) -> Standing {
+    let clears = match mark.cause {
+        // A resume alone is refused as long as they are failed.
+        Cause::FailedBudget => {
+            "retry the failed shards, or roll them back and resume the fleet".to_owned()
+        }
+        _ => format!("resume {scope}"),
+    };
     Standing::new(Sign::Paused, format!("paused by {}", mark.by), mark.at)
         .mark(mark)
-        .clears(format!("resume {scope}"))
+        .clears(clears)
         .next("nothing until resumed; triggers stay and guards stay armed")
 }
 
@@ -178,22 +218,28 @@ pub(super) fn of_ring(
             .collect()
     };
     let since = newest(rollout, ring);
+    let fleet_pause = rollout.paused.as_ref();
+    let pause = fleet_pause.or(ring.paused.as_ref());
     let failed = in_phase(Phase::Failed);
     if !failed.is_empty() {
+        let next = match pause {
+            Some(_) => "nothing: the others are paused",
+            None => "the others finish the stage; the ring waits",
+        };
         return Standing::new(Sign::Failed, format!("{} failed", failed.len()), since)
             .cause(format!("{} failed", words::names(&failed)))
             .clears("retry, or roll back")
-            .next("the others finish the stage; the ring waits");
+            .next(next);
     }
     let undoing = in_phase(Phase::RollingBack);
-    if !undoing.is_empty() {
+    let moves = |n: &&str| find(rollout, n).is_some_and(|(_, s)| rollout.pause_over(s).is_none());
+    if undoing.iter().any(moves) {
         return Standing::new(Sign::RolledBack, "rolling back", since)
             .cause(format!("rolling back {}", words::names(&undoing)))
             .clears("the undo ends")
             .next("ends held");
     }
-    let fleet_pause = rollout.paused.as_ref();
-    if let Some(mark) = fleet_pause.or(ring.paused.as_ref()) {
+    if let Some(mark) = pause {
         let scope = if fleet_pause.is_some() {
             "the fleet".into()
         } else {
@@ -277,7 +323,7 @@ fn idle_ring(
     let Some(to) = next_stop(rollout, ring) else {
         return Standing::new(Sign::Done, "done", since)
             .cause(format!("{at} is done"))
-            .next("nothing more");
+            .next(NOTHING_MORE);
     };
     if let Some(hold) = rollout.hold_over(ring) {
         let scope = if rollout.hold.is_some() {

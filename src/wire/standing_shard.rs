@@ -1,6 +1,6 @@
 //! Why one shard moves or not.
 
-use super::standing::{NOTHING, Sign, Standing, paused};
+use super::standing::{NOTHING, NOTHING_MORE, Sign, Standing, paused};
 use super::words;
 use crate::base::ShardName;
 use crate::rollout::{Observations, Phase, Rollout, ShardState, ThrottleReason};
@@ -24,10 +24,16 @@ pub(super) fn of_shard(
     }
     match state.phase {
         Phase::RolledBack => {
-            return Standing::new(Sign::RolledBack, "rolled back", since)
-                .cause("undone to before expand")
-                .clears("retry lets it join its ring again")
-                .next(NOTHING);
+            let undone = Standing::new(Sign::RolledBack, "rolled back", since)
+                .cause("undone to before expand");
+            // After an abort no way leads back into the ring.
+            return if rollout.outcome.is_some() || rollout.aborting.is_some() {
+                undone.next(NOTHING_MORE)
+            } else {
+                undone
+                    .clears("retry lets it join its ring again")
+                    .next(NOTHING)
+            };
         }
         Phase::Abandoned => {
             return Standing::new(Sign::Unknown, "abandoned", since)

@@ -1,12 +1,18 @@
 //! Sums over all shards.
 
+use super::Sign;
 use super::telemetry::{ShardTelemetry, Telemetry};
 use super::view::{Eta, LagMax, ShardView, Totals};
 use crate::rollout::Phase;
 
 pub(super) fn project_totals(shards: &[ShardView], telemetry: &Telemetry) -> Totals {
     let rates = shards.iter().filter_map(|s| s.rows_per_s);
-    let totals = shards.iter().filter_map(|s| s.rows_total);
+    let counted = counted(shards);
+    let at_work: Vec<_> = counted
+        .iter()
+        .filter(|s| is_at_work(s))
+        .filter_map(|s| telemetry.shards.get(&s.name))
+        .collect();
     let lags = shards.iter().filter_map(|s| {
         Some(LagMax {
             shard: s.name.clone(),
@@ -16,12 +22,34 @@ pub(super) fn project_totals(shards: &[ShardView], telemetry: &Telemetry) -> Tot
     Totals {
         shards: count(shards.len()),
         failed: count(shards.iter().filter(|s| s.phase == Phase::Failed).count()),
-        rows_done: shards.iter().map(|s| s.rows_done).sum(),
-        rows_total: totals.reduce(u64::saturating_add),
+        at_work: count(at_work.len()),
+        rows_done: counted.iter().map(|s| s.rows_done).sum(),
+        rows_total: counted
+            .iter()
+            .filter_map(|s| s.rows_total)
+            .reduce(u64::saturating_add),
         rows_per_s: rates.reduce(u64::saturating_add),
-        eta: eta(shards, telemetry),
+        eta: eta(&at_work),
         lag_max: lags.max_by_key(|l| l.lag_ms.value),
     }
+}
+
+/// Shards in a stage that counts rows: those that are not through it, and
+/// those that are done with the very stage that others are still in.
+fn counted(shards: &[ShardView]) -> Vec<&ShardView> {
+    let counts = |s: &&ShardView| s.rows_total.is_some();
+    let busy = |s: &&ShardView| {
+        let phases = [Phase::Running, Phase::RollingBack, Phase::Failed];
+        counts(s) && phases.contains(&s.phase)
+    };
+    let stages: Vec<_> = shards.iter().filter(busy).map(|s| s.stop).collect();
+    let done = |s: &&ShardView| counts(s) && s.phase == Phase::Done && stages.contains(&s.stop);
+    shards.iter().filter(|s| busy(s) || done(s)).collect()
+}
+
+fn is_at_work(shard: &ShardView) -> bool {
+    let busy = matches!(shard.phase, Phase::Running | Phase::RollingBack);
+    busy && !matches!(shard.standing.sign, Sign::Paused | Sign::Unknown)
 }
 
 fn count(n: usize) -> u32 {
@@ -29,12 +57,7 @@ fn count(n: usize) -> u32 {
 }
 
 /// The slowest shard at work decides. A range, or "measuring", never a lie.
-fn eta(shards: &[ShardView], telemetry: &Telemetry) -> Eta {
-    let at_work = shards
-        .iter()
-        .filter(|s| s.phase == Phase::Running)
-        .filter_map(|s| telemetry.shards.get(&s.name))
-        .filter(|t| t.rows_total.is_some());
+fn eta(at_work: &[&ShardTelemetry]) -> Eta {
     let mut range = None;
     for measured in at_work {
         let Some((from, to)) = shard_eta(measured) else {

@@ -103,13 +103,16 @@ pub struct Totals {
     pub shards: u32,
     /// Shards that have failed and are not mended yet.
     pub failed: u32,
-    /// Rows finished in the stages at work.
+    /// Shards whose rows are being worked on now.
+    pub at_work: u32,
+    /// Rows finished by shards in a stage that counts rows, those that stand
+    /// still or are done with it among them.
     pub rows_done: u64,
-    /// Rows there will be, as far as estimated.
+    /// Rows there will be, as far as estimated; `None` if nothing is counted.
     pub rows_total: Option<u64>,
     /// Rows per second of all shards together.
     pub rows_per_s: Option<u64>,
-    /// When the work that runs will end.
+    /// When the last of [`Self::at_work`] will end.
     pub eta: Eta,
     /// The worst replica lag.
     pub lag_max: Option<LagMax>,

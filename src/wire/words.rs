@@ -54,6 +54,22 @@ pub fn ago(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
+/// How long it has been so, in a sentence: `just now`, `for 4 min`.
+pub fn lasting(now: Timestamp, since: Timestamp) -> String {
+    match now.since(since).ms() / 1_000 {
+        0 => "just now".into(),
+        seconds => format!("for {}", length(seconds)),
+    }
+}
+
+/// When it ended: `just now`, `4 min ago`.
+pub fn ended(now: Timestamp, at: Timestamp) -> String {
+    match now.since(at).ms() / 1_000 {
+        0 => "just now".into(),
+        seconds => format!("{} ago", length(seconds)),
+    }
+}
+
 /// How long until, for countdowns: `03:12`, `1:02:05`.
 pub fn until(now: Timestamp, then: Timestamp) -> String {
     // Rounded up: a countdown that shows 00:00 has ended.

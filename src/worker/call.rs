@@ -2,6 +2,7 @@
 
 use super::plan::{RowJob, RowJobKind};
 use crate::base::Stop;
+use crate::journal::Head;
 use crate::rollout::Evidence;
 use serde::{Deserialize, Serialize};
 
@@ -30,9 +31,15 @@ pub enum Op {
         /// Newest epoch the journal knows.
         known_epoch: u64,
     },
-    /// Record on the shard that this stop begins.
-    BeginStop(Stop),
-    /// Record on the shard that this stop is finished. Synchronous commit.
+    /// Record on the shard that this stop begins, and where the journal stood.
+    BeginStop {
+        /// Which.
+        stop: Stop,
+        /// Head of the journal that holds the intent.
+        head: Head,
+    },
+    /// Record on the shard that this stop is finished, with receipts of its
+    /// row jobs. Synchronous commit.
     EndStop(Stop),
     /// Record on the shard that this stop is undone; the one before it is the
     /// newest finished one. Synchronous commit.
@@ -255,6 +262,14 @@ pub enum ErrorKind {
     },
     /// It will not work by trying again.
     Refused,
+}
+
+impl Op {
+    /// Begins a stop for somebody who keeps no journal.
+    pub fn begin(stop: Stop) -> Self {
+        let head = Head::EMPTY;
+        Self::BeginStop { stop, head }
+    }
 }
 
 impl RowJobKind {

@@ -2,8 +2,8 @@
 
 use super::host::{Host, Mishap};
 use super::{Fixture, Row, Write, route, up};
-use pilothouse::base::Stop;
-use pilothouse::rollout::{Job, Report};
+use pilothouse::base::{Stop, code};
+use pilothouse::rollout::{Job, Report, Restored};
 use pilothouse::worker::{ErrorKind, Op, Probe, Reply, RowJob, ShardCall, Sighting, Step};
 
 pub fn host<F: Fixture>(fixture: &F) -> Host {
@@ -49,7 +49,10 @@ pub async fn another_pin_is_refused<F: Fixture>() {
     for _ in ["virgin", "installed"] {
         let pin = Some("some other database".to_owned());
         match host.ask(Op::Attach { pin }).await {
-            Reply::Error(error) => assert_eq!(error.kind, ErrorKind::Refused),
+            Reply::Error(error) => {
+                assert_eq!(error.kind, ErrorKind::Refused);
+                assert_eq!(error.code, code::NOT_OURS);
+            }
             other => panic!("another database was taken for ours: {other:?}"),
         }
         host.ask(Op::TakeOver { known_epoch: 0 }).await;
@@ -93,7 +96,7 @@ pub async fn a_deposed_epoch_is_refused_in_every_effect<F: Fixture>() {
     let stop = Stop::Backfill;
     let range = 0;
     let effects = [
-        Op::BeginStop(stop),
+        Op::begin(stop),
         Op::EndStop(stop),
         Op::EndUndo {
             undone: stop,
@@ -116,6 +119,7 @@ pub async fn a_deposed_epoch_is_refused_in_every_effect<F: Fixture>() {
         },
         Op::Conclude(job),
         Op::SetShare(10),
+        Op::ShareSeen(10),
         Op::MendDualWrite,
     ];
     for op in effects {
@@ -123,6 +127,7 @@ pub async fn a_deposed_epoch_is_refused_in_every_effect<F: Fixture>() {
         match host.call(ShardCall { epoch: mine, op }).await {
             Reply::Error(error) => {
                 assert_eq!(error.kind, ErrorKind::Fenced { epoch: mine + 1 }, "{shown}");
+                assert_eq!(error.code, code::FENCED, "{shown}");
             }
             other => panic!("{shown} got through with an old epoch: {other:?}"),
         }
@@ -137,7 +142,7 @@ pub async fn stops_are_recorded_on_the_shard<F: Fixture>() {
     let mut host = host(&fixture);
     host.advance_to(Stop::Expand).await;
     assert_eq!(sight(&mut host).await.ended, Some(Stop::Expand));
-    host.ask(Op::BeginStop(Stop::DualWrite)).await;
+    host.ask(Op::begin(Stop::DualWrite)).await;
     assert_eq!(sight(&mut host).await.ended, Some(Stop::Expand));
     host.undo_to(Stop::Snapshot).await;
     assert_eq!(sight(&mut host).await.ended, Some(Stop::Snapshot));
@@ -199,7 +204,13 @@ pub async fn every_step_applies_twice_and_back_twice<F: Fixture>() {
         for stop in stops.iter().rev() {
             let steps = &plan.stops[stop].undo;
             let report = host.run(Job::Undo(*stop)).await;
-            assert_eq!(report, Some(Report::Undone { stop: *stop }));
+            assert_eq!(
+                report,
+                Some(Report::Undone {
+                    stop: *stop,
+                    restored: None
+                })
+            );
             apply_twice(&mut host, steps).await;
         }
         assert_eq!(fixture.dump().await, start);
@@ -240,11 +251,42 @@ pub async fn a_new_form_write_is_refused_while_the_old_form_rules<F: Fixture>() 
     ] {
         let refused = fixture.write(write.clone()).await;
         assert!(
-            refused.as_ref().is_err_and(|e| e.contains("PH001")),
+            refused
+                .as_ref()
+                .is_err_and(|e| e.contains(code::NEW_TOO_EARLY)),
             "{write:?}: {refused:?}"
         );
     }
     assert_eq!(fixture.rows().await, rows);
+}
+
+pub async fn an_old_form_write_is_refused_once_the_new_form_rules<F: Fixture>() {
+    let fixture = F::new(5).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Retire).await;
+    let rows = fixture.rows().await;
+    let (key, old) = (10, "too late".to_owned());
+    let refused = fixture.write(Write::Update { key, old }).await;
+    assert!(
+        refused
+            .as_ref()
+            .is_err_and(|e| e.contains(code::OLD_TOO_LATE)),
+        "{refused:?}"
+    );
+    assert_eq!(fixture.rows().await, rows);
+}
+
+pub async fn what_the_plan_does_not_know_is_refused<F: Fixture>() {
+    let fixture = F::new(5).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Snapshot).await;
+    match host.ask(Op::Apply("no such step".into())).await {
+        Reply::Error(error) => {
+            assert_eq!(error.kind, ErrorKind::Refused, "{error:?}");
+            assert_eq!(error.code, code::UNKNOWN_STEP, "{error:?}");
+        }
+        other => panic!("an unknown step was taken: {other:?}"),
+    }
 }
 
 pub async fn a_lost_reply_changes_nothing<F: Fixture>() {
@@ -309,10 +351,22 @@ pub async fn drop_and_merge_restore_count_both_ways<F: Fixture>() {
     assert_eq!(old(20), None);
     assert_eq!(old(30).as_deref(), Some("v30"));
     assert_eq!(rows.len(), 20);
-    let notes = host.concluded.last().unwrap().notes.join("; ");
-    assert!(
-        notes.contains("18 rows") && notes.contains("2 rows"),
-        "{notes}"
+    // The journal is told both counts.
+    let restored = Some(Restored {
+        exported: 18,
+        down: 2,
+    });
+    let undone = host
+        .reports
+        .iter()
+        .rev()
+        .find(|r| matches!(r, Report::Undone { .. }));
+    assert_eq!(
+        undone,
+        Some(&Report::Undone {
+            stop: Stop::Drop,
+            restored
+        })
     );
     // The way forward is open again, and so is the way back.
     host.advance_to(Stop::Drop).await;

@@ -112,6 +112,8 @@ macro_rules! contract_tests {
             cases::every_step_applies_twice_and_back_twice,
             cases::undo_from_every_stop_restores_the_schema,
             cases::a_new_form_write_is_refused_while_the_old_form_rules,
+            cases::an_old_form_write_is_refused_once_the_new_form_rules,
+            cases::what_the_plan_does_not_know_is_refused,
             cases::a_lost_reply_changes_nothing,
             cases::a_lost_call_changes_nothing,
             cases::drop_and_merge_restore_count_both_ways,
@@ -126,7 +128,12 @@ macro_rules! contract_tests {
             rows::verify_finds_two_swapped_values,
             rows::verify_finds_the_same_delta_in_all_rows,
             rows::conclude_refuses_a_gap,
+            rows::nothing_is_finished_while_dual_write_is_broken,
+            rows::what_is_left_of_dual_write_does_not_block_what_comes_before_it,
+            rows::a_switch_back_over_a_touched_trigger_voids_the_proof,
+            rows::mending_does_not_hide_what_is_published,
             rows::broken_dual_write_voids_the_proof_and_is_mended,
+            rows::a_mend_that_nobody_told_is_noticed,
         );
     };
 }

@@ -3,9 +3,9 @@
 use super::cases::{assert_right, host, job_of, sight};
 use super::host::Host;
 use super::{Fixture, Write, up};
-use pilothouse::base::Stop;
+use pilothouse::base::{Stop, code};
 use pilothouse::rollout::{Job, Report};
-use pilothouse::worker::{CallError, ErrorKind, Key, Op, RangeAt, Reply, RowJob};
+use pilothouse::worker::{CallError, ErrorKind, Key, Op, RangeAt, Reply, RowJob, Step};
 
 async fn split(host: &mut Host, job: &RowJob, ranges: u32) -> Vec<RangeAt> {
     let job = job.clone();
@@ -54,7 +54,7 @@ async fn before_backfill<F: Fixture>(rows: u32) -> (F, Host, RowJob) {
 pub async fn split_is_cut_once_and_bounded_at_the_start<F: Fixture>() {
     let (fixture, mut host, job) = before_backfill::<F>(30).await;
     // Beginning the stop voids what an earlier pass cut.
-    host.ask(Op::BeginStop(Stop::Backfill)).await;
+    host.ask(Op::begin(Stop::Backfill)).await;
     let cut = split(&mut host, &job, 3).await;
     assert!(!cut.is_empty() && cut.len() <= 3);
     assert!(
@@ -186,7 +186,7 @@ async fn verify_finds<F: Fixture>(lies: &[(i64, &str)]) {
     }
     match host.run(Job::Advance(Stop::Verify)).await {
         Some(Report::Failed { fault }) => {
-            assert_eq!(fault.code, "PH012", "{fault}");
+            assert_eq!(fault.code, code::ROWS_WRONG, "{fault}");
             assert!(fault.what.starts_with(&lies.len().to_string()), "{fault}");
         }
         other => panic!("verify was blind: {other:?}"),
@@ -221,9 +221,95 @@ pub async fn conclude_refuses_a_gap<F: Fixture>() {
     assert!(matches!(whole, Reply::Concluded(_)), "{whole:?}");
     fixture.lose_log_entry(&job.id).await;
     match host.ask(Op::Conclude(job)).await {
-        Reply::Error(error) => assert_eq!(error.kind, ErrorKind::Refused, "{error:?}"),
+        Reply::Error(error) => {
+            assert_eq!(error.kind, ErrorKind::Refused, "{error:?}");
+            assert_eq!(error.code, code::GAP, "{error:?}");
+        }
         other => panic!("a gap was taken for full coverage: {other:?}"),
     }
+}
+
+pub async fn nothing_is_finished_while_dual_write_is_broken<F: Fixture>() {
+    let fixture = F::new(30).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Verify).await;
+    let fill = job_of(&host, Stop::Backfill);
+    let mut ops = vec![Op::Conclude(fill), Op::EndStop(Stop::Verify)];
+    for stop in [Stop::Shift(10), Stop::Retire] {
+        // A switch forward would cover up that the triggers were away.
+        let steps = host.shard.plan().plan.stops[&stop].run.clone();
+        ops.extend(steps.into_iter().filter_map(|step| match step {
+            Step::Act { id, .. } => Some(Op::Apply(id)),
+            _ => None,
+        }));
+    }
+    fixture.break_dual_write().await;
+    let before = fixture.content().await;
+    for op in ops {
+        let shown = format!("{op:?}");
+        match host.ask(op).await {
+            Reply::Error(error) => {
+                assert_eq!(error.kind, ErrorKind::Unknown, "{shown}: {error:?}");
+                assert_eq!(error.code, code::DUAL_WRITE_BROKEN, "{shown}: {error:?}");
+            }
+            other => panic!("{shown} went through without dual write: {other:?}"),
+        }
+        assert_eq!(fixture.content().await, before, "{shown}");
+        // An unknown outcome costs the connection; attaching tells why.
+        assert!(sight(&mut host).await.dual_write_broken.is_some());
+    }
+}
+
+pub async fn what_is_left_of_dual_write_does_not_block_what_comes_before_it<F: Fixture>() {
+    let fixture = F::new(10).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Backfill).await;
+    fixture.break_dual_write().await;
+    for stop in [Stop::Snapshot, Stop::Expand] {
+        let ended = host.ask(Op::EndStop(stop)).await;
+        assert!(matches!(ended, Reply::Done { .. }), "{stop}: {ended:?}");
+    }
+}
+
+pub async fn a_switch_back_over_a_touched_trigger_voids_the_proof<F: Fixture>() {
+    let fixture = F::new(10).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Retire).await;
+    let generation = sight(&mut host).await.generation;
+    fixture.break_dual_write().await;
+    host.undo_to(Stop::Verify).await;
+    let seen = sight(&mut host).await;
+    assert_eq!(seen.dual_write_broken, None);
+    assert_eq!(seen.generation, generation + 1);
+    let fill = job_of(&host, Stop::Backfill);
+    assert!(split(&mut host, &fill, 2).await.iter().all(|r| r.rows == 0));
+}
+
+pub async fn mending_does_not_hide_what_is_published<F: Fixture>() {
+    let fixture = F::new(10).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Verify).await;
+    let shift = Stop::Shift(10);
+    let steps = host.shard.plan().plan.stops[&shift].run.clone();
+    let Some(Step::Act { id, .. }) = steps.first() else {
+        // This kind publishes nothing.
+        return;
+    };
+    for op in [Op::begin(shift), Op::Apply(id.clone())] {
+        let done = host.ask(op).await;
+        assert!(matches!(done, Reply::Done { .. }), "{done:?}");
+    }
+    fixture.break_dual_write().await;
+    host.ask(Op::MendDualWrite).await;
+    assert_eq!(sight(&mut host).await.ended, Some(Stop::Verify));
+    let undone = host.run(Job::Undo(shift)).await;
+    assert_eq!(
+        undone,
+        Some(Report::Undone {
+            stop: shift,
+            restored: None
+        })
+    );
 }
 
 pub async fn broken_dual_write_voids_the_proof_and_is_mended<F: Fixture>() {
@@ -251,14 +337,53 @@ pub async fn broken_dual_write_voids_the_proof_and_is_mended<F: Fixture>() {
     assert_eq!(seen.dual_write_broken, None);
     assert_eq!(seen.generation, generation + 1);
     match chunk(&mut host, &fill, None, 5).await {
-        // Give way or look again from the start: what counts is that it stops.
+        // The lead looks again from the start.
         Reply::Error(CallError {
-            kind: ErrorKind::Yielded | ErrorKind::Fenced { .. },
+            kind: ErrorKind::Fenced { epoch: 0 },
+            code,
             ..
-        }) => {}
+        }) => assert_eq!(code, code::RANGE_GONE),
         other => panic!("a void range went on: {other:?}"),
     }
     assert!(split(&mut host, &fill, 2).await.iter().all(|r| r.rows == 0));
     host.advance_to(Stop::Verify).await;
     assert_right(&fixture).await;
+}
+
+/// An engine mends and ends before it can tell: whoever comes next must find
+/// out by the generation, for the trigger is as it should be again.
+pub async fn a_mend_that_nobody_told_is_noticed<F: Fixture>() {
+    for (last, next) in [
+        (Stop::DualWrite, Stop::Backfill),
+        (Stop::Verify, Stop::Shift(10)),
+        (Stop::Shift(10), Stop::Shift(100)),
+        (Stop::Shift(100), Stop::Retire),
+    ] {
+        let fixture = F::new(12).await;
+        let mut host = host(&fixture);
+        host.advance_to(last).await;
+        let generation = sight(&mut host).await.generation;
+        assert_eq!(host.generation, generation, "{last}");
+        fixture.break_dual_write().await;
+        let mended = host.ask(Op::MendDualWrite).await;
+        let bumped = generation + 1;
+        assert_eq!(mended, Reply::Done { generation: bumped }, "{last}");
+        assert_eq!(sight(&mut host).await.dual_write_broken, None);
+        let report = host.run(Job::Advance(next)).await;
+        match report {
+            Some(Report::Regressed {
+                found: Stop::DualWrite,
+                ..
+            }) if next < Stop::Shift(1) => {}
+            Some(Report::Failed { fault }) if next >= Stop::Shift(1) => {
+                assert_eq!(fault.code, "PH010", "{next}");
+            }
+            other => panic!("{next} went on after a mend: {other:?}"),
+        }
+        let told = |r: &Report| matches!(r, Report::GenerationBumped { generation, .. } if *generation == bumped);
+        assert_eq!(host.reports.iter().filter(|r| told(r)).count(), 1, "{next}");
+        // Told once: the second look finds nothing new.
+        host.run(Job::Advance(next)).await;
+        assert_eq!(host.reports.iter().filter(|r| told(r)).count(), 1, "{next}");
+    }
 }

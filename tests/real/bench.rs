@@ -130,6 +130,7 @@ pub async fn open(spec: &ShardSpec, migration: &Migration) -> Result<PostgresSha
         flags: Arc::new(Flags),
         quiet: Period::from_ms(0),
         variant: Variant::Correct,
+        fleet: pilothouse::shard::FleetFacts::default(),
     };
     PostgresShard::open(spec, migration, context).await
 }

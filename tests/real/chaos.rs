@@ -251,7 +251,7 @@ impl Site {
             }
             match fact.event {
                 Event::StageDone { stop, .. } => out.push(format!("done {stop}")),
-                Event::StageUndone { stop } => out.push(format!("undone {stop}")),
+                Event::StageUndone { stop, .. } => out.push(format!("undone {stop}")),
                 Event::ShardFailed { fault } => out.push(format!("failed {}", fault.code)),
                 Event::ShardRegressed { found, .. } => out.push(format!("regressed {found}")),
                 _ => {}

@@ -168,7 +168,7 @@ async fn disarm_takes_the_trigger_away_and_fences_the_engine_out() {
     case.app("UPDATE account SET balance = 77 WHERE id = 1")
         .await;
     for op in [
-        Op::BeginStop(Stop::Verify),
+        Op::begin(Stop::Verify),
         Op::EndStop(Stop::Verify),
         Op::MendDualWrite,
     ] {

@@ -214,7 +214,10 @@ impl Desk {
                     generation: self.rollout().shards[&name].generation,
                     evidence: Evidence::default(),
                 },
-                Job::Undo(stop) => Report::Undone { stop },
+                Job::Undo(stop) => Report::Undone {
+                    stop,
+                    restored: None,
+                },
                 Job::CloseShare => Report::ShareSeen {
                     percent: 0,
                     clients: 1,

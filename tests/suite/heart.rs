@@ -3,8 +3,10 @@
 use crate::desk::{Desk, SOAK_MS, closed_gates, fault, on, ring, roll_back, shard};
 use pilothouse::base::{Cause, Stop, Timestamp};
 use pilothouse::rollout::{
-    Command, Decision, Evidence, Gate, Job, Outcome, Phase, Refusal, Report, Scope, Verb, Verdict,
+    Command, Decision, Event, Evidence, Fact, Gate, Job, Outcome, Phase, Refusal, Report, Restored,
+    Scope, Verb, Verdict,
 };
+use pilothouse::wire::describe;
 
 #[test]
 fn promote_admits_one_ring_one_stop() {
@@ -145,9 +147,74 @@ fn a_failure_over_the_budget_pauses_and_retry_goes_on() {
     assert!(desk.ask(on("b2"), Verb::Retry).is_err());
     desk.ask(on("b1"), Verb::Retry).unwrap();
     assert_eq!(desk.at("b1"), (Stop::Preflight, Phase::Running));
-    desk.ask(Scope::Fleet, Verb::Resume).unwrap();
+    // One act is enough, and the record says what lifted the pause and why.
+    assert_eq!(desk.rollout().paused, None);
+    let [.., retried, resumed] = desk.facts.as_slice() else {
+        panic!("two facts: {:?}", desk.facts);
+    };
+    assert_eq!(retried.actor.to_string(), "ana");
+    assert_eq!(
+        (&resumed.event, resumed.cause),
+        (&Event::Resumed, Cause::FailedBudget)
+    );
+    assert_eq!(
+        resumed.reason,
+        "failed shards are tried again: 0 failed now, 0 may"
+    );
     desk.work();
     assert_eq!(desk.at("b1"), (Stop::Preflight, Phase::Done));
+}
+
+#[test]
+fn a_retry_lifts_the_budgets_pause_only_when_the_budget_holds_again() {
+    let mut desk = Desk::new();
+    desk.reconcile();
+    for name in ["b1", "b2"] {
+        let failed = Report::Failed { fault: fault("X") };
+        desk.report(name, failed).unwrap();
+    }
+    desk.ask(on("b1"), Verb::Retry).unwrap();
+    assert!(desk.rollout().paused.is_some(), "b2 is still one too many");
+    desk.ask(ring("broad"), Verb::Retry).unwrap();
+    assert_eq!(desk.rollout().paused, None);
+}
+
+#[test]
+fn a_retry_leaves_the_pause_of_a_person_alone() {
+    let mut desk = Desk::new();
+    desk.reconcile();
+    desk.ask(Scope::Fleet, Verb::Pause).unwrap();
+    let failed = Report::Failed { fault: fault("X") };
+    desk.report("b1", failed).unwrap();
+    desk.ask(on("b1"), Verb::Retry).unwrap();
+    let pause = desk.rollout().paused.clone().unwrap();
+    assert_eq!(pause.cause, Cause::Operator);
+    // Nor does the budget's pause hide theirs on a ring.
+    let mut desk = Desk::new();
+    desk.reconcile();
+    desk.ask(ring("canary"), Verb::Pause).unwrap();
+    let failed = Report::Failed { fault: fault("X") };
+    desk.report("b1", failed).unwrap();
+    desk.ask(on("b1"), Verb::Retry).unwrap();
+    assert_eq!(desk.rollout().paused, None);
+    assert!(desk.ring("canary").paused.is_some());
+}
+
+#[test]
+fn an_abort_is_not_stopped_for_good_by_an_undo_that_fails() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::Verify);
+    desk.ask(Scope::Fleet, Verb::Abort).unwrap();
+    desk.wait(1);
+    let failed = Report::Failed { fault: fault("X") };
+    desk.report("b2", failed).unwrap();
+    assert!(desk.rollout().paused.is_some());
+    desk.wait(60_000);
+    desk.reconcile();
+    assert_eq!(desk.at("b2").1, Phase::RollingBack);
+    assert_eq!(desk.rollout().paused, None, "or nothing is undone any more");
+    desk.work_off();
+    assert_eq!(desk.rollout().outcome, Some(Outcome::Aborted));
 }
 
 #[test]
@@ -334,6 +401,7 @@ fn late_reports_are_refused() {
     assert!(desk.report("a1", finished).is_err());
     let undone = Report::Undone {
         stop: Stop::Snapshot,
+        restored: None,
     };
     assert!(desk.report("a1", undone).is_err());
     assert!(
@@ -362,4 +430,39 @@ fn merge_restore_is_for_the_whole_fleet() {
     desk.work_off();
     assert_eq!(desk.at("a1"), (Stop::Verify, Phase::Done));
     assert_eq!(desk.rollout().opened_at, Timestamp(1_000_000));
+}
+
+#[test]
+fn an_undone_drop_says_how_many_rows_got_which_value() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::Expand);
+    desk.ask(ring("broad"), roll_back(Stop::Snapshot)).unwrap();
+    let restored = Some(Restored {
+        exported: 1_200,
+        down: 1,
+    });
+    let stop = Stop::Expand;
+    let undone = Report::Undone { stop, restored };
+    desk.report("b1", undone).unwrap();
+    let is_undone = |fact: &&Fact| matches!(fact.event, Event::StageUndone { .. });
+    let fact = desk.facts.iter().rev().find(is_undone).unwrap();
+    assert_eq!(fact.event, Event::StageUndone { stop, restored });
+    let told = describe(fact);
+    assert!(
+        told.contains("1,200 rows got their exported value")
+            && told.contains("1 row got down(new)"),
+        "{told}"
+    );
+    // What was written before there were counts can still be read.
+    let old = r#"{"kind":"stage_undone","with":{"stop":"drop"}}"#;
+    let restored = None;
+    let read: Event = serde_json::from_str(old).unwrap();
+    assert_eq!(
+        read,
+        Event::StageUndone {
+            stop: Stop::Drop,
+            restored
+        }
+    );
+    assert_eq!(serde_json::to_string(&read).unwrap(), old);
 }

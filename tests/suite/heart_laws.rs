@@ -99,7 +99,10 @@ fn work(desk: &mut Desk) {
                 generation: 0,
                 evidence: Evidence::default(),
             },
-            Job::Undo(stop) => Report::Undone { stop },
+            Job::Undo(stop) => Report::Undone {
+                stop,
+                restored: None,
+            },
             Job::CloseShare => Report::ShareSeen {
                 percent: 0,
                 clients: 1,

@@ -4,9 +4,10 @@ use crate::scene::{Scene, healthy, letter, options, shard, show};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use pilothouse::api::client::Client;
-use pilothouse::api::embedded;
+use pilothouse::api::embedded::attach;
 use pilothouse::base::{Period, Timestamp};
 use pilothouse::cockpit::{Effect, Model, Msg, update};
+use pilothouse::engine::port;
 use pilothouse::wire::{Answer, CommandEnvelope, ServerMessage};
 use std::collections::BTreeMap;
 
@@ -93,7 +94,7 @@ fn perform<C: Client>(client: &mut Lossy<C>, effects: Vec<Effect>) {
 struct Acts(BTreeMap<String, (CommandEnvelope, u32)>);
 
 impl Acts {
-    fn hear(&mut self, orders: &mut embedded::Orders) {
+    fn hear(&mut self, orders: &mut port::Orders) {
         while let Ok(asked) = orders.try_recv() {
             let envelope = asked.envelope().clone();
             let heard = self.0.entry(envelope.key.clone()).or_insert((envelope, 0));
@@ -108,8 +109,8 @@ impl Acts {
 }
 
 fn converges(seed: u64) -> (u32, u32) {
-    let (publisher, mut orders) = embedded::channel();
-    let mut client = Lossy::new(publisher.client(), seed);
+    let (publisher, mut orders) = port::channel();
+    let mut client = Lossy::new(attach(&publisher), seed);
     let mut scene = healthy();
     let mut model = Model::new(options(), scene.now);
     let mut acts = Acts::default();
@@ -174,8 +175,8 @@ fn a_cockpit_over_a_lossy_wire_ends_at_the_engines_view() {
 
 #[test]
 fn a_slow_client_costs_one_difference_not_a_queue() {
-    let (publisher, _orders) = embedded::channel();
-    let mut client = publisher.client();
+    let (publisher, _orders) = port::channel();
+    let mut client = attach(&publisher);
     let mut scene = healthy();
     publisher.publish(scene.view(), scene.now);
     let first = client.next().now_or_never().flatten().unwrap();
@@ -193,8 +194,8 @@ fn a_slow_client_costs_one_difference_not_a_queue() {
 
 #[test]
 fn an_act_that_the_engine_drops_is_answered() {
-    let (publisher, mut orders) = embedded::channel();
-    let mut client = publisher.client();
+    let (publisher, mut orders) = port::channel();
+    let mut client = attach(&publisher);
     let scene: Scene = healthy();
     let mut model = Model::new(options(), scene.now);
     show(&mut model, 1, &scene);

@@ -287,6 +287,7 @@ impl Scene {
             telemetry: &self.telemetry,
             recent: &self.facts,
             head: Some(&head),
+            journal_trouble: None,
         };
         project(&source, self.now)
     }

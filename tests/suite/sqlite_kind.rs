@@ -7,7 +7,7 @@ use crate::sqlite_fixture::{
 };
 use pilothouse::base::{ShardName, Stop};
 use pilothouse::migration::{Backfill, Fill, Invariant, Operation, Sql, UserTriggers};
-use pilothouse::rollout::{Job, Report};
+use pilothouse::rollout::{Job, Report, Restored};
 use pilothouse::shard::SessionRole;
 use pilothouse::worker::{CheckVerdict, ErrorKind, Op, Reply, ShardCall};
 use sqlx::{AssertSqlSafe, Executor};
@@ -55,7 +55,7 @@ async fn a_busy_file_makes_us_give_way() {
     let mut session = host.shard.session(SessionRole::Range);
     let call = ShardCall {
         epoch: host.epoch.unwrap(),
-        op: Op::BeginStop(Stop::Backfill),
+        op: Op::begin(Stop::Backfill),
     };
     match session.call(call.clone()).await {
         Reply::Error(error) => {
@@ -207,6 +207,29 @@ async fn values_of_every_type_come_back_from_the_export_as_they_were() {
     host.advance_to(Stop::Drop).await;
     host.undo_to(Stop::Snapshot).await;
     assert_eq!(texts(&fixture.path, all).await, before);
+}
+
+#[tokio::test]
+async fn a_row_is_unchanged_only_if_all_that_down_reads_is() {
+    let sql = "CREATE TABLE item (id INTEGER PRIMARY KEY, label TEXT, kind TEXT);
+        INSERT INTO item VALUES (1, 'a', 'low'), (2, 'b', 'low'), (3, 'c', 'low');";
+    let down = "CASE kind WHEN 'up' THEN upper(tag) ELSE tag END";
+    let add = add_column("item", "tag", "label", &[("label", down)]);
+    let fixture = SqliteFixture::with(sql, &migration(vec![Operation::AddColumn(add)])).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Drop).await;
+    let raise = "UPDATE item SET kind = 'up' WHERE id = 2";
+    run(&fixture.path, raise).await.unwrap();
+    let report = host.run(Job::Undo(Stop::Drop)).await;
+    let restored = Some(Restored {
+        exported: 2,
+        down: 1,
+    });
+    let stop = Stop::Drop;
+    assert_eq!(report, Some(Report::Undone { stop, restored }));
+    let labels = texts(&fixture.path, "SELECT label FROM item ORDER BY id").await;
+    let labels: Vec<_> = labels.iter().map(|row| row[0].as_deref()).collect();
+    assert_eq!(labels, [Some("a"), Some("B"), Some("c")]);
 }
 
 #[tokio::test]
@@ -375,7 +398,7 @@ async fn the_log_is_measured_and_a_follower_closes_the_throttle() {
     let fixture = SqliteFixture::new(5).await;
     let read = host(&fixture).shard.measure().await;
     let signals: Vec<&str> = read.iter().map(|m| m.signal.as_str()).collect();
-    assert_eq!(signals, ["wal_bytes", "old_form_writes"]);
+    assert_eq!(signals, ["wal_bytes", "disk_free_bytes", "old_form_writes"]);
     assert!(read[0].value.is_some());
     let gone = open(
         "s2",

@@ -1,14 +1,18 @@
 //! What is known before the first write: refusals, listing, preflight.
 
 use crate::contract_cases::cases::host;
+use crate::contract_cases::host::Host;
 use crate::contract_cases::{Fixture, route};
-use crate::sqlite_fixture::{ITEMS, SqliteFixture, add_column, labels, migration};
+use crate::sqlite_fixture::{
+    ITEMS, SqliteFixture, add_column, dump, labels, migration, open, texts,
+};
 use CheckVerdict::{Fail, Warn};
 use pilothouse::base::{ShardName, Stop};
 use pilothouse::migration::{Migration, Operation};
-use pilothouse::shard::Direction;
 use pilothouse::shard::sqlite::dialect::compile;
-use pilothouse::worker::{CheckVerdict, Op, Reply};
+use pilothouse::shard::{Direction, FleetFacts, Shapes};
+use pilothouse::worker::{Check, CheckVerdict, Op, Reply};
+use std::sync::Arc;
 
 /// Schema, the check that must speak up, `up`, and what it must say.
 const OBSTACLES: &[(&str, &str, &str, CheckVerdict)] = &[
@@ -19,6 +23,12 @@ const OBSTACLES: &[(&str, &str, &str, CheckVerdict)] = &[
         ITEMS,
         "preflight/deterministic",
         "label || CURRENT_DATE",
+        Fail,
+    ),
+    (
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, label, g AS (upper(label)))",
+        "preflight/generated_column",
+        "g",
         Fail,
     ),
     (
@@ -165,4 +175,94 @@ async fn preflight_names_what_stands_in_the_way() {
         good.iter().all(|(_, v)| *v == CheckVerdict::Pass),
         "{good:?}"
     );
+}
+
+fn fleet_of(shapes: &Shapes, disk_free_bytes_min: Option<u64>) -> FleetFacts {
+    FleetFacts {
+        shapes: shapes.clone(),
+        slot_wal_bytes_max: None,
+        disk_free_bytes_min,
+    }
+}
+
+async fn told(fixture: &SqliteFixture, fleet: FleetFacts, name: &str) -> Vec<Check> {
+    let shard = open(name, &fixture.path, &labels(), &fixture.flags).with_fleet(fleet);
+    let mut host = Host::new(Arc::new(shard), &route(), "r-1");
+    match host.ask(Op::Check("preflight".into())).await {
+        Reply::Checked(checks) => checks,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_odd_file_is_told_what_differs() {
+    let shapes = Shapes::default();
+    let files = [
+        ITEMS,
+        "CREATE TABLE item (label TEXT, id INTEGER PRIMARY KEY)",
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, label BLOB)",
+    ];
+    let mut fixtures = Vec::new();
+    for (n, sql) in files.iter().enumerate() {
+        let fixture = SqliteFixture::with(sql, &labels()).await;
+        let name = format!("s{n}");
+        let shard = open(&name, &fixture.path, &labels(), &fixture.flags);
+        shard.with_fleet(fleet_of(&shapes, None)).post_shape().await;
+        fixtures.push((name, fixture));
+    }
+    let mut said = Vec::new();
+    for (name, fixture) in &fixtures {
+        let before = dump(&fixture.path).await;
+        let checks = told(fixture, fleet_of(&shapes, None), name).await;
+        let drift: Vec<_> = checks
+            .iter()
+            .filter(|c| c.name == "preflight/drift")
+            .collect();
+        assert_eq!(drift.len(), 1);
+        said.push((drift[0].verdict, drift[0].value.clone()));
+        assert_eq!(dump(&fixture.path).await, before);
+    }
+    assert_eq!(said[0].0, CheckVerdict::Pass, "{said:?}");
+    assert_eq!(said[1].0, CheckVerdict::Pass, "{said:?}");
+    let odd = "item column label is BLOB here, TEXT on 2 of 3 shards";
+    assert_eq!(said[2], (Fail, odd.to_owned()));
+}
+
+#[tokio::test]
+async fn a_disk_that_is_too_full_is_told_before_anything_is_written() {
+    let fixture = SqliteFixture::new(5).await;
+    let disk = |checks: Vec<Check>| {
+        checks
+            .into_iter()
+            .find(|c| c.name == "preflight/disk")
+            .unwrap()
+    };
+    let roomy = told(&fixture, fleet_of(&Shapes::default(), Some(1)), "s1").await;
+    assert_eq!(disk(roomy).verdict, CheckVerdict::Pass);
+    let full = told(&fixture, fleet_of(&Shapes::default(), Some(u64::MAX)), "s1").await;
+    assert_eq!(disk(full).verdict, Fail);
+}
+
+#[tokio::test]
+async fn the_file_keeps_receipts_and_heads_and_voids_them_with_the_generation() {
+    let fixture = SqliteFixture::new(20).await;
+    let mut host = host(&fixture);
+    host.advance_to(Stop::Verify).await;
+    let receipts = "SELECT stop, generation, rows, stale FROM pilothouse_receipts ORDER BY stop";
+    let words = |row: [&str; 4]| row.map(|w| Some(w.to_owned())).to_vec();
+    let whole = [
+        words(["backfill", "1", "20", "0"]),
+        words(["verify", "1", "20", "0"]),
+    ];
+    assert_eq!(texts(&fixture.path, receipts).await, whole);
+    let head = format!("7:{}", "ab".repeat(32)).parse().unwrap();
+    let stop = Stop::Verify;
+    host.ask(Op::BeginStop { stop, head }).await;
+    let witness = "SELECT stop FROM pilothouse_witness WHERE seq = 7";
+    assert_eq!(
+        texts(&fixture.path, witness).await,
+        [[Some("verify".to_owned())]]
+    );
+    host.ask(Op::MendDualWrite).await;
+    assert!(texts(&fixture.path, receipts).await.is_empty());
 }

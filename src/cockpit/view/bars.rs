@@ -13,11 +13,10 @@ pub(super) fn totals(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         return;
     };
     let t = &view.totals;
-    let mut parts = vec![part(
-        Role::Text,
-        format!(" Rows {}", words::count(t.rows_done)),
-    )];
+    let mut parts = Vec::new();
     if let Some(total) = t.rows_total.filter(|n| *n > 0) {
+        let done = words::count(t.rows_done);
+        parts.push(part(Role::Text, format!(" Rows {done}")));
         let percent = u128::from(t.rows_done) * 100 / u128::from(total);
         let percent = u8::try_from(percent.min(100)).unwrap_or(100);
         parts.push(part(Role::Text, format!(" of {}  ", words::count(total))));
@@ -29,13 +28,16 @@ pub(super) fn totals(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     if let Some(rate) = t.rows_per_s {
         parts.push(part(Role::Text, format!("  {}/s", words::count(rate))));
     }
-    parts.push(part(Role::Text, format!("  ETA {}", words::eta(t.eta))));
+    if t.at_work > 0 {
+        parts.push(part(Role::Text, format!("  ETA {}", words::eta(t.eta))));
+    }
     let allowed = model.rollout().map_or(0, |r| r.failed_allowed);
     let role = match t.failed {
         0 => Role::Text,
         _ => Role::Alarm,
     };
-    let failed = format!("  Failed {} of {allowed} allowed", t.failed);
+    let gap = if parts.is_empty() { " " } else { "  " };
+    let failed = format!("{gap}Failed {} of {allowed} allowed", t.failed);
     parts.push(part(role, failed));
     if let Some(max) = &t.lag_max {
         let lag = words::ms(max.lag_ms.value);
@@ -77,11 +79,11 @@ pub(super) fn needs(canvas: &mut Canvas<'_>, model: &Model, area: Rect, room: Ro
 
 fn need_line(model: &Model, need: &Need) -> Vec<Part> {
     let head = format!("{}: {}", need.scope, need.what);
-    let since = words::ago(model.now, need.since);
+    let since = words::lasting(model.now, need.since);
     vec![
         sign(need.sign, &head),
         part(Role::Text, format!("  {}", need.why)),
-        part(Role::Muted, format!("  (for {since})")),
+        part(Role::Muted, format!("  ({since})")),
     ]
 }
 

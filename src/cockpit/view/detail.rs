@@ -117,8 +117,8 @@ fn of_shard(model: &Model, shard: &ShardView) -> Rows {
     let first = if open { "open" } else { "closed" };
     rows.push(said("Throttle", format!("{first}, {judged}")));
     for reason in &shard.throttled.reasons {
-        let since = words::ago(model.now, reason.since);
-        let text = format!("{} (for {since})", words::throttle_reason(reason));
+        let since = words::lasting(model.now, reason.since);
+        let text = format!("{} ({since})", words::throttle_reason(reason));
         rows.push(vec![
             part(Role::Muted, fit("", 14)),
             sign(Sign::Throttled, &text),

@@ -165,8 +165,8 @@ fn why(model: &Model, standing: &Standing) -> Vec<Part> {
     if !standing.cause.is_empty() {
         parts.push(part(Role::Text, format!(", {}", standing.cause)));
     }
-    let since = words::ago(model.now, standing.since);
-    parts.push(part(Role::Muted, format!(" (for {since})")));
+    let since = words::lasting(model.now, standing.since);
+    parts.push(part(Role::Muted, format!(" ({since})")));
     parts
 }
 

@@ -41,13 +41,16 @@ pub enum FaultKind {
     CrashAtEffect,
     /// A second engine takes over while the first still runs.
     Takeover,
+    /// The engine's process stands still, another takes over, and the first
+    /// goes on as if nothing had happened.
+    EngineFrozen,
     /// The engine's clock jumps.
     ClockJump,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ReplyLost,
         Self::CommitLost,
         Self::LateCommit,
@@ -66,6 +69,7 @@ impl FaultKind {
         Self::EngineCrash,
         Self::CrashAtEffect,
         Self::Takeover,
+        Self::EngineFrozen,
         Self::ClockJump,
     ];
 
@@ -84,6 +88,7 @@ impl FaultKind {
 /// One planned fault.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planned {
+    /// 0: not at a time, but in the middle of a row job.
     pub(super) at_ms: u64,
     pub(super) kind: FaultKind,
     pub(super) shard: usize,
@@ -107,9 +112,15 @@ pub(super) fn plan(
         let Some(most) = kind.times_max() else {
             continue;
         };
+        // Row jobs are short: a fault that is to meet one waits for it.
+        let meets_rows = matches!(kind, FaultKind::Takeover | FaultKind::EngineFrozen);
         for _ in 0..dice.between(1, most) {
             planned.push(Planned {
-                at_ms: dice.between(50, until_ms),
+                at_ms: if meets_rows && dice.chance(80) {
+                    0
+                } else {
+                    dice.between(50, until_ms)
+                },
                 kind,
                 shard: dice.place(shards),
                 lasts_ms: dice.between(20, 6_000),

@@ -3,18 +3,21 @@
 
 use super::shape::Ending;
 use super::world::{Happening, World};
-use crate::base::{ShardName, Stop};
+use crate::base::{ShardName, Stop, code};
 use crate::rollout::{Gate, Phase, Refusal, Rollout, Scope, Verb, ready};
 
 const TEND_MS: u64 = 1_000;
 /// Faults that trying again cannot mend: the rows must be filled again.
-const FILL_AGAIN: [&str; 3] = ["PH010", "PH012", "PH024"];
+const FILL_AGAIN: [&str; 3] = [code::DUAL_WRITE_WAS_OFF, code::ROWS_WRONG, code::GAP];
 
 impl World {
     pub(super) fn heal(&mut self) {
         self.healed = true;
         self.crash_at_effect = None;
-        self.take_over_at_chunk = false;
+        self.at_chunk.clear();
+        for engine in self.engines.values_mut() {
+            engine.frozen_until_ms = engine.frozen_until_ms.min(self.now_ms);
+        }
         self.note(|| "everything is healed".into());
         for site in &mut self.sites {
             site.up = true;

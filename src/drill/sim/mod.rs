@@ -4,6 +4,7 @@
 //! Must not read a clock or a random source, start a thread or perform I/O:
 //! the same seed gives the same journal, on every machine.
 
+mod drive;
 mod engine;
 mod fault;
 mod heal;

@@ -1,8 +1,9 @@
 //! What must hold after every committed transaction, and at the end.
 
 use crate::base::ShardName;
-use crate::rollout::{Outcome, Phase, Rollout};
+use crate::rollout::{Outcome, Phase, Rollout, Tally};
 use crate::shard::sim::{Authority, Image, Schema, SimServer, coverage_gap, up};
+use crate::worker::{Op, ShardCall};
 
 /// A promise and what was seen instead.
 pub(super) type Finding = (&'static str, String);
@@ -91,6 +92,19 @@ pub(super) fn stale_rows(image: &Image) -> usize {
         .count()
 }
 
+/// Before a call that commits: does the shard belong to whoever asks?
+pub(super) fn deposed(image: &Image, call: &ShardCall) -> Option<Finding> {
+    let fence = image.ours.as_ref().map_or(0, |ours| ours.epoch);
+    let takes_over = matches!(call.op, Op::TakeOver { .. });
+    (!takes_over && call.epoch != fence).then(|| {
+        let what = format!(
+            "{:?} by epoch {} took effect under {fence}",
+            call.op, call.epoch
+        );
+        ("I8", what)
+    })
+}
+
 /// Before the old form is dropped: was every row proved just now?
 pub(super) fn drop_is_proved(image: &Image) -> Option<Finding> {
     let proof = image.ours.as_ref().and_then(|ours| ours.jobs.get("proof"));
@@ -99,6 +113,15 @@ pub(super) fn drop_is_proved(image: &Image) -> Option<Finding> {
     (!closed || stale > 0).then(|| {
         let what = format!("dropped with proof closed: {closed}, stale rows: {stale}");
         ("I12", what)
+    })
+}
+
+/// What a ring counts is what its shards say.
+pub(super) fn tallies_right(rollout: &Rollout) -> bool {
+    rollout.rings.values().all(|ring| {
+        let shards = ring.shards.iter().filter_map(|n| rollout.shards.get(n));
+        let reached = shards.map(|shard| shard.reached(&rollout.opening));
+        Tally::count(reached) == ring.tally
     })
 }
 

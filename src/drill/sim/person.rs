@@ -7,6 +7,9 @@ use crate::rollout::{Command, Decision, Order, Scope, Verb};
 impl World {
     /// One order by a person. True: it was taken.
     pub(super) fn ask(&mut self, scope: Scope, verb: Verb) -> bool {
+        if !self.owner_answers() {
+            return false;
+        }
         self.orders += 1;
         let word = verb.word();
         let order = Order {
@@ -26,6 +29,11 @@ impl World {
             self.mark(format!("order {word}"));
         }
         taken
+    }
+
+    fn owner_answers(&self) -> bool {
+        let owner = self.engines.get(&self.journal.owner);
+        owner.is_some_and(|engine| engine.frozen_until_ms <= self.now_ms)
     }
 
     pub(super) fn person(&mut self) {
@@ -57,11 +65,12 @@ impl World {
         let Some(order) = self.last_order.clone() else {
             return;
         };
-        let known = self.engines.get(&self.journal.owner).is_some_and(|e| {
-            e.state
-                .open()
-                .is_some_and(|rollout| rollout.keys.contains(&order.key))
-        });
+        let known = self.owner_answers()
+            && self.engines.get(&self.journal.owner).is_some_and(|e| {
+                e.state
+                    .open()
+                    .is_some_and(|rollout| rollout.keys.contains(&order.key))
+            });
         if !known {
             return;
         }

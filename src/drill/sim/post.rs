@@ -2,7 +2,7 @@
 
 use super::fault::FaultKind;
 use super::oracle;
-use super::world::{Fate, Happening, Who, World};
+use super::world::{AtChunk, Fate, Happening, Who, World};
 use crate::base::Stop;
 use crate::rollout::Job;
 use crate::shard::sim::{AppWrite, Form};
@@ -135,6 +135,7 @@ impl World {
         let site = &mut self.sites[who.shard];
         let before = site.server.commits();
         let had_old = site.server.image().schema.old_column;
+        let deposed = oracle::deposed(site.server.image(), call);
         let proof = if drops && had_old {
             oracle::drop_is_proved(site.server.image())
         } else {
@@ -148,12 +149,15 @@ impl World {
             if let Some((promise, what)) = proof.filter(|_| dropped) {
                 self.violated(promise, what);
             }
+            if let Some((promise, what)) = deposed {
+                self.violated(promise, what);
+            }
             self.judge(who.shard);
             self.covered(who);
             self.effects += 1;
             let chunk = matches!(call.op, Op::Chunk { .. });
-            if chunk && std::mem::take(&mut self.take_over_at_chunk) {
-                self.take_over_with_another();
+            if chunk {
+                self.chunk_committed();
             }
             if self.crash_at_effect.is_some_and(|n| self.effects >= n) {
                 self.crash_at_effect = None;
@@ -162,6 +166,15 @@ impl World {
             }
         }
         reply
+    }
+
+    fn chunk_committed(&mut self) {
+        self.chunks += 1;
+        match self.at_chunk.remove(&self.chunks) {
+            Some(AtChunk::TakeOver) => self.take_over_with_another(),
+            Some(AtChunk::Freeze { ms }) => self.freeze_engine(ms),
+            None => {}
+        }
     }
 
     /// Every effect has a record that it may happen.

@@ -22,6 +22,7 @@ impl World {
             clock_offset_ms: 0,
             reconciles: false,
             wakes_at_ms: None,
+            frozen_until_ms: 0,
         };
         self.engines.insert(id, engine);
         self.note(|| format!("engine {id} starts"));
@@ -85,6 +86,20 @@ impl World {
         self.fault(FaultKind::Takeover);
         self.mark("engine takeovers");
         self.start_engine();
+    }
+
+    /// The process stands still; somebody notices and starts another.
+    pub(super) fn freeze_engine(&mut self, ms: u64) {
+        let (owner, now_ms) = (self.journal.owner, self.now_ms);
+        let Some(engine) = self.engines.get_mut(&owner) else {
+            return;
+        };
+        engine.frozen_until_ms = now_ms + ms;
+        self.fault(FaultKind::EngineFrozen);
+        self.note(|| format!("engine {owner} stands still for {ms} ms"));
+        let started = self.engines_started;
+        let pause = self.dice.between(1, ms);
+        self.after(pause, Happening::EngineStart(started));
     }
 
     pub(super) fn automate(&mut self) {

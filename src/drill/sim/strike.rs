@@ -1,7 +1,7 @@
 //! Planned faults, when they happen and when they are over.
 
 use super::fault::FaultKind;
-use super::world::{Happening, World};
+use super::world::{AtChunk, Happening, World};
 
 impl World {
     pub(super) fn strike(&mut self, n: usize) {
@@ -45,12 +45,13 @@ impl World {
                 self.crash_at_effect = Some(self.effects + soon);
                 return;
             }
-            // The worst moment is in the middle of a row job.
-            FaultKind::Takeover if self.dice.chance(60) => {
-                self.take_over_at_chunk = true;
-                return;
-            }
+            FaultKind::Takeover if planned.at_ms == 0 => return self.arm(AtChunk::TakeOver),
             FaultKind::Takeover => return self.take_over_with_another(),
+            FaultKind::EngineFrozen if planned.at_ms == 0 => {
+                let ms = planned.lasts_ms;
+                return self.arm(AtChunk::Freeze { ms });
+            }
+            FaultKind::EngineFrozen => return self.freeze_engine(planned.lasts_ms),
             FaultKind::ClockJump => self.jump(),
             FaultKind::ReplyLost
             | FaultKind::CommitLost
@@ -61,6 +62,11 @@ impl World {
             self.fault(kind);
             self.after(planned.lasts_ms, Happening::FaultOver(kind, shard));
         }
+    }
+
+    fn arm(&mut self, what: AtChunk) {
+        let n = self.chunks + self.dice.between(1, 15);
+        self.at_chunk.insert(n, what);
     }
 
     pub(super) fn fault_over(&mut self, kind: FaultKind, shard: usize) {

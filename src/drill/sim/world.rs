@@ -19,6 +19,16 @@ const STEPS_MAX: u64 = 100_000;
 const HEAL_MAX_MS: u64 = 400_000;
 const TRACE_MAX: usize = 20_000;
 
+/// The worst moment for an engine to lose its shards is in the middle of a
+/// row job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtChunk {
+    /// A second engine takes over.
+    TakeOver,
+    /// The engine stands still this long; a second one takes over meanwhile.
+    Freeze { ms: u64 },
+}
+
 /// Whom an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Who {
@@ -132,8 +142,9 @@ pub(super) struct World {
     pub(super) effects: u64,
     /// The engine dies when this many effects have happened.
     pub(super) crash_at_effect: Option<u64>,
-    /// A second engine takes over as soon as a chunk has been committed.
-    pub(super) take_over_at_chunk: bool,
+    pub(super) chunks: u64,
+    /// What happens as soon as this many chunks have been committed.
+    pub(super) at_chunk: BTreeMap<u64, AtChunk>,
     pub(super) orders: u64,
     pub(super) last_order: Option<Order>,
     pub(super) faults: BTreeMap<FaultKind, u64>,
@@ -174,7 +185,8 @@ impl World {
             serial: 0,
             effects: 0,
             crash_at_effect: None,
-            take_over_at_chunk: false,
+            chunks: 0,
+            at_chunk: BTreeMap::new(),
             orders: 0,
             last_order: None,
             faults: BTreeMap::new(),
@@ -244,7 +256,10 @@ impl World {
             };
             self.now_ms = next.at_ms;
             self.steps += 1;
-            self.happen(next.what);
+            match self.thaws_in_ms(&next.what) {
+                Some(ms) => self.after(ms, next.what),
+                None => self.happen(next.what),
+            }
             if self.journal_ended() {
                 break;
             }
@@ -275,6 +290,17 @@ impl World {
             self.after(500, Happening::Person);
         }
         self.after(self.shape.heal_at_ms, Happening::Heal);
+    }
+
+    /// A process that stands still does nothing; everything waits for it.
+    fn thaws_in_ms(&self, what: &Happening) -> Option<u64> {
+        let id = match what {
+            Happening::Answer { who, .. } | Happening::Woke { who, .. } => who.engine,
+            Happening::Reconcile(id) | Happening::Poll(id) | Happening::LateBegin(id, _) => *id,
+            _ => return None,
+        };
+        let until = self.engines.get(&id)?.frozen_until_ms;
+        until.checked_sub(self.now_ms).filter(|ms| *ms > 0)
     }
 
     fn happen(&mut self, what: Happening) {
@@ -329,6 +355,9 @@ impl World {
             self.violated("replay", "the journal folds to another state".into());
         }
         let rollout = state.rollout;
+        if rollout.as_ref().is_some_and(|r| !oracle::tallies_right(r)) {
+            self.violated("replay", "a ring's tally is not that of its shards".into());
+        }
         let ended = rollout.as_ref().and_then(|rollout| rollout.outcome);
         if let Some(rollout) = rollout.filter(|r| r.outcome.is_some()) {
             let names = self.shape.shards.clone();

@@ -4,8 +4,8 @@ use super::dialect::{Action, Mode};
 use super::error::own;
 use super::fence::{self, Durability};
 use super::sql;
-use super::{Failure, Inner, int};
-use crate::base::Fault;
+use super::{Failure, Inner, int, long};
+use crate::base::{Fault, code};
 use crate::worker::{CallError, ErrorKind, Probe, Reply};
 use sqlx::postgres::PgConnection;
 
@@ -13,7 +13,7 @@ fn action<'a>(shard: &'a Inner, id: &str) -> Result<&'a Action, Failure> {
     shard.program().actions.get(id).ok_or_else(|| {
         Failure(own(
             ErrorKind::Refused,
-            "PH023",
+            code::UNKNOWN_STEP,
             format!("the plan has no step {id}"),
         ))
     })
@@ -42,22 +42,13 @@ pub(super) async fn apply(
     id: &str,
 ) -> Result<Reply, Failure> {
     let action = action(shard, id)?;
-    let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     if action.mode == Mode::Alone {
-        // The fence was ours a moment ago; what follows is idempotent and may
-        // run for hours, so it cannot hold the fence.
-        fence::commit(connection).await?;
-        sql::run(connection, "SET statement_timeout = 0").await?;
-        sql::run(connection, "SET lock_timeout = '10s'").await?;
-        for statement in &action.statements {
-            sql::run(connection, statement).await?;
-        }
-        sql::run(connection, "RESET lock_timeout").await?;
-        sql::run(connection, "RESET statement_timeout").await?;
+        let fence = long::run(connection, epoch, &action.statements).await?;
         return Ok(Reply::Done {
             generation: fence.generation,
         });
     }
+    let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     for statement in &action.statements {
         sql::run(connection, statement).await?;
     }

@@ -11,11 +11,19 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use std::collections::BTreeSet;
 
-/// Reads the tables of a migration. A table that is not there is left out.
-pub(super) async fn read(
+/// The catalog of a migration, and whether nothing has begun on the shard yet.
+pub(super) async fn known(
     connection: &mut PgConnection,
     migration: &Migration,
-) -> Result<Catalog, Failure> {
+) -> Result<(Catalog, bool), Failure> {
+    match kept(connection).await? {
+        Some(kept) => Ok((kept, false)),
+        None => Ok((read(connection, migration).await?, true)),
+    }
+}
+
+/// Reads the tables of a migration. A table that is not there is left out.
+async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Catalog, Failure> {
     let names: BTreeSet<&TableName> = migration
         .operations
         .iter()
@@ -34,7 +42,7 @@ pub(super) async fn read(
 
 /// The catalog that an earlier engine kept on the shard, if any: it knows
 /// the columns that a later stage has dropped.
-pub(super) async fn kept(connection: &mut PgConnection) -> Result<Option<Catalog>, Failure> {
+async fn kept(connection: &mut PgConnection) -> Result<Option<Catalog>, Failure> {
     let there = "SELECT (to_regclass('pilothouse.registry') IS NOT NULL)::text";
     if sql::text(connection, there, vec![]).await?.as_deref() != Some("true") {
         return Ok(None);

@@ -2,10 +2,9 @@
 
 use super::error::own;
 use super::sql;
-use super::{Failure, Inner, preflight};
-use crate::base::Untrusted;
+use super::{Failure, Inner, preflight, role};
+use crate::base::{Untrusted, code};
 use crate::worker::{Check, CheckVerdict, ErrorKind, Reply};
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use std::time::Instant;
 
@@ -24,7 +23,11 @@ pub(super) async fn check(
 ) -> Result<(Reply, QuietMemory), Failure> {
     let checks = match id {
         "preflight" => preflight::run(connection, shard).await?,
-        "snapshot" => vec![snapshot()],
+        "snapshot" => {
+            let mut checks = vec![snapshot()];
+            checks.extend(preflight::closed(connection, "snapshot").await?);
+            checks
+        }
         "invariants" => invariants(connection, shard).await?,
         "quiet" => {
             let (found, memory) = quiet(connection, shard, memory).await?;
@@ -32,7 +35,11 @@ pub(super) async fn check(
         }
         other => {
             let message = format!("the plan has no check {other}");
-            return Err(Failure(own(ErrorKind::Refused, "PH023", message)));
+            return Err(Failure(own(
+                ErrorKind::Refused,
+                code::UNKNOWN_STEP,
+                message,
+            )));
         }
     };
     Ok((Reply::Checked(checks), memory))
@@ -99,26 +106,20 @@ async fn quiet(
     shard: &Inner,
     memory: QuietMemory,
 ) -> Result<(Check, QuietMemory), Failure> {
-    let statement = "SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pilothouse.old_write_count),
-        (SELECT string_agg(format('%s (pid %s)', w.application_name, w.pid), ', ' ORDER BY w.pid)
-         FROM pilothouse.old_writer w JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_start <= w.first_at)";
-    // The login role sees other sessions; the role that owns the tables does not.
-    sql::run(connection, "SET ROLE NONE").await?;
-    let row = sql::row(connection, statement, vec![]).await?;
+    let found = role::old_form(connection, shard.identity.role.as_ref()).await?;
     sql::run(connection, "RESET ROLE").await?;
-    let row = row.ok_or_else(|| Failure(own(ErrorKind::Unknown, "quiet", "no answer")))?;
-    let count: i64 = row.try_get(0)?;
-    let writers: Option<String> = row.try_get(1)?;
+    let (count, writers) = found;
     let since = match memory.last {
         Some((last, since)) if last == count => since,
         _ => Instant::now(),
     };
     let quiet = since.elapsed();
     let good = quiet >= shard.quiet.duration();
-    let who = writers.map_or_else(
-        || "nobody connected".to_owned(),
-        |w| Untrusted::new(w).to_string(),
-    );
+    let who = if writers.is_empty() {
+        "nobody connected"
+    } else {
+        &writers
+    };
     let check = Check {
         name: "retire/quiet".into(),
         verdict: if good {

@@ -9,6 +9,7 @@ use super::fence::{self, Durability, Fence};
 use super::split::{RANGE_COLUMNS, range_at};
 use super::sql::{self, Value};
 use super::{Failure, Inner, int};
+use crate::base::code;
 use crate::worker::{ChunkDone, ErrorKind, Key, RangeAt, Reply, RowJob, RowJobKind};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -42,7 +43,11 @@ pub(super) async fn read_range(
 /// a fence of another epoch to the worker: the lead has to look again.
 fn gone(job: &RowJob, range: u32) -> Failure {
     let message = format!("range {range} of {} has no checkpoint any more", job.title);
-    Failure(own(ErrorKind::Fenced { epoch: 0 }, "PH025", message))
+    Failure(own(
+        ErrorKind::Fenced { epoch: 0 },
+        code::RANGE_GONE,
+        message,
+    ))
 }
 
 /// A locked checkpoint.
@@ -187,7 +192,13 @@ async fn work(
     }
     let row = sql::row(connection, &statement, values.clone())
         .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH026", "no digest came back")))?;
+        .ok_or_else(|| {
+            Failure(own(
+                ErrorKind::Refused,
+                code::NO_DIGEST,
+                "no digest came back",
+            ))
+        })?;
     let stale: i64 = row.try_get(1)?;
     let (digest_1, digest_2): (String, String) = (row.try_get(2)?, row.try_get(3)?);
     let mut note = None;
@@ -273,7 +284,7 @@ pub(super) async fn close_range(
             "the chunk log of range {range} of {} has {breaks} gaps",
             job.title
         );
-        return Err(Failure(own(ErrorKind::Refused, "PH027", message)));
+        return Err(Failure(own(ErrorKind::Refused, code::GAP, message)));
     }
     merge_log(connection, values()).await?;
     let close = "UPDATE pilothouse.checkpoint SET closed = true WHERE job = $1 AND range = $2::bigint::integer";

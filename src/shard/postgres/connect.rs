@@ -3,7 +3,7 @@
 use super::Failure;
 use super::error::{own, plain};
 use super::sql::{self, Value};
-use crate::base::Ident;
+use crate::base::{Ident, code};
 use crate::fleet::{Endpoint, PostgresEndpoint, Tls};
 use crate::worker::ErrorKind;
 use sqlx::Row;
@@ -13,6 +13,35 @@ use std::time::Duration;
 
 /// How long a connection attempt may take.
 const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long a chunk waits for a lock before it gives way, in milliseconds.
+pub(super) const CHUNK_LOCK_MS: u64 = 100;
+
+/// How long a chunk's statement may run, in milliseconds. The application's
+/// deadlock check comes `deadlock_ms` after it began to wait for one of our
+/// rows; if the chunk is over by then, it never finds a deadlock with us and
+/// is never the victim. Waiting for a lock is the last thing a chunk does
+/// before it gives way, so the two limits together must fit. A chunk needs
+/// twice its target, though: preflight tells where both cannot be had.
+pub(super) fn chunk_statement_ms(target_ms: u64, deadlock_ms: u64) -> u64 {
+    let fits = deadlock_ms.saturating_sub(CHUNK_LOCK_MS + CHUNK_LOCK_MS);
+    (target_ms * 4)
+        .clamp(400, 8_000)
+        .min(fits.max(target_ms * 2))
+}
+
+/// Whether the application can never be a deadlock's victim because of us.
+pub(super) fn chunk_fits(target_ms: u64, deadlock_ms: u64) -> bool {
+    chunk_statement_ms(target_ms, deadlock_ms) + CHUNK_LOCK_MS <= deadlock_ms
+}
+
+/// The server's `deadlock_timeout`.
+pub(super) async fn deadlock_ms(connection: &mut PgConnection) -> Result<u64, Failure> {
+    let statement = "SELECT setting FROM pg_settings WHERE name = 'deadlock_timeout'";
+    let text = sql::text(connection, statement, vec![]).await?;
+    // One second is the default; it is also what we believe if nobody tells.
+    Ok(text.and_then(|ms| ms.parse().ok()).unwrap_or(1_000))
+}
 
 /// Session settings by purpose. They are in the startup packet, so no
 /// statement ever runs without them.
@@ -33,7 +62,7 @@ impl Purpose {
     fn settings(self) -> Vec<(&'static str, String)> {
         let (lock_ms, statement_ms) = match self {
             Self::Step => (1_500, 60_000),
-            Self::Chunk { statement_ms } => (100, statement_ms),
+            Self::Chunk { statement_ms } => (CHUNK_LOCK_MS, statement_ms),
             Self::Measure => (500, 2_000),
         };
         let mut settings = vec![
@@ -212,7 +241,7 @@ pub(super) async fn primary(
         let message = format!("no primary found: {}", problems.join(", "));
         // Waiting helps while ours may still be at an address that is silent.
         let (kind, code) = match (strangers, silent) {
-            (1.., 0) => (ErrorKind::Refused, "PH011"),
+            (1.., 0) => (ErrorKind::Refused, code::NOT_OURS),
             _ => (ErrorKind::Unreachable, "unreachable"),
         };
         Failure(own(kind, code, message))
@@ -264,4 +293,27 @@ async fn identify(connection: &mut PgConnection) -> Result<Option<(String, Strin
             ))
         })?;
     Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{chunk_fits, chunk_statement_ms};
+
+    #[test]
+    fn a_chunk_is_over_before_the_application_looks_for_a_deadlock() {
+        // The defaults: four times the target, and it fits.
+        assert_eq!(chunk_statement_ms(200, 1_000), 800);
+        assert!(chunk_fits(200, 1_000));
+        // A longer target is held to what fits, as long as twice of it does.
+        assert_eq!(chunk_statement_ms(400, 1_000), 800);
+        assert!(chunk_fits(400, 1_000));
+        // Both cannot be had: the chunk gets its time, preflight warns.
+        assert_eq!(chunk_statement_ms(2_000, 1_000), 4_000);
+        assert!(!chunk_fits(2_000, 1_000));
+        assert_eq!(chunk_statement_ms(200, 100), 400);
+        assert!(!chunk_fits(200, 100));
+        // A patient server changes nothing.
+        assert_eq!(chunk_statement_ms(200, 10_000), 800);
+        assert_eq!(chunk_statement_ms(2_000, 60_000), 8_000);
+    }
 }

@@ -1,5 +1,6 @@
 //! What a driver error means for the worker.
 
+use crate::base::code::DUAL_WRITE_BROKEN;
 use crate::worker::{CallError, ErrorKind};
 
 /// SQLSTATEs after which everything of the statement is rolled back and
@@ -22,7 +23,10 @@ pub(super) fn read(error: &sqlx::Error) -> CallError {
         let code = database
             .code()
             .map_or_else(|| "?".to_owned(), |code| code.to_string());
-        let kind = if YIELDED.contains(&code.as_str()) {
+        let kind = if code == DUAL_WRITE_BROKEN {
+            // The lead has to attach and find out.
+            ErrorKind::Unknown
+        } else if YIELDED.contains(&code.as_str()) {
             ErrorKind::Yielded
         } else if NOT_INSTALLED.contains(&code.as_str())
             && database.message().contains("pilothouse")

@@ -28,7 +28,7 @@ const SAMPLE_ROWS: u32 = 10_000;
 type Volatilities = BTreeMap<String, Volatility>;
 
 /// Runs something that may fail without losing the transaction.
-async fn attempt(
+pub(super) async fn attempt(
     connection: &mut PgConnection,
     statements: &[String],
 ) -> Result<Option<PgRow>, String> {

@@ -5,6 +5,7 @@ use super::Failure;
 use super::error::own;
 use super::schema::FENCE_KEY;
 use super::sql::{self, Value};
+use crate::base::code;
 use crate::worker::ErrorKind;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -56,7 +57,7 @@ pub(super) async fn begin(
     if found != epoch {
         return Err(Failure(own(
             ErrorKind::Fenced { epoch: found },
-            "PH020",
+            code::FENCED,
             format!("the fence holds epoch {found}, ours is {epoch}"),
         )));
     }
@@ -77,7 +78,13 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<(u64, Fence), 
         FROM pilothouse.fence";
     let row = sql::row(connection, statement, vec![])
         .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+        .ok_or_else(|| {
+            Failure(own(
+                ErrorKind::Refused,
+                code::FENCE_GONE,
+                "the fence row is gone",
+            ))
+        })?;
     let number = |place: usize| -> Result<u64, Failure> {
         Ok(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))
     };

@@ -3,7 +3,8 @@
 
 use super::connect::{self, Identity, Purpose};
 use super::sql::{self, Value};
-use super::{Failure, Inner};
+use super::{Failure, Inner, role};
+use crate::base::Ident;
 use crate::fleet::Endpoint;
 use crate::shard::Measurement;
 use sqlx::Row;
@@ -129,29 +130,38 @@ impl Measurer {
         ));
         out.push(measured("slot_wal_bytes", &place, Some(row.try_get(2)?)));
         out.push(measured("archive_segments", &place, Some(row.try_get(3)?)));
-        let installed = installed(connection).await?;
+        let role = shard.identity.role.as_ref();
+        let installed = installed(connection, role).await?;
         if installed {
-            out.extend(old_form(connection).await?);
+            let (count, writers) = role::old_form(connection, role).await?;
+            out.push(measured("old_form_writes", &writers, Some(count)));
         }
-        heartbeat(connection, &place, installed).await
+        heartbeat(connection, &place, role, installed).await
     }
 }
 
-async fn installed(connection: &mut PgConnection) -> Result<bool, Failure> {
+/// Whether our schema is there. Whoever may not look into it cannot even ask.
+async fn installed(connection: &mut PgConnection, role: Option<&Ident>) -> Result<bool, Failure> {
     let there = "SELECT (to_regclass('pilothouse.heartbeat') IS NOT NULL)::text";
-    Ok(sql::text(connection, there, vec![]).await?.as_deref() == Some("true"))
+    role::take(connection, role).await?;
+    let there = sql::text(connection, there, vec![]).await?;
+    role::lay_down(connection).await?;
+    Ok(there.as_deref() == Some("true"))
 }
 
 /// Writes the heartbeat once our schema is there, and reads where the log is.
 async fn heartbeat(
     connection: &mut PgConnection,
     place: &str,
+    role: Option<&Ident>,
     installed: bool,
 ) -> Result<Here, Failure> {
     if installed {
         let beat = "INSERT INTO pilothouse.heartbeat (at) VALUES (clock_timestamp())
             ON CONFLICT (one) DO UPDATE SET at = excluded.at";
+        role::take(connection, role).await?;
         sql::run(connection, beat).await?;
+        role::lay_down(connection).await?;
     }
     let statement =
         "SELECT pg_current_wal_lsn()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
@@ -169,23 +179,6 @@ async fn heartbeat(
         at_ms: row.try_get(1)?,
         place: place.into(),
     })
-}
-
-/// Old-form writes so far, and who of the writers is still connected.
-async fn old_form(connection: &mut PgConnection) -> Result<Option<Measurement>, Failure> {
-    let statement = "SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM pilothouse.old_write_count),
-        (SELECT string_agg(format('%s (pid %s)', w.application_name, w.pid), ', ' ORDER BY w.pid)
-         FROM pilothouse.old_writer w JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_start <= w.first_at)";
-    let Some(row) = sql::row(connection, statement, vec![]).await? else {
-        return Ok(None);
-    };
-    let writers: Option<String> = row.try_get(1)?;
-    let count: i64 = row.try_get(0)?;
-    Ok(Some(measured(
-        "old_form_writes",
-        &writers.unwrap_or_default(),
-        Some(count),
-    )))
 }
 
 /// Lag of one replica: zero when it has replayed all that the primary had
@@ -222,12 +215,15 @@ async fn replica(
     if behind <= 0 {
         return Ok(Some(0));
     }
-    if !installed(connection).await? {
+    let role = identity.role.as_ref();
+    if !installed(connection, role).await? {
         return Ok(Some(0).filter(|_| behind < 16 * 1024 * 1024));
     }
     let beat = "SELECT (extract(epoch FROM at) * 1000)::bigint::text FROM pilothouse.heartbeat";
-    let at = sql::text(connection, beat, vec![])
-        .await?
-        .and_then(|t| t.parse::<i64>().ok());
+    // On a replica, too: the login role need not inherit what the owner may.
+    role::take(connection, role).await?;
+    let at = sql::text(connection, beat, vec![]).await?;
+    role::lay_down(connection).await?;
+    let at = at.and_then(|t| t.parse::<i64>().ok());
     Ok(at.map(|at| (here.at_ms - at).max(0)))
 }

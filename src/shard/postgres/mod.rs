@@ -13,21 +13,24 @@ mod dialect;
 mod error;
 mod expression;
 mod fence;
+mod long;
 mod measure;
 mod preflight;
+mod receipt;
 mod registry;
+mod role;
 mod schema;
 mod session;
 mod split;
 mod sql;
 
-use crate::base::{Fault, Period, ShardName, Stop};
+use crate::base::{Fault, Period, ShardName, Stop, code};
 use crate::fleet::Shard as ShardSpec;
 use crate::migration::Migration;
 pub use crate::shard::Context;
 use crate::shard::{
-    CompileError, CompiledPlan, Measurement, RolloutIdentity, Session, SessionRole, Shard,
-    ShareSwitch,
+    CompileError, CompiledPlan, FleetFacts, Measurement, RolloutIdentity, Session, SessionRole,
+    Shard, ShareSwitch,
 };
 use crate::worker::{CallError, ErrorKind, Variant};
 use connect::{Identity, Primary, Purpose};
@@ -48,8 +51,11 @@ pub(crate) struct Inner {
     flags: Arc<dyn ShareSwitch>,
     quiet: Period,
     variant: Variant,
+    fleet: FleetFacts,
     catalog: Catalog,
     program: Program,
+    /// The server's `deadlock_timeout`.
+    deadlock_ms: u64,
     seen: Mutex<Seen>,
 }
 
@@ -108,7 +114,7 @@ impl Inner {
         self.program.rows.get(job).ok_or_else(|| {
             Failure(error::own(
                 ErrorKind::Refused,
-                "PH023",
+                code::UNKNOWN_STEP,
                 format!("the plan has no row job {job}"),
             ))
         })
@@ -119,10 +125,8 @@ impl Inner {
         serde_json::to_string(&self.catalog).unwrap_or_default()
     }
 
-    /// Chunks give up before the server's deadlock check (1 s by default)
-    /// could ever choose the application as the victim.
     fn chunk_statement_ms(&self) -> u64 {
-        (self.migration.chunks.target.ms() * 4).clamp(400, 8_000)
+        connect::chunk_statement_ms(self.migration.chunks.target.ms(), self.deadlock_ms)
     }
 }
 
@@ -177,14 +181,9 @@ impl PostgresShard {
             .await
             .map_err(unreadable)?;
         let connection = &mut found.connection;
-        let kept = catalog::kept(connection).await.map_err(unreadable)?;
-        let fresh = kept.is_none();
-        let catalog = match kept {
-            Some(kept) => kept,
-            None => catalog::read(connection, migration)
-                .await
-                .map_err(unreadable)?,
-        };
+        let deadlock_ms = connect::deadlock_ms(connection).await.map_err(unreadable)?;
+        let known = catalog::known(connection, migration).await;
+        let (catalog, fresh) = known.map_err(unreadable)?;
         let impossible = |e: dialect::Impossible| CompileError::Migration {
             shard: spec.name.clone(),
             key: e.key,
@@ -199,6 +198,11 @@ impl PostgresShard {
         }
         let program = dialect::compile(migration, &catalog, &volatility, &context.route)
             .map_err(impossible)?;
+        if fresh {
+            let shape = preflight::shape(connection, &forms).await;
+            let shape = shape.map_err(unreadable)?;
+            context.fleet.shapes.post(&spec.name, shape);
+        }
         let seen = Seen {
             known: found.known(),
             primary: Some(found.endpoint.clone()),
@@ -211,8 +215,10 @@ impl PostgresShard {
             flags: context.flags,
             quiet: context.quiet,
             variant: context.variant,
+            fleet: context.fleet,
             catalog,
             program,
+            deadlock_ms,
             seen: Mutex::new(seen),
         };
         Ok(Self {

@@ -6,9 +6,11 @@ use super::error::own;
 use super::fence::{self, Durability};
 use super::schema::{FENCE_KEY, FIRST_ROWS, INSTALL};
 use super::sql::{self, Value};
-use super::{Failure, Inner, int};
-use crate::base::Stop;
-use crate::worker::{ErrorKind, Reply, Sighting};
+use super::{Failure, Inner, int, long, receipt};
+use crate::base::{Ident, Stop, code};
+use crate::journal::Head;
+use crate::migration::TableName;
+use crate::worker::{ErrorKind, Reply, RowJob, Sighting};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -21,8 +23,7 @@ pub(super) async fn attach(connection: &mut PgConnection, shard: &Inner) -> Resu
         pin: shard.pin().unwrap_or_default(),
         ..Sighting::default()
     };
-    let there = "SELECT (to_regclass('pilothouse.fence') IS NOT NULL)::text";
-    seen.installed = sql::text(connection, there, vec![]).await?.as_deref() == Some("true");
+    seen.installed = installed(connection).await?;
     if !seen.installed {
         return Ok(Reply::Attached(seen));
     }
@@ -36,21 +37,33 @@ pub(super) async fn attach(connection: &mut PgConnection, shard: &Inner) -> Resu
             let message = format!(
                 "schema pilothouse has version {version}, this program knows {REGISTRY_VERSION}"
             );
-            return Err(Failure(own(ErrorKind::Refused, "PH022", message)));
+            return Err(Failure(own(
+                ErrorKind::Refused,
+                code::NEWER_TABLES,
+                message,
+            )));
         }
         seen.rollout = Some(row.try_get(0)?);
         seen.ended = row
             .try_get::<Option<String>, _>(1)?
             .and_then(|text| text.parse().ok());
     }
-    seen.dual_write_broken = broken(connection).await?;
+    seen.dual_write_broken = broken(connection, None).await?;
     Ok(Reply::Attached(seen))
+}
+
+async fn installed(connection: &mut PgConnection) -> Result<bool, Failure> {
+    let there = "SELECT (to_regclass('pilothouse.registry') IS NOT NULL)::text";
+    Ok(sql::text(connection, there, vec![]).await?.as_deref() == Some("true"))
 }
 
 /// Triggers that should be there and are not as we left them. The row
 /// version of `pg_trigger` tells a trigger that was switched off and on
 /// again, or dropped and made anew, from one that never was.
-async fn broken(connection: &mut PgConnection) -> Result<Option<String>, Failure> {
+async fn broken(
+    connection: &mut PgConnection,
+    table: Option<&TableName>,
+) -> Result<Option<String>, Failure> {
     let statement = format!("SELECT string_agg(format('%I.%I: %s', d.schema_name, d.table_name,
             CASE WHEN t.oid IS NULL THEN 'our trigger is missing'
                  WHEN t.tgenabled <> 'A' THEN 'our trigger is switched off'
@@ -59,17 +72,42 @@ async fn broken(connection: &mut PgConnection) -> Result<Option<String>, Failure
         FROM pilothouse.dual_write d
         LEFT JOIN pg_trigger t ON t.tgrelid = to_regclass(format('%I.%I', d.schema_name, d.table_name))
             AND t.tgname = d.trigger_name
-        WHERE t.oid IS NULL OR t.tgenabled <> 'A' OR {MARK} IS DISTINCT FROM d.trigger_xmin OR {SILENT_PARTITION}");
-    Ok(sql::text(connection, &statement, vec![]).await?)
+        WHERE (d.schema_name = $1 OR $1 IS NULL) AND (d.table_name = $2 OR $2 IS NULL)
+          AND (t.oid IS NULL OR t.tgenabled <> 'A' OR {MARK} IS DISTINCT FROM d.trigger_xmin OR {SILENT_PARTITION})");
+    let name = |name: Option<&Ident>| Value::Text(name.map(|n| n.as_str().to_owned()));
+    let values = vec![
+        name(table.map(|t| &t.schema)),
+        name(table.map(|t| &t.table)),
+    ];
+    Ok(sql::text(connection, &statement, values).await?)
 }
 
 /// Nothing is finished and nothing is proved while dual write is not intact.
 /// Looks like a lost connection to the worker: it will attach and find out.
-pub(super) async fn demand_intact(connection: &mut PgConnection) -> Result<(), Failure> {
-    match broken(connection).await? {
+async fn demand_intact(
+    connection: &mut PgConnection,
+    table: Option<&TableName>,
+) -> Result<(), Failure> {
+    match broken(connection, table).await? {
         None => Ok(()),
-        Some(what) => Err(Failure(own(ErrorKind::Unknown, "PH013", what))),
+        Some(what) => Err(Failure(own(
+            ErrorKind::Unknown,
+            code::DUAL_WRITE_BROKEN,
+            what,
+        ))),
     }
+}
+
+/// As [`demand_intact`], for the table of one job. While a drop is undone, one
+/// table after the other, another one's trigger is put back in its own turn.
+pub(super) async fn demand_intact_of(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    job: &RowJob,
+) -> Result<(), Failure> {
+    let tag = job.id.split_once('/').map_or("", |(_, tag)| tag);
+    let form = shard.program().forms.iter().find(|form| form.tag == tag);
+    demand_intact(connection, form.map(|form| &form.table)).await
 }
 
 /// Installs our schema if it is missing and ends every older engine's rights.
@@ -78,7 +116,14 @@ pub(super) async fn take_over(
     shard: &Inner,
     known_epoch: u64,
 ) -> Result<Reply, Failure> {
+    let installed = installed(connection).await?;
+    if installed {
+        // Before anybody's session is ended: it is our rollout's.
+        demand_same_rollout(connection, shard).await?;
+    }
+    let left = long::end_others(connection).await?;
     sql::run(connection, "BEGIN").await?;
+    long::exclude(connection, &left).await?;
     // Waiting here is bounded by one chunk: chunks hold the key shared and
     // the server queues us before later ones.
     let locked = "SELECT pg_advisory_xact_lock($1)";
@@ -95,13 +140,19 @@ pub(super) async fn take_over(
         vec![int(known_epoch), shard.identity.engine.as_str().into()],
     )
     .await?
-    .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+    .ok_or_else(|| {
+        Failure(own(
+            ErrorKind::Refused,
+            code::FENCE_GONE,
+            "the fence row is gone",
+        ))
+    })?;
     let epoch = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
     fence::commit(connection).await?;
     Ok(Reply::TakenOver { epoch })
 }
 
-async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Failure> {
+async fn demand_same_rollout(connection: &mut PgConnection, shard: &Inner) -> Result<(), Failure> {
     let identity = &shard.rollout;
     let found = sql::text(
         connection,
@@ -111,8 +162,14 @@ async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Fa
     .await?;
     if let Some(other) = found.as_ref().filter(|id| **id != identity.id) {
         let message = format!("the shard's registry belongs to rollout {other}");
-        return Err(Failure(own(ErrorKind::Refused, "PH011", message)));
+        return Err(Failure(own(ErrorKind::Refused, code::NOT_OURS, message)));
     }
+    Ok(())
+}
+
+async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Failure> {
+    let identity = &shard.rollout;
+    demand_same_rollout(connection, shard).await?;
     let statement = "INSERT INTO pilothouse.registry
         (version, rollout, migration, plan_digest, shard_set_digest, catalog, changed_at)
         VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) ON CONFLICT DO NOTHING";
@@ -135,10 +192,10 @@ pub(super) async fn begin_stop(
     shard: &Inner,
     epoch: u64,
     stop: Stop,
+    head: Head,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
-    let begun = sql::text(connection, "SELECT begun FROM pilothouse.registry", vec![]).await?;
-    if begun.as_deref() != Some(stop.to_string().as_str()) {
+    if !resumes(connection, shard, stop).await? {
         for job in shard.program().jobs_of(stop) {
             for statement in [
                 "DELETE FROM pilothouse.checkpoint WHERE job = $1",
@@ -147,23 +204,53 @@ pub(super) async fn begin_stop(
                 sql::execute(connection, statement, vec![job.as_str().into()]).await?;
             }
         }
+        receipt::void(connection, stop).await?;
         let statement = "UPDATE pilothouse.registry SET begun = $1, changed_at = clock_timestamp()";
         sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     }
+    receipt::witness(connection, stop, head, epoch).await?;
     fence::commit(connection).await?;
     Ok(Reply::Done {
         generation: fence.generation,
     })
 }
 
-/// Records that a stop is finished.
+/// Whether this stop is taken up where it was left. Not if the shard has
+/// fallen back behind the stop before it: then what an earlier pass left was
+/// proved on ground that is gone.
+async fn resumes(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    stop: Stop,
+) -> Result<bool, Failure> {
+    let statement = "SELECT begun, ended FROM pilothouse.registry";
+    let Some(row) = sql::row(connection, statement, vec![]).await? else {
+        return Ok(false);
+    };
+    let read = |text: Option<String>| text.and_then(|text| text.parse::<Stop>().ok());
+    let (begun, ended) = (read(row.try_get(0)?), read(row.try_get(1)?));
+    let before = shard.program().plan.plan.stops.range(..stop).next_back();
+    // Preflight is not recorded on the shard.
+    let before = before
+        .map(|(stop, _)| *stop)
+        .filter(|stop| *stop > Stop::Preflight);
+    Ok(begun == Some(stop) && ended >= before)
+}
+
+/// Records that a stop is finished, and what proves it.
 pub(super) async fn end_stop(
     connection: &mut PgConnection,
+    shard: &Inner,
     epoch: u64,
     stop: Stop,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
-    demand_intact(connection).await?;
+    if stop > Stop::DualWrite {
+        // Before that a trigger may be left of an earlier pass: nobody mends
+        // it there, and installing dual write puts it right.
+        demand_intact(connection, None).await?;
+    }
+    receipt::write(connection, shard, stop, epoch, fence).await?;
     let statement = "UPDATE pilothouse.registry SET ended = $1, changed_at = clock_timestamp()";
     sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     fence::commit(connection).await?;
@@ -176,11 +263,13 @@ pub(super) async fn end_stop(
 pub(super) async fn end_undo(
     connection: &mut PgConnection,
     epoch: u64,
+    undone: Stop,
     remains: Option<Stop>,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     let statement =
         "UPDATE pilothouse.registry SET ended = $1, begun = NULL, changed_at = clock_timestamp()";
+    receipt::void(connection, undone).await?;
     let ended = Value::Text(remains.map(|stop| stop.to_string()));
     sql::execute(connection, statement, vec![ended]).await?;
     fence::commit(connection).await?;
@@ -230,20 +319,28 @@ pub(super) async fn mend(
     }
     sql::run(connection, "DELETE FROM pilothouse.checkpoint").await?;
     sql::run(connection, "DELETE FROM pilothouse.chunk_log").await?;
+    sql::run(connection, "DELETE FROM pilothouse.receipts").await?;
     let bump = "UPDATE pilothouse.fence SET generation = generation + 1 RETURNING generation";
-    let row = sql::row(connection, bump, vec![])
-        .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH021", "the fence row is gone")))?;
+    let row = sql::row(connection, bump, vec![]).await?.ok_or_else(|| {
+        Failure(own(
+            ErrorKind::Refused,
+            code::FENCE_GONE,
+            "the fence row is gone",
+        ))
+    })?;
     let generation = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
     fall_back(connection).await?;
     fence::commit(connection).await?;
     Ok(Reply::Done { generation })
 }
 
-/// While the old form is the truth, filling and proving start again.
+/// While the old form is the truth, filling and proving start again. What is
+/// published (the first shift stop had begun) is undone as such.
 async fn fall_back(connection: &mut PgConnection) -> Result<(), Failure> {
     let statement = "UPDATE pilothouse.registry SET begun = NULL,
-        ended = CASE WHEN ended IN ('backfill', 'verify') THEN 'dual_write' ELSE ended END,
+        ended = CASE WHEN ended IN ('backfill', 'verify')
+            AND NOT EXISTS (SELECT 1 FROM pilothouse.dual_write WHERE authority <> 'old')
+          THEN 'dual_write' ELSE ended END,
         changed_at = clock_timestamp()";
     sql::run(connection, statement).await?;
     Ok(())

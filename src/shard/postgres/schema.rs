@@ -7,8 +7,12 @@
 /// Queued fairly by the server, so a take-over waits for one chunk at most.
 pub(super) const FENCE_KEY: i64 = 0x7069_6c6f_7468_6f75;
 
+/// Lock key of statements that run outside a transaction: their session holds
+/// it shared as long as they run, a take-over takes it exclusively.
+pub(super) const LONG_KEY: i64 = FENCE_KEY + 1;
+
 /// Creates what is missing. Each entry is one statement.
-pub(super) const INSTALL: [&str; 12] = [
+pub(super) const INSTALL: [&str; 14] = [
     "CREATE SCHEMA IF NOT EXISTS pilothouse",
     "CREATE TABLE IF NOT EXISTS pilothouse.fence (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -35,6 +39,11 @@ pub(super) const INSTALL: [&str; 12] = [
     "CREATE TABLE IF NOT EXISTS pilothouse.step_done (
         id text PRIMARY KEY, epoch bigint NOT NULL,
         at timestamptz NOT NULL DEFAULT clock_timestamp())",
+    // Which columns are ours, by number: a stranger's column of that name is not.
+    "CREATE TABLE IF NOT EXISTS pilothouse.added_column (
+        schema_name text NOT NULL, table_name text NOT NULL, column_name text NOT NULL,
+        relid oid NOT NULL, attnum smallint NOT NULL,
+        PRIMARY KEY (schema_name, table_name, column_name))",
     "CREATE TABLE IF NOT EXISTS pilothouse.dual_write (
         schema_name text NOT NULL, table_name text NOT NULL, trigger_name text NOT NULL,
         authority text NOT NULL, trigger_xmin text NOT NULL, PRIMARY KEY (schema_name, table_name))",
@@ -45,7 +54,13 @@ pub(super) const INSTALL: [&str; 12] = [
         first_at timestamptz NOT NULL)",
     "CREATE SEQUENCE IF NOT EXISTS pilothouse.old_write_count",
     "CREATE TABLE IF NOT EXISTS pilothouse.witness (
-        seq bigint PRIMARY KEY, head text NOT NULL, at timestamptz NOT NULL)",
+        seq bigint NOT NULL, head text NOT NULL, stop text NOT NULL, epoch bigint NOT NULL,
+        at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (seq, head, stop))",
+    "CREATE TABLE IF NOT EXISTS pilothouse.receipts (
+        stop text NOT NULL, job text NOT NULL, generation bigint NOT NULL, epoch bigint NOT NULL,
+        ranges bigint NOT NULL, rows bigint NOT NULL, chunks bigint NOT NULL, stale bigint NOT NULL,
+        exact bigint NOT NULL, digest_1 numeric NOT NULL, digest_2 numeric NOT NULL,
+        at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (stop, job))",
     DISARM,
 ];
 
@@ -67,6 +82,7 @@ BEGIN
     UPDATE pilothouse.fence SET epoch = epoch + 1, generation = generation + 1, engine = 'disarmed';
     DELETE FROM pilothouse.checkpoint;
     DELETE FROM pilothouse.chunk_log;
+    DELETE FROM pilothouse.receipts;
     RETURN format('%s trigger(s) dropped, every engine is fenced out, all proof is void', gone);
 END $disarm$";
 

@@ -2,7 +2,7 @@
 //! leaves its outcome open poisons the connection.
 
 use super::connect::{self, Known, Purpose};
-use super::{Failure, Inner, act, check, chunk, registry, split, sql};
+use super::{Failure, Inner, act, check, chunk, long, registry, split, sql};
 use crate::shard::{Session, SessionRole};
 use crate::worker::{ErrorKind, Op, Reply, ShardCall};
 use futures_util::future::BoxFuture;
@@ -101,7 +101,10 @@ impl PostgresSession {
         };
         let rolled_back = async {
             sql::run(&mut connection, "ROLLBACK").await?;
-            // A step that runs alone may have left its own limits behind.
+            // A step that runs alone may have left its own limits behind, and
+            // a look at other sessions its role.
+            sql::run(&mut connection, long::RELEASE).await?;
+            sql::run(&mut connection, "RESET ROLE").await?;
             sql::run(&mut connection, "RESET lock_timeout").await?;
             sql::run(&mut connection, "RESET statement_timeout").await
         };
@@ -156,9 +159,13 @@ async fn dispatch(
     match op {
         Op::Attach { .. } => registry::attach(connection, shard).await,
         Op::TakeOver { known_epoch } => registry::take_over(connection, shard, known_epoch).await,
-        Op::BeginStop(stop) => registry::begin_stop(connection, shard, epoch, stop).await,
-        Op::EndStop(stop) => registry::end_stop(connection, epoch, stop).await,
-        Op::EndUndo { remains, .. } => registry::end_undo(connection, epoch, remains).await,
+        Op::BeginStop { stop, head } => {
+            registry::begin_stop(connection, shard, epoch, stop, head).await
+        }
+        Op::EndStop(stop) => registry::end_stop(connection, shard, epoch, stop).await,
+        Op::EndUndo { undone, remains } => {
+            registry::end_undo(connection, epoch, undone, remains).await
+        }
         Op::Probe(id) => act::probe(connection, shard, &id).await,
         Op::Apply(id) => act::apply(connection, shard, epoch, &id).await,
         Op::Split { job, ranges } => split::split(connection, shard, epoch, &job, ranges).await,
@@ -180,7 +187,7 @@ async fn dispatch(
         Op::CloseRange { job, range } => {
             chunk::close_range(connection, shard, epoch, &job, range).await
         }
-        Op::Conclude(job) => split::conclude(connection, epoch, &job).await,
+        Op::Conclude(job) => split::conclude(connection, shard, epoch, &job).await,
         Op::MendDualWrite => registry::mend(connection, shard, epoch).await,
         Op::SetShare(percent) => act::set_share(connection, shard, epoch, percent).await,
         // Handled before a connection is needed.

@@ -5,8 +5,8 @@ use super::error::own;
 use super::fence::{self, Durability};
 use super::sql::{self, Value};
 use super::{Failure, Inner, int, registry};
-use crate::base::Digest;
-use crate::rollout::Evidence;
+use crate::base::{Digest, code};
+use crate::rollout::{Evidence, Restored};
 use crate::worker::{ErrorKind, Key, RangeAt, Reply, RowJob, RowJobKind};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -82,45 +82,29 @@ async fn cut(
         Ok(row.map(|r| r.try_get(0)).transpose()?)
     };
     let last = end(sql::row(connection, &rows.end("DESC"), vec![]).await?)?;
-    let first = end(sql::row(connection, &rows.end("ASC"), vec![]).await?)?;
-    let (Some(first), Some(last_key)) = (&first, &last) else {
-        return Ok((Vec::new(), None));
-    };
-    if ranges < 2 {
+    let (Some(_), true) = (&last, ranges > 1) else {
         return Ok((Vec::new(), last));
-    }
-    if let Some(ends) = even(first, last_key, ranges) {
-        return Ok((ends, last));
-    }
-    // Any rising list of keys is right; a sample only makes it even.
-    let sampled = sql::rows(connection, &rows.sample("1"), vec![]).await?;
-    let mut ends = Vec::new();
-    for place in 1..ranges as usize {
-        if let Some(row) = sampled.get(sampled.len() * place / ranges as usize) {
-            let key: Vec<String> = row.try_get(0)?;
-            if ends.last() != Some(&key) {
-                ends.push(key);
-            }
-        }
+    };
+    // Any rising list of keys is right; a sample only makes it even. Keys are
+    // not cut by arithmetic: where most numbers are unused, one range would
+    // get nearly all rows.
+    let pages = sql::row(connection, &rows.pages(), vec![]).await?;
+    let pages: i64 = pages.map(|r| r.try_get(0)).transpose()?.unwrap_or(0);
+    let cuts = rows.cuts(&sample_percent(pages), ranges);
+    let mut ends: Vec<Vec<String>> = Vec::new();
+    for row in sql::rows(connection, &cuts, vec![]).await? {
+        ends.push(row.try_get(0)?);
     }
     Ok((ends, last))
 }
 
-/// Whole-number keys are cut evenly by arithmetic.
-fn even(first: &[String], last: &[String], ranges: u32) -> Option<Vec<Vec<String>>> {
-    let ([first], [last]) = (first, last) else {
-        return None;
-    };
-    let (first, last): (i128, i128) = (first.parse().ok()?, last.parse().ok()?);
-    let width = (last - first) / i128::from(ranges);
-    if width < 1 {
-        return Some(Vec::new());
-    }
-    Some(
-        (1..i128::from(ranges))
-            .map(|n| vec![(first + width * n).to_string()])
-            .collect(),
-    )
+/// Pages that a sample reads, about. The ends are then a few percent off.
+const SAMPLED_PAGES: i64 = 1_000;
+
+/// Share of the pages to read; a small table is read whole.
+fn sample_percent(pages: i64) -> String {
+    let millionths = (SAMPLED_PAGES * 100_000_000 / pages.max(1)).clamp(1, 100_000_000);
+    format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
 }
 
 async fn store(
@@ -179,11 +163,12 @@ async fn gaps(
 /// lowest key to the end, and that the log of each covers it; then sums up.
 pub(super) async fn conclude(
     connection: &mut PgConnection,
+    shard: &Inner,
     epoch: u64,
     job: &RowJob,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
-    registry::demand_intact(connection).await?;
+    registry::demand_intact_of(connection, shard, job).await?;
     let gaps = gaps(connection, job, fence.generation).await?;
     let sums = "SELECT count(*), coalesce(sum(rows), 0)::bigint, coalesce(sum(chunks), 0)::bigint,
             coalesce(sum(stale), 0)::bigint, coalesce(sum(digest_1), 0)::text,
@@ -192,14 +177,14 @@ pub(super) async fn conclude(
         FROM pilothouse.checkpoint WHERE job = $1";
     let row = sql::row(connection, sums, vec![job.id.as_str().into()])
         .await?
-        .ok_or_else(|| Failure(own(ErrorKind::Refused, "PH024", "no sums")))?;
+        .ok_or_else(|| Failure(own(ErrorKind::Refused, code::GAP, "no sums")))?;
     let ranges: i64 = row.try_get(0)?;
     if gaps != 0 || ranges == 0 {
         let message = format!(
             "{gaps} of {ranges} ranges of {} are open or do not join",
             job.title
         );
-        return Err(Failure(own(ErrorKind::Refused, "PH024", message)));
+        return Err(Failure(own(ErrorKind::Refused, code::GAP, message)));
     }
     let number = |place: usize| -> Result<u64, Failure> {
         Ok(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))
@@ -218,19 +203,18 @@ pub(super) async fn conclude(
             digest_2.as_bytes(),
         ],
     );
-    let mut notes: Vec<String> = row.try_get::<Option<String>, _>(6)?.into_iter().collect();
-    if job.kind == RowJobKind::Restore {
-        let exact = number(7)?;
-        notes.push(format!("{exact} rows got their exported value back"));
-        let made = rows.saturating_sub(exact);
-        notes.push(format!("{made} rows got down(new)"));
-    }
+    let exact = number(7)?;
+    let restored = (job.kind == RowJobKind::Restore).then(|| Restored {
+        exported: exact,
+        down: rows.saturating_sub(exact),
+    });
     let evidence = Evidence {
         rows,
         chunks: number(2)?,
         stale: number(3)?,
         digest: Some(digest),
-        notes,
+        notes: row.try_get::<Option<String>, _>(6)?.into_iter().collect(),
+        restored,
     };
     if evidence.stale > 0 {
         // A retry must look again, not remember.
@@ -239,4 +223,22 @@ pub(super) async fn conclude(
     }
     fence::commit(connection).await?;
     Ok(Reply::Concluded(evidence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample_percent;
+
+    #[test]
+    fn a_sample_reads_about_the_same_number_of_pages_of_every_table() {
+        for (pages, percent) in [
+            (0, "100.000000"),
+            (1_000, "100.000000"),
+            (10_000, "10.000000"),
+            (3_000_000, "0.033333"),
+            (i64::MAX, "0.000001"),
+        ] {
+            assert_eq!(sample_percent(pages), percent, "{pages} pages");
+        }
+    }
 }

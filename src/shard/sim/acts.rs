@@ -1,8 +1,9 @@
 //! The steps of the simulated migration: the plan, probes and effects.
 
 use super::image::{Authority, Image, Index, Ours, Trigger};
-use crate::base::Stop;
-use crate::worker::{Probe, RowJob, RowJobKind, ShardPlan, Step, StopPlan};
+use super::server::{broken, error, lost_sight};
+use crate::base::{Stop, code};
+use crate::worker::{ErrorKind, Probe, Reply, RowJob, RowJobKind, ShardPlan, Step, StopPlan};
 use std::collections::BTreeMap;
 
 fn act(id: &str) -> Step {
@@ -106,6 +107,16 @@ fn contract() -> [(Stop, StopPlan); 2] {
     ]
 }
 
+/// Row jobs that belong to a stop, in either direction.
+pub(super) fn jobs_of(stop: Stop) -> &'static [&'static str] {
+    match stop {
+        Stop::Backfill => &["fill"],
+        Stop::Verify => &["verify"],
+        Stop::Drop => &["proof", "export", "restore"],
+        _ => &[],
+    }
+}
+
 /// Whether the act needs the whole table for a moment.
 pub(super) fn locks_table(id: &str) -> bool {
     !id.starts_with("clear:") && id != "index"
@@ -124,6 +135,7 @@ pub(super) fn breaks_off_half(image: &mut Image, id: &str) -> bool {
 pub(super) fn probe(image: &Image, id: &str) -> Probe {
     let schema = &image.schema;
     let authority = schema.trigger.map(|t| t.authority);
+    let armed = |wanted| authority == Some(wanted) && image.dual_write_broken().is_none();
     let is_so = match id {
         "column" => schema.new_column,
         "drop_column" => !schema.new_column,
@@ -134,12 +146,13 @@ pub(super) fn probe(image: &Image, id: &str) -> Probe {
         "drop_trigger" => authority.is_none() && witness(image).is_none(),
         "constraint" => schema.constraint,
         "drop_constraint" => !schema.constraint,
-        "publish" | "unretire" => authority == Some(Authority::Both),
+        "publish" => armed(Authority::Both),
+        "unretire" => authority == Some(Authority::Both),
         // A shard that never published has nothing to take back.
         "unpublish" => !matches!(authority, Some(Authority::Both | Authority::New)),
-        "retire" => authority == Some(Authority::New),
+        "retire" => armed(Authority::New),
         "drop_old" => !schema.old_column,
-        "restore_old" => schema.old_column,
+        "restore_old" => schema.old_column && armed(Authority::New),
         other => match other.strip_prefix("clear:") {
             Some(job) => !jobs(image).is_some_and(|jobs| jobs.contains_key(job)),
             None => false,
@@ -157,7 +170,7 @@ fn jobs(image: &Image) -> Option<&BTreeMap<String, super::image::JobTable>> {
 }
 
 /// Brings it about.
-pub(super) fn apply(image: &mut Image, id: &str) -> Result<(), String> {
+pub(super) fn apply(image: &mut Image, id: &str) -> Result<(), Reply> {
     match id {
         "column" => image.schema.new_column = true,
         "drop_column" => {
@@ -171,25 +184,30 @@ pub(super) fn apply(image: &mut Image, id: &str) -> Result<(), String> {
             image.schema.index = Index::Absent;
             image.rows.values_mut().for_each(|row| row.new = None);
         }
-        "index" | "constraint" if !image.schema.new_column => return Err("no column".into()),
+        "index" | "constraint" if !image.schema.new_column => {
+            return Err(no_such("there is no column"));
+        }
         "index" => image.schema.index = Index::Valid,
         "drop_index" => image.schema.index = Index::Absent,
         "constraint" => image.schema.constraint = true,
         "drop_constraint" => image.schema.constraint = false,
         "trigger" => set_trigger(image, Authority::Old)?,
         "publish" => set_authority(image, Authority::Both)?,
-        "unretire" => lower_authority(image, Authority::Both),
-        "unpublish" => lower_authority(image, Authority::Old),
+        "unretire" => set_authority_back(image, Authority::Both)?,
+        "unpublish" => set_authority_back(image, Authority::Old)?,
         "retire" => set_authority(image, Authority::New)?,
         "drop_trigger" => drop_trigger(image),
         "drop_old" => drop_old(image)?,
         "restore_old" => {
             image.schema.old_column = true;
-            set_trigger(image, Authority::New)?;
+            set_authority_back(image, Authority::New)?;
         }
         other => match (other.strip_prefix("clear:"), image.ours.as_mut()) {
             (Some(job), Some(ours)) => clear(ours, job),
-            _ => return Err(format!("no such act: {other}")),
+            _ => {
+                let message = format!("the plan has no step {other}");
+                return Err(error(ErrorKind::Refused, code::UNKNOWN_STEP, &message));
+            }
         },
     }
     Ok(())
@@ -202,13 +220,17 @@ fn clear(ours: &mut Ours, job: &str) {
     }
 }
 
-fn set_trigger(image: &mut Image, authority: Authority) -> Result<(), String> {
+fn no_such(what: &str) -> Reply {
+    error(ErrorKind::Refused, "42703", what)
+}
+
+fn set_trigger(image: &mut Image, authority: Authority) -> Result<(), Reply> {
     if !image.schema.new_column || !image.schema.old_column {
-        return Err("a column is missing".into());
+        return Err(no_such("a column is missing"));
     }
     let version = image.schema.trigger.map_or(1, |t| t.version + 1);
     let Some(ours) = image.ours.as_mut() else {
-        return Err("our schema is missing".into());
+        return Err(lost_sight());
     };
     let version = version.max(ours.witness.map_or(1, |t| t.version + 1));
     let trigger = Trigger {
@@ -221,48 +243,50 @@ fn set_trigger(image: &mut Image, authority: Authority) -> Result<(), String> {
     Ok(())
 }
 
-fn set_authority(image: &mut Image, authority: Authority) -> Result<(), String> {
+/// A switch forward would cover up that the trigger was away.
+fn set_authority(image: &mut Image, authority: Authority) -> Result<(), Reply> {
     match image.dual_write_broken() {
-        Some(why) => Err(why),
+        Some(why) => Err(broken(&why)),
         None => set_trigger(image, authority),
     }
 }
 
-/// An undo works on whatever is there: a trigger that somebody disabled gets
-/// its old function back, and stays as broken as it was found.
-fn lower_authority(image: &mut Image, authority: Authority) {
-    let intact = image.dual_write_broken().is_none();
-    if intact && set_trigger(image, authority).is_ok() {
-        return;
+/// A switch back works on whatever is there. Whatever was proved while the
+/// trigger was not as we left it is void.
+fn set_authority_back(image: &mut Image, authority: Authority) -> Result<(), Reply> {
+    let touched = image.dual_write_broken().is_some();
+    set_trigger(image, authority)?;
+    if touched {
+        void(image);
     }
-    if let Some(trigger) = image.schema.trigger.as_mut() {
-        trigger.authority = authority;
-    }
-    let witness = image.ours.as_mut().and_then(|ours| ours.witness.as_mut());
-    if let Some(witness) = witness {
-        witness.authority = authority;
-    }
+    Ok(())
 }
 
-fn drop_trigger(image: &mut Image) {
-    image.schema.trigger = None;
+fn void(image: &mut Image) {
     image.ghost.fresh.clear();
     if let Some(ours) = image.ours.as_mut() {
-        ours.witness = None;
         ours.generation += 1;
         ours.jobs.clear();
     }
 }
 
-fn drop_old(image: &mut Image) -> Result<(), String> {
+fn drop_trigger(image: &mut Image) {
+    image.schema.trigger = None;
+    void(image);
+    if let Some(ours) = image.ours.as_mut() {
+        ours.witness = None;
+    }
+}
+
+fn drop_old(image: &mut Image) -> Result<(), Reply> {
     if let Some(why) = image.dual_write_broken() {
-        return Err(why);
+        return Err(error(ErrorKind::Refused, code::NO_PROOF, &why));
     }
     let Some(ours) = image.ours.as_mut() else {
-        return Err("our schema is missing".into());
+        return Err(lost_sight());
     };
+    // Proved under this very lock: nothing of this generation becomes void.
     ours.witness = None;
-    ours.generation += 1;
     image.schema.trigger = None;
     image.schema.old_column = false;
     image.rows.values_mut().for_each(|row| row.old = None);
@@ -271,18 +295,18 @@ fn drop_old(image: &mut Image) -> Result<(), String> {
 }
 
 /// Puts the trigger back, bumps the generation, voids checkpoints.
-pub(super) fn mend(image: &mut Image) -> Result<(), String> {
+pub(super) fn mend(image: &mut Image) -> Result<(), Reply> {
     let Some(wanted) = witness(image) else {
         return Ok(());
     };
     set_trigger(image, wanted.authority)?;
-    image.ghost.fresh.clear();
+    void(image);
     if let Some(ours) = image.ours.as_mut() {
-        ours.generation += 1;
-        ours.jobs.clear();
         ours.began = None;
         // While the old form is the truth, filling and proving start again.
-        if matches!(ours.ended, Some(Stop::Backfill | Stop::Verify)) {
+        // What is published is undone as such.
+        let old = wanted.authority == Authority::Old;
+        if old && matches!(ours.ended, Some(Stop::Backfill | Stop::Verify)) {
             ours.ended = Some(Stop::DualWrite);
         }
     }

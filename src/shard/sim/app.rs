@@ -2,6 +2,7 @@
 
 use super::image::{Authority, Image, Row, down, up};
 use super::server::SimServer;
+use crate::base::code;
 use std::collections::BTreeSet;
 
 /// Which form a writer uses.
@@ -61,10 +62,10 @@ impl AppWrite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppRefusal {
     /// Our trigger, while the old form is the truth.
-    #[error("PH001: the new form cannot be written yet")]
+    #[error("{}: the new form cannot be written yet", code::NEW_TOO_EARLY)]
     NewTooEarly,
     /// Our trigger, once the new form is the truth.
-    #[error("PH002: the old form cannot be written any more")]
+    #[error("{}: the old form cannot be written any more", code::OLD_TOO_LATE)]
     OldTooLate,
     /// The statement names a column that is not there.
     #[error("there is no such column")]

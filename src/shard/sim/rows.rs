@@ -2,8 +2,8 @@
 
 use super::image::{Authority, Image, JobTable, LogRow, RangeRow, Row, down, key_of, up};
 use super::server::{SimServer, broken, error, lost_sight, range_gone};
-use crate::base::Digest;
-use crate::rollout::Evidence;
+use crate::base::{Digest, code};
+use crate::rollout::{Evidence, Restored};
 use crate::worker::{ChunkDone, ErrorKind, Key, Reply, RowJob, RowJobKind};
 
 /// Cuts the table into ranges, bounded now, unless it is cut already.
@@ -105,9 +105,6 @@ pub(super) fn chunk(
     if row.closed || row.after.map(key_of).as_ref() != after {
         return Reply::Range(row.at(range));
     }
-    if let Some(refused) = dual_write_refuses(server, job) {
-        return refused;
-    }
     let keys = keys_left(&server.image, &row, usize::try_from(most).unwrap_or(1));
     let Some(last) = keys.last().copied() else {
         return Reply::Chunk(ChunkDone {
@@ -161,22 +158,6 @@ pub(super) fn checkpoint_alone(
         note(server, epoch, job, range, (last, &keys, 0));
         server.commit();
     }
-}
-
-fn dual_write_refuses(server: &SimServer, job: &RowJob) -> Option<Reply> {
-    let relies = matches!(job.kind, RowJobKind::Fill | RowJobKind::Verify);
-    // Once the old form is dropped the proof that came before it stands.
-    if !relies || !server.image.schema.old_column {
-        return None;
-    }
-    if let Some(why) = server.image.dual_write_broken() {
-        return Some(broken(&why));
-    }
-    server
-        .image
-        .firing()
-        .is_none()
-        .then(|| broken("there is no trigger"))
 }
 
 /// Does the work; gives the number of rows that got their exported value back.
@@ -342,17 +323,18 @@ pub fn coverage_gap(table: &JobTable) -> Option<String> {
 
 /// Proves coverage and sums up.
 pub(super) fn conclude(server: &mut SimServer, job: &RowJob) -> Reply {
+    if let Some(why) = server.image.dual_write_broken() {
+        return broken(&why);
+    }
+    let gap = |what: &str| error(ErrorKind::Refused, code::GAP, what);
     let Some(table) = table(&server.image, job) else {
-        return lost_sight();
+        return gap("it was never cut into ranges");
     };
-    if let Some(gap) = coverage_gap(table) {
-        return error(ErrorKind::Refused, "PH024", &gap);
+    if let Some(what) = coverage_gap(table) {
+        return gap(&what);
     }
     if table.ranges.iter().any(|range| !range.closed) {
-        return lost_sight();
-    }
-    if let Some(refused) = dual_write_refuses(server, job) {
-        return refused;
+        return gap("a range is not finished");
     }
     let sum = |of: fn(&LogRow) -> u64| table.log.iter().fold(0_u64, |s, r| s.wrapping_add(of(r)));
     let digests = (sum(|r| r.digests.0), sum(|r| r.digests.1));
@@ -366,23 +348,19 @@ pub(super) fn conclude(server: &mut SimServer, job: &RowJob) -> Reply {
         _ => 0,
     };
     let rows = sum(|r| r.rows);
-    let notes = match job.kind {
-        RowJobKind::Restore => {
-            let exact = sum(|r| r.exact);
-            vec![
-                format!("{exact} rows got their exported value back"),
-                format!("{} rows got down(new)", rows.saturating_sub(exact)),
-            ]
-        }
-        _ => Vec::new(),
-    };
+    let exported = sum(|r| r.exact);
+    let restored = (job.kind == RowJobKind::Restore).then(|| Restored {
+        exported,
+        down: rows.saturating_sub(exported),
+    });
     let parts = [digests.0.to_be_bytes(), digests.1.to_be_bytes()];
     let evidence = Evidence {
         rows,
         chunks: table.ranges.iter().map(|r| r.chunks).sum(),
         stale: sum(|r| r.stale) + u64::try_from(unrestored).unwrap_or(0),
         digest: Some(Digest::of("sim/evidence/1", &[&parts[0], &parts[1]])),
-        notes,
+        notes: Vec::new(),
+        restored,
     };
     if evidence.stale > 0 {
         // A retry must look again, not remember.

@@ -5,7 +5,7 @@
 
 use super::image::{Image, Ours};
 use super::{acts, rows};
-use crate::base::Stop;
+use crate::base::{Stop, code};
 use crate::worker::{
     CallError, Check, CheckVerdict, ErrorKind, Op, Probe, Reply, ShardCall, Sighting, Variant,
 };
@@ -104,11 +104,11 @@ impl SimServer {
         match &call.op {
             Op::Attach { pin } => self.attach(pin.as_deref()),
             Op::TakeOver { known_epoch } => self.take_over(*known_epoch),
-            Op::BeginStop(stop) => self.record(|ours| ours.began = Some(*stop)),
+            Op::BeginStop { stop, .. } => self.begin_stop(*stop),
             Op::EndStop(stop) => self.end_stop(*stop),
             Op::EndUndo { remains, .. } => self.record(|ours| {
                 ours.ended = *remains;
-                ours.began = *remains;
+                ours.began = None;
             }),
             Op::Probe(id) => Reply::Probed(self.probe(id)),
             Op::Apply(id) => self.apply(id),
@@ -163,14 +163,13 @@ impl SimServer {
                 | Op::Probe(_)
                 | Op::Check(_)
                 | Op::ReadRange { .. }
-                | Op::ShareSeen(_)
         );
         let skips = self.options.variant.skips_fence() && matches!(call.op, Op::Chunk { .. });
         let epoch = self.image.ours.as_ref().map_or(0, |ours| ours.epoch);
         (!reads && !skips && call.epoch != epoch).then(|| {
             error(
                 ErrorKind::Fenced { epoch },
-                "PH020",
+                code::FENCED,
                 "another epoch holds the fence",
             )
         })
@@ -199,7 +198,7 @@ impl SimServer {
         match pin {
             Some(pin) if pin != self.options.pin => error(
                 ErrorKind::Refused,
-                "PH011",
+                code::NOT_OURS,
                 &format!("this is another database: {}", self.options.pin),
             ),
             _ => Reply::Attached(self.sighting()),
@@ -224,10 +223,14 @@ impl SimServer {
 
     fn take_over(&mut self, known_epoch: u64) -> Reply {
         let rollout = self.options.rollout.clone();
-        let ours = self.image.ours.get_or_insert_with(Ours::default);
+        let ours = self.image.ours.get_or_insert_with(|| Ours {
+            // 0 means "never heard of one" to the journal.
+            generation: 1,
+            ..Ours::default()
+        });
         if let Some(other) = ours.rollout.as_ref().filter(|there| **there != rollout) {
             let message = format!("the shard's registry belongs to rollout {other}");
-            return error(ErrorKind::Refused, "PH011", &message);
+            return error(ErrorKind::Refused, code::NOT_OURS, &message);
         }
         ours.epoch = ours.epoch.max(known_epoch) + 1;
         ours.rollout = Some(rollout);
@@ -244,13 +247,24 @@ impl SimServer {
         self.done()
     }
 
+    /// A fresh beginning voids what an earlier pass through the same stop
+    /// left behind.
+    fn begin_stop(&mut self, stop: Stop) -> Reply {
+        self.record(|ours| {
+            if ours.began.replace(stop) != Some(stop) {
+                acts::jobs_of(stop).iter().for_each(|job| {
+                    ours.jobs.remove(*job);
+                });
+            }
+        })
+    }
+
     fn end_stop(&mut self, stop: Stop) -> Reply {
-        if stop > Stop::DualWrite
-            && let Some(why) = self.image.dual_write_broken()
-        {
-            return broken(&why);
+        let broken_now = self.image.dual_write_broken();
+        match broken_now.filter(|_| stop > Stop::DualWrite) {
+            Some(why) => broken(&why),
+            None => self.record(|ours| ours.ended = Some(stop)),
         }
-        self.record(|ours| ours.ended = Some(stop))
     }
 
     fn probe(&self, id: &str) -> Probe {
@@ -266,7 +280,7 @@ impl SimServer {
         }
         match acts::apply(&mut self.image, id) {
             Ok(()) => self.done(),
-            Err(why) => error(ErrorKind::Refused, "sim/act", &why),
+            Err(refusal) => refusal,
         }
     }
 
@@ -327,7 +341,7 @@ impl SimServer {
     fn mend(&mut self) -> Reply {
         match acts::mend(&mut self.image) {
             Ok(()) => self.done(),
-            Err(why) => error(ErrorKind::Refused, "sim/mend", &why),
+            Err(refusal) => refusal,
         }
     }
 }
@@ -340,22 +354,23 @@ pub(super) fn error(kind: ErrorKind, code: &str, message: &str) -> Reply {
     })
 }
 
-/// Dual write is off: nothing may be proved or written on top of that.
+/// Nothing is finished and nothing is proved while dual write is not intact.
+/// Looks like a lost connection to the worker: it will attach and find out.
 pub(super) fn broken(why: &str) -> Reply {
-    error(ErrorKind::Refused, "PH013", why)
+    error(ErrorKind::Unknown, code::DUAL_WRITE_BROKEN, why)
 }
 
 /// The range is not there, or void: it has to be cut again.
 pub(super) fn range_gone(range: u32) -> Reply {
     let message = format!("range {range} is void; it has to be cut again");
-    error(ErrorKind::Fenced { epoch: 0 }, "PH025", &message)
+    error(ErrorKind::Fenced { epoch: 0 }, code::RANGE_GONE, &message)
 }
 
 /// What the worker builds on is not there any more: it must look again.
 pub(super) fn lost_sight() -> Reply {
     error(
-        ErrorKind::Unknown,
-        "PH014",
-        "the shard's notes are not what they were; looking again",
+        ErrorKind::Fenced { epoch: 0 },
+        "42P01",
+        "our tables are not there any more",
     )
 }

@@ -6,11 +6,11 @@ use super::dialect::steps::{Action, expansion_id};
 use super::dialect::trigger::Authority;
 use super::dialect::work::{Expansion, TableWork, Work};
 use super::dialect::{ddl, shape::ColumnShape};
-use super::failure::{NAME_TAKEN, refused};
+use super::failure::refused;
 use super::intact::{self, Found};
 use super::statement::{as_number, rows, run, text, value};
 use super::{catalog, install};
-use crate::base::{Ident, quote_literal};
+use crate::base::{Ident, code, quote_literal};
 use crate::worker::{CallError, Probe};
 use sqlx::SqliteConnection;
 
@@ -151,7 +151,14 @@ pub(super) async fn apply(
         Action::Expand(expansion) => expand(conn, work, expansion, epoch).await?,
         Action::Unexpand(expansion) => unexpand(conn, work, expansion).await?,
         Action::DualWrite => turn(conn, work, Authority::Old).await?,
-        Action::Switch(authority) => turn(conn, work, authority).await?,
+        Action::Switch(authority) => {
+            // The switch covers up that the triggers were away.
+            match authority {
+                Authority::New => intact::demand(conn, work).await?,
+                Authority::Old => intact::void_if_touched(conn, work).await?,
+            }
+            turn(conn, work, authority).await?;
+        }
         Action::Remove => {
             for table in &work.tables {
                 run_all(conn, ddl::drop_triggers(&table.table)).await?;
@@ -187,7 +194,7 @@ async fn expand(
         let (table, column) = (&work.tables[t], &work.tables[t].columns[c]);
         if catalog::has_column(conn, &table.table, &column.name).await? {
             return Err(refused(
-                NAME_TAKEN,
+                code::NAME_TAKEN,
                 format!(
                     "{}.{} is there already and pilothouse did not add it",
                     table.table, column.name
@@ -258,6 +265,7 @@ fn keep_definition(table: &TableWork, column: &ColumnShape) -> String {
 }
 
 async fn bring_back(conn: &mut SqliteConnection, work: &Work) -> Result<(), CallError> {
+    intact::void_if_touched(conn, work).await?;
     for table in &work.tables {
         let kept = kept_definitions(conn, &table.table).await?;
         for old in table.down.keys() {

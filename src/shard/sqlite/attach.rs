@@ -2,12 +2,12 @@
 
 use super::dialect::trigger::Authority;
 use super::dialect::{ddl, work::Work};
-use super::failure::{NOT_OURS, WRONG_FILE, refused};
+use super::failure::refused;
 use super::file::Place;
-use super::install::{self, Fence, stop_literal, write_registry};
+use super::install::{self, stop_literal, write_registry};
 use super::statement::run;
-use super::{catalog, intact};
-use crate::base::{Stage, Stop, quote_literal};
+use super::{catalog, intact, receipt};
+use crate::base::{Stage, Stop, code, quote_literal};
 use crate::worker::{CallError, RowJobKind, Sighting};
 use sqlx::SqliteConnection;
 
@@ -48,7 +48,7 @@ pub(super) async fn look(
 fn check_pin(pin: Option<&str>, known: &[&String]) -> Result<(), CallError> {
     match pin {
         Some(pin) if !known.iter().any(|k| *k == pin) => Err(refused(
-            WRONG_FILE,
+            code::NOT_OURS,
             format!(
                 "this is another file: the journal knows {pin}, here is {}",
                 known[known.len() - 1]
@@ -70,13 +70,13 @@ pub(super) async fn take_over(
     match install::registry(conn).await? {
         Some(there) if there.rollout != identity.id => {
             return Err(refused(
-                NOT_OURS,
+                code::NOT_OURS,
                 format!("the file's registry belongs to rollout {}", there.rollout),
             ));
         }
         Some(there) if there.plan_digest != identity.plan_digest.to_string() => {
             return Err(refused(
-                NOT_OURS,
+                code::NOT_OURS,
                 format!(
                     "the file's registry holds another plan ({})",
                     there.plan_digest
@@ -123,6 +123,7 @@ pub(super) async fn end_undo(
     remains: Option<Stop>,
 ) -> Result<(), CallError> {
     let version = install::schema_version(conn).await?;
+    receipt::void(conn, undone).await?;
     for (id, target) in &place.compiled.steps.jobs {
         if target.stop != undone {
             continue;
@@ -143,11 +144,7 @@ pub(super) async fn end_undo(
 
 /// Puts dual write back. Everything that was proved while nobody knows whether
 /// it was on is void.
-pub(super) async fn mend(
-    conn: &mut SqliteConnection,
-    work: &Work,
-    fence: &Fence,
-) -> Result<u64, CallError> {
+pub(super) async fn mend(conn: &mut SqliteConnection, work: &Work) -> Result<u64, CallError> {
     let registry = install::registry(conn).await?.unwrap_or_default();
     let authority = registry.authority.unwrap_or(Authority::Old);
     let shapes = catalog::shapes(conn, work).await?;
@@ -156,16 +153,9 @@ pub(super) async fn mend(
             run(conn, sql).await?;
         }
     }
-    let generation = fence.generation + 1;
-    run(
-        conn,
-        format!(
-            "UPDATE pilothouse_fence SET generation = {generation} WHERE one = 1; \
-             DELETE FROM pilothouse_checkpoint; DELETE FROM pilothouse_chunk_log;"
-        ),
-    )
-    .await?;
+    let generation = install::void_all(conn).await?;
     if let Some(ended) = registry.ended
+        && authority == Authority::Old
         && ended > Stop::DualWrite
         && ended.stage() < Stage::Shift
     {

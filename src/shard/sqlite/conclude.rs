@@ -1,12 +1,12 @@
 //! The end of a row job: prove that its ranges cover everything, sum up.
 
 use super::dialect::steps::JobTarget;
-use super::failure::{GAP, refused};
+use super::failure::refused;
 use super::install::{Fence, void_job};
 use super::range::{Checkpoint, checkpoints, key_text};
 use super::statement::{as_number, rows, text};
-use crate::base::{Digest, quote_literal};
-use crate::rollout::Evidence;
+use crate::base::{Digest, code, quote_literal};
+use crate::rollout::{Evidence, Restored};
 use crate::worker::{CallError, RowJobKind};
 use sqlx::SqliteConnection;
 
@@ -31,7 +31,7 @@ pub(super) async fn conclude(
 
 /// From the first key to the bound set at the start, without a gap.
 fn adjoin(job: &str, ranges: &[Checkpoint], fence: &Fence) -> Result<(), CallError> {
-    let gap = |what: String| Err(refused(GAP, format!("{job}: {what}")));
+    let gap = |what: String| Err(refused(code::GAP, format!("{job}: {what}")));
     let Some(first) = ranges.first() else {
         return gap("it was never cut into ranges".into());
     };
@@ -64,7 +64,7 @@ async fn log_covers(
     range: &Checkpoint,
 ) -> Result<(), CallError> {
     let n = range.at.range;
-    let gap = |what: &str| Err(refused(GAP, format!("{job}, range {n}: {what}")));
+    let gap = |what: &str| Err(refused(code::GAP, format!("{job}, range {n}: {what}")));
     let sql = format!(
         "SELECT n, lo, hi, rows FROM pilothouse_chunk_log WHERE job = {} AND range = {n} ORDER BY n",
         quote_literal(job)
@@ -97,6 +97,7 @@ fn sum_up(ranges: &[Checkpoint], kind: RowJobKind) -> Evidence {
         stale: sum(|r| r.stale),
         digest: None,
         notes: Vec::new(),
+        restored: None,
     };
     if let Some(key) = ranges.iter().find_map(|r| r.sample.as_ref()) {
         evidence
@@ -118,12 +119,10 @@ fn sum_up(ranges: &[Checkpoint], kind: RowJobKind) -> Evidence {
         }
         RowJobKind::Restore => {
             let exact = sum(|r| r.exact);
-            evidence
-                .notes
-                .push(format!("{exact} rows got their exported value back"));
-            evidence
-                .notes
-                .push(format!("{} rows got down(new)", rows - exact));
+            evidence.restored = Some(Restored {
+                exported: exact,
+                down: rows.saturating_sub(exact),
+            });
         }
     }
     evidence

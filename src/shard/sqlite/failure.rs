@@ -1,17 +1,7 @@
 //! What an error of SQLite means for the worker.
 
+use crate::base::code;
 use crate::worker::{CallError, ErrorKind};
-
-/// Another rollout or another file.
-pub(super) const NOT_OURS: &str = "PH011";
-/// The range is not there, or void.
-pub(super) const RANGE_VOID: &str = "PH013";
-/// The chunk log does not cover the table.
-pub(super) const GAP: &str = "PH014";
-/// The file is not the one that the journal knows.
-pub(super) const WRONG_FILE: &str = "PH015";
-/// Something of that name is there and is not ours.
-pub(super) const NAME_TAKEN: &str = "PH016";
 
 pub(super) fn refused(code: &str, message: impl Into<String>) -> CallError {
     CallError {
@@ -21,10 +11,11 @@ pub(super) fn refused(code: &str, message: impl Into<String>) -> CallError {
     }
 }
 
-pub(super) fn yielded(code: &str, message: impl Into<String>) -> CallError {
+/// The lead has to look again, as after a fence that somebody else holds.
+pub(super) fn range_gone(message: impl Into<String>) -> CallError {
     CallError {
-        kind: ErrorKind::Yielded,
-        code: code.into(),
+        kind: ErrorKind::Fenced { epoch: 0 },
+        code: code::RANGE_GONE.into(),
         message: message.into(),
     }
 }
@@ -32,7 +23,7 @@ pub(super) fn yielded(code: &str, message: impl Into<String>) -> CallError {
 pub(super) fn fenced(mine: u64, there: u64) -> CallError {
     CallError {
         kind: ErrorKind::Fenced { epoch: there },
-        code: "PH003".into(),
+        code: code::FENCED.into(),
         message: format!("the fence holds epoch {there}, this engine has {mine}"),
     }
 }

@@ -1,15 +1,15 @@
 //! One SQLite file as a shard.
 
 use super::dialect::{Compiled, compile};
-use super::install;
 use super::pulse::Pulse;
 use super::session::{SqliteSession, connect};
 use super::statement::{number, rows, run, text};
-use crate::base::{Fault, ShardName, Stop, Untrusted};
+use super::{drift, install};
+use crate::base::{Fault, ShardName, Stop, Untrusted, code};
 use crate::migration::Migration;
 use crate::shard::{
-    CompileError, CompiledPlan, Measurement, RolloutIdentity, Session, SessionRole, Shard,
-    ShareSwitch,
+    CompileError, CompiledPlan, FleetFacts, Measurement, RolloutIdentity, Session, SessionRole,
+    Shard, ShareSwitch,
 };
 use crate::worker::{CallError, Variant};
 use futures_util::future::BoxFuture;
@@ -36,6 +36,7 @@ pub struct SqliteShard {
 }
 
 /// What all sessions of a shard share.
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) name: ShardName,
     pub(super) path: PathBuf,
@@ -44,6 +45,7 @@ pub(super) struct Place {
     pub(super) rollout: RolloutIdentity,
     pub(super) flags: Arc<dyn ShareSwitch>,
     pub(super) variant: Variant,
+    pub(super) fleet: FleetFacts,
     /// Counts cancels; a statement that began under an older number stops.
     pub(super) cancels: Arc<AtomicU64>,
 }
@@ -54,6 +56,12 @@ impl Place {
         let path = self.path.canonicalize();
         let path = path.as_ref().unwrap_or(&self.path);
         format!("sqlite:file:{}", path.display())
+    }
+
+    /// What is free on the disk of the file, for this user.
+    pub(super) fn disk_free_bytes(&self) -> Option<u64> {
+        let found = rustix::fs::statvfs(&self.path).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     fn log_bytes(&self) -> Option<u64> {
@@ -87,6 +95,7 @@ impl SqliteShard {
                 rollout,
                 flags,
                 variant: Variant::Correct,
+                fleet: FleetFacts::default(),
                 cancels: Arc::default(),
             }),
         })
@@ -94,19 +103,20 @@ impl SqliteShard {
 
     /// The same shard, driven by an engine that is wrong on purpose.
     pub fn with_variant(self, variant: Variant) -> Self {
-        let old = &self.place;
+        self.with(|place| place.variant = variant)
+    }
+
+    /// The same shard, as one of a fleet.
+    pub fn with_fleet(self, fleet: FleetFacts) -> Self {
+        self.with(|place| place.fleet = fleet)
+    }
+
+    fn with(self, change: impl FnOnce(&mut Place)) -> Self {
+        let mut place = Place::clone(&self.place);
+        change(&mut place);
         Self {
+            place: Arc::new(place),
             pulse: Pulse::default(),
-            place: Arc::new(Place {
-                name: old.name.clone(),
-                path: old.path.clone(),
-                replicas: old.replicas.clone(),
-                compiled: old.compiled.clone(),
-                rollout: old.rollout.clone(),
-                flags: Arc::clone(&old.flags),
-                variant,
-                cancels: Arc::clone(&old.cancels),
-            }),
         }
     }
 
@@ -116,32 +126,35 @@ impl SqliteShard {
         let Ok(mut conn) = connect(&self.place, SessionRole::Lead).await else {
             return self;
         };
-        let old = &self.place;
-        let mut compiled = old.compiled.clone();
-        for table in &compiled.work.tables {
+        let mut rows = 0;
+        for table in &self.place.compiled.work.tables {
             // Both ends of the key are one look each; a count would read the
             // whole file. Gaps make it too many.
             let name = &table.table;
             let sql = format!(
                 "SELECT (SELECT max(rowid) FROM {name}) - (SELECT min(rowid) FROM {name}) + 1"
             );
-            compiled.plan.rows_estimate += number(&mut conn, sql).await.unwrap_or(0);
+            rows += number(&mut conn, sql).await.unwrap_or(0);
         }
         // The estimate stands whether or not the file closes cleanly.
         let _closed = conn.close().await;
-        Self {
-            pulse: Pulse::default(),
-            place: Arc::new(Place {
-                name: old.name.clone(),
-                path: old.path.clone(),
-                replicas: old.replicas.clone(),
-                compiled,
-                rollout: old.rollout.clone(),
-                flags: Arc::clone(&old.flags),
-                variant: old.variant,
-                cancels: Arc::clone(&old.cancels),
-            }),
+        self.with(|place| place.compiled.plan.rows_estimate = rows)
+    }
+
+    /// Puts the shape of the tables up for the fleet, before any shard
+    /// compares. A file that cannot be read now is told by its preflight.
+    pub async fn post_shape(&self) {
+        let Ok(mut conn) = connect(&self.place, SessionRole::Lead).await else {
+            return;
+        };
+        // Once work has begun the tables are not what they were.
+        if let Ok(false) = install::is_installed(&mut conn).await
+            && let Ok(shape) = drift::shape(&mut conn, &self.place.compiled.work).await
+        {
+            self.place.fleet.shapes.post(&self.place.name, shape);
         }
+        // What was read stands whether or not the file closes cleanly.
+        let _closed = conn.close().await;
     }
 
     fn fault(&self, error: &CallError, did: &str) -> Fault {
@@ -184,6 +197,11 @@ impl Shard for SqliteShard {
             place: self.place.name.to_string(),
             value: self.place.log_bytes(),
         }];
+        read.push(Measurement {
+            signal: "disk_free_bytes".into(),
+            place: self.place.name.to_string(),
+            value: self.place.disk_free_bytes(),
+        });
         // One direction at a time: once the flag stands at 100 % an old-form
         // write is refused, so there is never one to wait for.
         read.push(Measurement {
@@ -221,7 +239,7 @@ async fn remove_tables(conn: &mut SqliteConnection) -> Result<(), CallError> {
     let registry = install::registry(conn).await?;
     if registry.is_some_and(|r| r.authority.is_some()) {
         return Err(super::failure::refused(
-            "PH017",
+            code::STILL_ARMED,
             "dual write is on: removing our tables would leave its triggers without an owner; roll back or finish first",
         ));
     }

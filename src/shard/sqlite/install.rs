@@ -33,6 +33,14 @@ CREATE TABLE IF NOT EXISTS pilothouse_dropped (
   not_null INTEGER NOT NULL, dflt TEXT, PRIMARY KEY (tbl, col)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pilothouse_heartbeat (
   one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS pilothouse_receipts (
+  stop TEXT NOT NULL, job TEXT NOT NULL, generation INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  ranges INTEGER NOT NULL, rows INTEGER NOT NULL, chunks INTEGER NOT NULL, stale INTEGER NOT NULL,
+  digest1 TEXT NOT NULL, digest2 TEXT NOT NULL, at TEXT NOT NULL,
+  PRIMARY KEY (stop, job)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pilothouse_witness (
+  seq INTEGER NOT NULL, head TEXT NOT NULL, stop TEXT NOT NULL, epoch INTEGER NOT NULL,
+  at TEXT NOT NULL, PRIMARY KEY (seq, head, stop)) WITHOUT ROWID;
 INSERT OR IGNORE INTO pilothouse_fence (one, epoch, generation, identity)
   VALUES (1, 0, 1, lower(hex(randomblob(16))));";
 
@@ -180,6 +188,16 @@ pub(super) async fn void_job(conn: &mut SqliteConnection, job: &str) -> Result<(
         ),
     )
     .await
+}
+
+/// Everything that was proved is void; gives the new generation.
+pub(super) async fn void_all(conn: &mut SqliteConnection) -> Result<u64, CallError> {
+    let statements = "UPDATE pilothouse_fence SET generation = generation + 1 WHERE one = 1; \
+         DELETE FROM pilothouse_checkpoint; DELETE FROM pilothouse_chunk_log; \
+         DELETE FROM pilothouse_receipts;";
+    run(conn, statements.to_owned()).await?;
+    let sql = "SELECT generation FROM pilothouse_fence WHERE one = 1";
+    number(conn, sql.to_owned()).await
 }
 
 /// `PRAGMA schema_version`, as this transaction sees it.

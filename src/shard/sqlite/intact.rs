@@ -8,10 +8,10 @@
 use super::catalog;
 use super::dialect::trigger::{Authority, Trigger, trigger_names, triggers};
 use super::dialect::work::Work;
-use super::install::{Registry, registry, schema_version, write_registry};
+use super::install::{Registry, registry, schema_version, void_all, write_registry};
 use super::statement::{rows, text};
-use crate::base::{Digest, quote_literal};
-use crate::worker::CallError;
+use crate::base::{Digest, code, quote_literal};
+use crate::worker::{CallError, ErrorKind};
 use sqlx::SqliteConnection;
 
 /// How much of a set of triggers is there.
@@ -101,6 +101,32 @@ pub(super) async fn broken(
             registry.schema_version
         )
     }))
+}
+
+/// Nothing is finished and nothing is proved while dual write is not intact.
+/// Looks like a lost connection to the worker: it will attach and find out.
+pub(super) async fn demand(conn: &mut SqliteConnection, work: &Work) -> Result<(), CallError> {
+    let registry = registry(conn).await?.unwrap_or_default();
+    match broken(conn, work, &registry).await? {
+        None => Ok(()),
+        Some(what) => Err(CallError {
+            kind: ErrorKind::Unknown,
+            code: code::DUAL_WRITE_BROKEN.into(),
+            message: what,
+        }),
+    }
+}
+
+/// Whatever was proved while the triggers were not as we left them is void.
+pub(super) async fn void_if_touched(
+    conn: &mut SqliteConnection,
+    work: &Work,
+) -> Result<(), CallError> {
+    let registry = registry(conn).await?.unwrap_or_default();
+    if broken(conn, work, &registry).await?.is_some() {
+        void_all(conn).await?;
+    }
+    Ok(())
 }
 
 /// Notes the triggers as they stand now, with who may write what.

@@ -13,6 +13,7 @@ mod chunk;
 mod commit;
 mod conclude;
 pub mod dialect;
+mod drift;
 mod failure;
 mod file;
 mod install;
@@ -21,8 +22,10 @@ mod look;
 mod preflight;
 mod pulse;
 mod range;
+mod receipt;
 mod session;
 mod statement;
+mod surroundings;
 mod transaction;
 
 pub use file::{SqlitePlace, SqliteShard};

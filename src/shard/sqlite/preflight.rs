@@ -6,9 +6,9 @@ use super::dialect::lex;
 use super::dialect::trigger::{differs, trigger_names};
 use super::dialect::work::{Source, TableWork, Work};
 use super::file::Place;
-use super::install;
 use super::look::found;
 use super::statement::{number, rows, run, text, value};
+use super::{drift, install, surroundings};
 use crate::base::quote_literal;
 use crate::migration::UserTriggers;
 use crate::worker::{CallError, Check, CheckVerdict, ErrorKind};
@@ -74,8 +74,11 @@ pub(super) async fn checks(
         all.extend(old_columns(conn, table, &there).await?);
         all.push(user_triggers(conn, work, table).await?);
         all.extend(expressions(conn, table).await?);
+        all.extend(surroundings::generated(conn, table).await?);
         all.extend(round_trip(conn, table).await?);
     }
+    all.extend(drift::checks(conn, place).await?);
+    all.push(surroundings::disk(conn, place).await?);
     Ok(all)
 }
 

@@ -4,7 +4,7 @@ use super::dialect::rows::{between, count, last_key, nth_key};
 use super::dialect::shape::TableShape;
 use super::dialect::steps::JobTarget;
 use super::dialect::work::TableWork;
-use super::failure::{RANGE_VOID, refused, yielded};
+use super::failure::{range_gone, refused};
 use super::install::{Fence, void_job};
 use super::statement::{Texts, as_number, first, number, rows, run, text};
 use crate::base::quote_literal;
@@ -101,10 +101,9 @@ pub(super) async fn checkpoint_of(
     found
         .filter(|found| found.generation == generation)
         .ok_or_else(|| {
-            yielded(
-                RANGE_VOID,
-                format!("range {range} of {job} is void (generation {generation}); it has to be cut again"),
-            )
+            range_gone(format!(
+                "range {range} of {job} is void (generation {generation}); it has to be cut again"
+            ))
         })
 }
 

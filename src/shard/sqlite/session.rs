@@ -7,7 +7,8 @@ use super::failure::{refused, sorted};
 use super::file::Place;
 use super::install::{Fence, fence_of};
 use super::transaction::{begin, finish, give_back};
-use super::{act, attach, catalog, install, intact, look, preflight, range};
+use super::{act, attach, catalog, install, intact, look, preflight, range, receipt};
+use crate::base::{Stop, code};
 use crate::shard::{Session, SessionRole};
 use crate::worker::{CallError, ErrorKind, Op, Reply, RowJob, ShardCall};
 use futures_util::future::BoxFuture;
@@ -127,7 +128,7 @@ impl Call<'_> {
             Op::Attach { .. } | Op::Probe(_) | Op::ReadRange { .. } => self.read(conn, op).await,
             Op::Check(id) => self.check(conn, &id).await,
             Op::SetShare(percent) => self.set_share(conn, percent).await,
-            Op::ShareSeen(percent) => self.share_seen(percent).await,
+            Op::ShareSeen(percent) => self.share_seen(conn, percent).await,
             Op::TakeOver { known_epoch } => {
                 begin(conn, "BEGIN IMMEDIATE").await?;
                 let taken = attach::take_over(conn, self.place, known_epoch).await;
@@ -201,7 +202,7 @@ impl Call<'_> {
     async fn check(&self, conn: &mut SqliteConnection, id: &str) -> Result<Reply, CallError> {
         let work = &self.place.compiled.work;
         let look = self.place.compiled.steps.looks.get(id);
-        let look = look.ok_or_else(|| refused("sqlite/step", format!("no check {id}")))?;
+        let look = look.ok_or_else(|| refused(code::UNKNOWN_STEP, format!("no check {id}")))?;
         let mut checks = Vec::new();
         match look {
             Look::Quiet => return Ok(Reply::Checked(look::quiet(self.place).await)),
@@ -234,7 +235,15 @@ impl Call<'_> {
         }
     }
 
-    async fn share_seen(&self, percent: u8) -> Result<Reply, CallError> {
+    async fn share_seen(
+        &self,
+        conn: &mut SqliteConnection,
+        percent: u8,
+    ) -> Result<Reply, CallError> {
+        // A deposed engine must learn here that it has lost its say.
+        begin(conn, "BEGIN").await?;
+        let fence = fence_of(conn, self.epoch).await;
+        give_back(conn, fence).await?;
         let place = self.place;
         match place.flags.seen(&place.name, percent).await {
             Ok(seen) => Ok(Reply::Seen {
@@ -247,12 +256,12 @@ impl Call<'_> {
 
     fn action(&self, id: &str) -> Result<Action, CallError> {
         let found = self.place.compiled.steps.actions.get(id).copied();
-        found.ok_or_else(|| refused("sqlite/step", format!("no step {id}")))
+        found.ok_or_else(|| refused(code::UNKNOWN_STEP, format!("no step {id}")))
     }
 
     pub(super) fn target(&self, job: &RowJob) -> Result<JobTarget, CallError> {
         let found = self.place.compiled.steps.jobs.get(&job.id).copied();
-        found.ok_or_else(|| refused("sqlite/step", format!("no row job {}", job.id)))
+        found.ok_or_else(|| refused(code::UNKNOWN_STEP, format!("no row job {}", job.id)))
     }
 
     /// Everything that writes, inside a fenced transaction.
@@ -265,13 +274,23 @@ impl Call<'_> {
         let work = &self.place.compiled.work;
         let mut generation = fence.generation;
         match op {
-            Op::BeginStop(stop) => attach::begin_stop(conn, stop).await?,
-            Op::EndStop(stop) => attach::end_stop(conn, stop).await?,
+            Op::BeginStop { stop, head } => {
+                attach::begin_stop(conn, stop).await?;
+                receipt::witness(conn, stop, head, self.epoch).await?;
+            }
+            Op::EndStop(stop) => {
+                if stop > Stop::DualWrite {
+                    // Before that triggers may be left of an earlier pass.
+                    intact::demand(conn, work).await?;
+                }
+                receipt::write(conn, &self.place.compiled.steps, stop, fence).await?;
+                attach::end_stop(conn, stop).await?;
+            }
             Op::EndUndo { undone, remains } => {
                 attach::end_undo(conn, self.place, undone, remains).await?;
             }
             Op::Apply(id) => act::apply(conn, work, self.action(&id)?, self.epoch).await?,
-            Op::MendDualWrite => generation = attach::mend(conn, work, fence).await?,
+            Op::MendDualWrite => generation = attach::mend(conn, work).await?,
             Op::Split { job, ranges } => {
                 let target = self.target(&job)?;
                 let table = &work.tables[target.table];
@@ -292,6 +311,7 @@ impl Call<'_> {
             }
             Op::Conclude(job) => {
                 let target = self.target(&job)?;
+                intact::demand(conn, work).await?;
                 return conclude(conn, &job.id, &target, fence)
                     .await
                     .map(Reply::Concluded);

@@ -1,7 +1,7 @@
 //! What the lead worker makes of answers.
 
-use super::{At, Do, LOOK_AGAIN, LeadWorker, RangeOutcome};
-use crate::base::{Fault, Stage, Stop};
+use super::{At, Broken, Do, LOOK_AGAIN, LeadWorker, RangeOutcome};
+use crate::base::{Fault, Stage, Stop, code};
 use crate::rollout::{Evidence, Job, Report};
 use crate::worker::call::{
     CallError, Check, CheckVerdict, ErrorKind, Probe, RangeAt, Reply, Sighting,
@@ -16,10 +16,10 @@ impl LeadWorker {
             (_, Reply::Error(error)) => self.failed(error),
             (At::Attach, Reply::Attached(seen)) => self.attached(&seen),
             (At::Mend, Reply::Done { generation }) => {
-                let why = self.mended.take().map(|(_, why)| why).unwrap_or_default();
-                self.mended = Some((generation, why.clone()));
-                self.at = At::Mended;
-                Some(Do::Report(Report::GenerationBumped { generation, why }))
+                if let Some(broken) = self.broken.as_mut() {
+                    broken.mended_in = Some(generation);
+                }
+                Some(self.tell_mended())
             }
             (At::TakeOver, Reply::TakenOver { epoch }) => Some(self.taken_over(epoch)),
             (At::Begin, Reply::Done { .. }) => {
@@ -69,11 +69,7 @@ impl LeadWorker {
     fn taken_over(&mut self, epoch: u64) -> Do {
         self.task.epoch = Some(epoch);
         self.task.known_epoch = epoch;
-        self.at = if self.mended.is_some() {
-            At::Mend
-        } else {
-            At::Begin
-        };
+        self.at = self.after_take_over();
         let pin = self.task.pin.clone().unwrap_or_default();
         Do::Report(Report::Attached { pin, epoch })
     }
@@ -106,11 +102,30 @@ impl LeadWorker {
         }
     }
 
+    fn after_take_over(&self) -> At {
+        match &self.broken {
+            Some(broken) if broken.mended_in.is_some() => At::TellMended,
+            Some(_) => At::Mend,
+            None => At::Begin,
+        }
+    }
+
+    /// Tells the heart in which generation dual write was mended, and why.
+    pub(super) fn tell_mended(&mut self) -> Do {
+        self.at = At::Mended;
+        let broken = self.broken.as_ref();
+        let generation = broken.and_then(|b| b.mended_in).unwrap_or(0);
+        let why = broken.map(|b| b.why.clone()).unwrap_or_default();
+        // Known from now on: the heart takes it before anything else.
+        self.task.known_generation = generation;
+        Do::Report(Report::GenerationBumped { generation, why })
+    }
+
     pub(super) fn after_mend(&self) -> Do {
         let why = self
-            .mended
+            .broken
             .as_ref()
-            .map(|(_, why)| why.clone())
+            .map(|broken| broken.why.clone())
             .unwrap_or_default();
         if self.stands_in().stage() < Stage::Shift {
             // The old form was the truth all the time: fill and prove again.
@@ -123,7 +138,7 @@ impl LeadWorker {
         }
         Do::End(Some(Report::Failed {
             fault: Fault {
-                code: "PH010".into(),
+                code: code::DUAL_WRITE_WAS_OFF.into(),
                 what: format!("dual write was off while both forms were written ({why})"),
                 place: format!("shard {}", self.task.shard),
                 why: None,
@@ -145,7 +160,7 @@ impl LeadWorker {
         if let Some(other) = seen.rollout.as_ref().filter(|id| **id != self.task.rollout) {
             return self.failed(CallError {
                 kind: ErrorKind::Refused,
-                code: "PH011".into(),
+                code: code::NOT_OURS.into(),
                 message: format!("the shard's registry belongs to rollout {other}"),
             });
         }
@@ -155,6 +170,53 @@ impl LeadWorker {
         {
             return Some(Do::End(Some(Report::Fenced { epoch: seen.epoch })));
         }
+        self.broken = self.find_broken(seen);
+        let mended = self.broken.as_ref().and_then(|b| b.mended_in).is_some();
+        // What a mend takes back is no loss: it is told as what it is.
+        if !mended && let Some(regressed) = self.find_regress(seen) {
+            return Some(Do::End(Some(regressed)));
+        }
+        // A flag that must be closed may have outlived everything we had
+        // installed (a restored backup): it is closed under the fence too.
+        let needs_fence = self.stands_in() > Stop::Preflight || self.task.job == Job::CloseShare;
+        let owns = self.task.epoch == Some(seen.epoch);
+        self.at = match (needs_fence, owns) {
+            (true, false) => At::TakeOver,
+            (true, true) => self.after_take_over(),
+            (false, _) => {
+                self.set_step(0);
+                self.at
+            }
+        };
+        None
+    }
+
+    /// Whether dual write was off: it is now, or the shard was mended in a
+    /// generation that the journal has never heard of, because the engine that
+    /// mended it ended before it could tell.
+    fn find_broken(&self, seen: &Sighting) -> Option<Broken> {
+        // Undo takes the trigger away anyway.
+        if !matches!(self.task.job, Job::Advance(_)) || self.stands_in() <= Stop::DualWrite {
+            return None;
+        }
+        if let Some(why) = seen.dual_write_broken.clone() {
+            return Some(Broken {
+                why,
+                mended_in: None,
+            });
+        }
+        let known = self.task.known_generation;
+        (known > 0 && seen.generation > known).then(|| Broken {
+            why: format!(
+                "the shard was mended in generation {}, the journal knows {known}: an engine ended before it could tell",
+                seen.generation
+            ),
+            mended_in: Some(seen.generation),
+        })
+    }
+
+    /// What the shard has lost since the journal last heard of it, if anything.
+    fn find_regress(&self, seen: &Sighting) -> Option<Report> {
         let expected = self.task.ended.filter(|stop| *stop > Stop::Preflight);
         // While a stop is undone, "the one before it" is as far as the shard
         // may have come.
@@ -164,7 +226,7 @@ impl LeadWorker {
         };
         if seen.ended < least {
             let found = seen.ended.unwrap_or(Stop::Preflight);
-            return Some(Do::End(Some(Report::Regressed {
+            return Some(Report::Regressed {
                 found,
                 epoch: seen.epoch,
                 why: format!(
@@ -172,39 +234,19 @@ impl LeadWorker {
                     seen.ended.map_or("none".into(), |s| s.to_string()),
                     least.map_or("none".into(), |s| s.to_string()),
                 ),
-            })));
+            });
         }
         if let Job::Undo(stop) = self.task.job
             && seen.ended > Some(stop)
         {
             // A failover brought back what had been undone already.
             let found = seen.ended.unwrap_or(stop);
-            return Some(Do::End(Some(Report::Regressed {
+            return Some(Report::Regressed {
                 found,
                 epoch: seen.epoch,
                 why: format!("the shard shows {found} again, which had been undone"),
-            })));
+            });
         }
-        // Undo takes the trigger away anyway.
-        let mends = matches!(self.task.job, Job::Advance(_)) && self.stands_in() > Stop::DualWrite;
-        self.mended = seen
-            .dual_write_broken
-            .clone()
-            .filter(|_| mends)
-            .map(|why| (0, why));
-        // A flag that must be closed may have outlived everything we had
-        // installed (a restored backup): it is closed under the fence too.
-        let needs_fence = self.stands_in() > Stop::Preflight || self.task.job == Job::CloseShare;
-        let owns = self.task.epoch == Some(seen.epoch);
-        self.at = match (needs_fence, owns) {
-            (true, false) => At::TakeOver,
-            (true, true) if self.mended.is_some() => At::Mend,
-            (true, true) => At::Begin,
-            (false, _) => {
-                self.set_step(0);
-                self.at
-            }
-        };
         None
     }
 
@@ -235,7 +277,7 @@ impl LeadWorker {
         let warned = checks.iter().filter(|c| c.verdict == CheckVerdict::Warn);
         self.evidence
             .notes
-            .extend(warned.map(|c| format!("{}: {}", c.name, c.value)));
+            .extend(warned.map(|c| format!("{}: {} ({})", c.name, c.value, c.remedy)));
         self.step_done(i)
     }
 
@@ -270,7 +312,7 @@ impl LeadWorker {
         if evidence.stale > 0 {
             return Some(Do::End(Some(Report::Failed {
                 fault: Fault {
-                    code: "PH012".into(),
+                    code: code::ROWS_WRONG.into(),
                     what: format!("{} rows of {} are wrong", evidence.stale, evidence.rows),
                     place: format!("shard {}, {}", self.task.shard, job.title),
                     why: evidence.notes.first().cloned(),
@@ -283,6 +325,11 @@ impl LeadWorker {
         self.evidence.chunks += evidence.chunks;
         self.evidence.digest = evidence.digest.or(self.evidence.digest);
         self.evidence.notes.extend(evidence.notes);
+        // Several tables: both counts over all of them.
+        self.evidence.restored = match (self.evidence.restored, evidence.restored) {
+            (Some(before), Some(now)) => Some(before.plus(now)),
+            (before, now) => before.or(now),
+        };
         self.step_done(i)
     }
 

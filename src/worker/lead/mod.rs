@@ -7,6 +7,7 @@
 mod learn;
 
 use crate::base::{Period, ShardName, Stop};
+use crate::journal::Head;
 use crate::rollout::{Evidence, Job, Report};
 use crate::worker::call::{CallError, Op, Reply, ShardCall};
 use crate::worker::plan::{RowJob, Step, StopPlan};
@@ -32,8 +33,12 @@ pub struct Assignment {
     pub before: Option<Stop>,
     /// Identity that the journal knows.
     pub pin: Option<String>,
+    /// Where the journal stands; the shard keeps it as a witness.
+    pub head: Head,
     /// Newest epoch that the journal knows.
     pub known_epoch: u64,
+    /// Generation that the journal knows; 0 when it knows none.
+    pub known_generation: u64,
     /// Our epoch, if this engine owns the shard already.
     pub epoch: Option<u64>,
     /// Ranges worked on at the same time.
@@ -100,6 +105,8 @@ pub enum RangeOutcome {
 enum At {
     Attach,
     Mend,
+    /// An engine before us mended, and ended before it could tell.
+    TellMended,
     /// Mended, and the heart is being told.
     Mended,
     TakeOver,
@@ -117,13 +124,21 @@ enum At {
     Finish,
 }
 
+/// Dual write that was off for a while.
+#[derive(Clone, Debug)]
+struct Broken {
+    why: String,
+    /// The generation it was mended in, once it is.
+    mended_in: Option<u64>,
+}
+
 /// Brings one assignment about. See the module.
 #[derive(Clone, Debug)]
 pub struct LeadWorker {
     task: Assignment,
     at: At,
-    /// Set when dual write had to be mended: reported before anything else.
-    mended: Option<(u64, String)>,
+    /// Set when dual write was found broken: reported before anything else.
+    broken: Option<Broken>,
     attempts: u32,
     ranges: Vec<u32>,
     /// Rows that the shard's checkpoints showed at the last split.
@@ -139,7 +154,7 @@ impl LeadWorker {
         Self {
             task,
             at: At::Attach,
-            mended: None,
+            broken: None,
             attempts: 0,
             ranges: Vec::new(),
             rows_seen: 0,
@@ -157,7 +172,7 @@ impl LeadWorker {
         let of = |i: usize| self.steps().get(i).map(Step::title).unwrap_or_default();
         match self.at {
             At::Attach => "connecting".into(),
-            At::Mend | At::Mended => "mending dual write".into(),
+            At::Mend | At::TellMended | At::Mended => "mending dual write".into(),
             At::TakeOver => "taking the fence".into(),
             At::Begin | At::Finish => "recording".into(),
             At::Probe(i)
@@ -205,12 +220,16 @@ impl LeadWorker {
                 pin: self.task.pin.clone(),
             },
             At::Mend => Op::MendDualWrite,
+            At::TellMended => return self.tell_mended(),
             At::Mended => return self.after_mend(),
             At::TakeOver => Op::TakeOver {
                 known_epoch: self.task.known_epoch,
             },
             At::Begin => match self.task.job {
-                Job::Advance(stop) => Op::BeginStop(stop),
+                Job::Advance(stop) => Op::BeginStop {
+                    stop,
+                    head: self.task.head,
+                },
                 Job::Undo(_) | Job::CloseShare => return self.enter_step(0, signal),
             },
             At::Probe(i) | At::Confirm(i) => Op::Probe(self.act_id(i)),
@@ -260,7 +279,10 @@ impl LeadWorker {
                 generation,
                 evidence: self.evidence.clone(),
             }),
-            Job::Undo(stop) => Some(Report::Undone { stop }),
+            Job::Undo(stop) => Some(Report::Undone {
+                stop,
+                restored: self.evidence.restored,
+            }),
             Job::CloseShare => None,
         }
     }

@@ -63,16 +63,24 @@ pub(crate) const SILENT_PARTITION: &str = "EXISTS (SELECT 1 FROM pg_partition_tr
 /// "Our trigger is there, fires always, nobody has touched it, sorts last,
 /// and works under this authority."
 pub(crate) fn is_armed(schema: &str, table: &str, authority: &str) -> String {
+    armed(schema, table, &quote_literal(authority))
+}
+
+/// The same under whatever authority was left.
+pub(crate) fn is_armed_as_left(schema: &str, table: &str) -> String {
+    armed(schema, table, "d.authority")
+}
+
+fn armed(schema: &str, table: &str, authority: &str) -> String {
     format!(
         "EXISTS (SELECT 1 FROM pilothouse.dual_write d JOIN pg_trigger t
             ON t.tgrelid = to_regclass(format('%I.%I', d.schema_name, d.table_name)) AND t.tgname = d.trigger_name
-          WHERE d.schema_name = {} AND d.table_name = {} AND d.authority = {}
+          WHERE d.schema_name = {} AND d.table_name = {} AND d.authority = {authority}
             AND t.tgenabled = 'A' AND {MARK} = d.trigger_xmin AND NOT {SILENT_PARTITION}
             AND NOT EXISTS (SELECT 1 FROM pg_trigger o WHERE o.tgrelid = t.tgrelid AND NOT o.tgisinternal
                 AND o.tgtype & 3 = 3 AND o.tgname > t.tgname))",
         quote_literal(schema),
-        quote_literal(table),
-        quote_literal(authority)
+        quote_literal(table)
     )
 }
 

@@ -2,6 +2,8 @@
 
 mod action;
 mod catalog;
+mod column;
+mod export;
 mod form;
 mod rows;
 mod steps;

@@ -1,13 +1,14 @@
 //! SQL of row jobs: what is done with one chunk of rows.
 
+use super::export::{export, restore};
 use super::form::Form;
-use super::steps::export_table;
+use crate::base::quote_literal;
 use crate::migration::Fill;
 use crate::worker::RowJobKind;
 
 /// Where the range goes in a statement. No identifier can hold a control
 /// character, so no name is ever taken for it.
-const RANGE: &str = "\u{1}range\u{1}";
+pub(super) const RANGE: &str = "\u{1}range\u{1}";
 
 /// Everything a row job runs, ready but for its parameters.
 ///
@@ -91,13 +92,22 @@ impl RowSql {
         )
     }
 
-    /// A sample of keys in key order, for cutting ranges.
-    pub(crate) fn sample(&self, percent: &str) -> String {
+    /// The table's pages, with those of its partitions.
+    pub(crate) fn pages(&self) -> String {
         format!(
-            "SELECT {} FROM {} TABLESAMPLE SYSTEM ({percent}) ORDER BY {} LIMIT 20000",
+            "SELECT coalesce(sum(pg_relation_size(relid)), 0)::bigint / current_setting('block_size')::bigint FROM pg_partition_tree({})",
+            quote_literal(&self.table)
+        )
+    }
+
+    /// Keys that cut a sample of the table into `ranges` equal parts, rising.
+    pub(crate) fn cuts(&self, percent: &str, ranges: u32) -> String {
+        format!(
+            "SELECT k FROM (SELECT {} AS k, row_number() OVER (ORDER BY {key}) AS n, count(*) OVER () AS c FROM {} TABLESAMPLE SYSTEM ({percent})) s
+             WHERE n * {ranges} / c > (n - 1) * {ranges} / c AND n < c ORDER BY n",
             self.key_texts(),
             self.table,
-            self.key_list()
+            key = self.key_list(),
         )
     }
 
@@ -265,77 +275,4 @@ fn verify(form: &Form, condition: &str) -> (String, Option<String>) {
         form.qualified()
     );
     (work, Some(wrong))
-}
-
-fn kept_columns(form: &Form) -> Vec<String> {
-    let mut columns: Vec<String> = form.key.iter().map(|c| c.name.to_string()).collect();
-    for (column, old, _) in form.replaced() {
-        for name in [column.name.to_string(), old.name.to_string()] {
-            if !columns.contains(&name) {
-                columns.push(name);
-            }
-        }
-    }
-    columns
-}
-
-fn export(form: &Form) -> String {
-    let columns = kept_columns(form);
-    let from: Vec<String> = columns.iter().map(|c| format!("t.{c}")).collect();
-    let fresh: Vec<String> = columns
-        .iter()
-        .map(|c| format!("{c} = excluded.{c}"))
-        .collect();
-    format!(
-        "INSERT INTO {} ({}) SELECT {} FROM {} AS t WHERE {RANGE} ON CONFLICT ({}) DO UPDATE SET {}",
-        export_table(form),
-        columns.join(", "),
-        from.join(", "),
-        form.qualified(),
-        form.key_list(),
-        fresh.join(", ")
-    )
-}
-
-/// Merge restore: the exported value where the row's new form is unchanged,
-/// `down(new)` elsewhere. Gives the number of the former.
-fn restore(form: &Form) -> String {
-    let same_key: Vec<String> = form
-        .key
-        .iter()
-        .map(|c| format!("e.{0} = s.{0}", c.name))
-        .collect();
-    let sets: Vec<String> = form
-        .replaced()
-        .map(|(column, old, down)| {
-            if down.inputs.iter().any(|(name, _)| *name != column.name) {
-                // `down` reads more than the export keeps: only `down` knows.
-                return format!("{} = {}", old.name, down.call("t"));
-            }
-            format!(
-                "{old} = CASE WHEN e.pilothouse_found AND e.{new} IS NOT DISTINCT FROM t.{new} THEN e.{old} ELSE {made} END",
-                old = old.name,
-                new = column.name,
-                made = down.call("t")
-            )
-        })
-        .collect();
-    let key: Vec<String> = form
-        .key
-        .iter()
-        .map(|c| format!("s.{0} = t.{0}", c.name))
-        .collect();
-    let same: Vec<String> = form
-        .replaced()
-        .map(|(column, _, _)| format!("e.{0} IS NOT DISTINCT FROM t.{0}", column.name))
-        .collect();
-    format!(
-        "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {}) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce(e.pilothouse_found AND {}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
-        sets.join(", "),
-        export_table(form),
-        same_key.join(" AND "),
-        key.join(" AND "),
-        same.join(" AND "),
-        table = form.qualified(),
-    )
 }

@@ -1,9 +1,12 @@
 //! The single steps that stops are made of.
 
-use super::action::{Action, Mode, has_column, has_constraint, is_armed, is_disarmed, when};
+use super::action::{
+    Action, Mode, has_column, has_constraint, is_armed, is_armed_as_left, is_disarmed, when,
+};
+use super::column::{demand_ours, drop_ours, is_ours, remake_ours, remember};
 use super::form::{Form, NewColumn};
-use super::trigger;
-use crate::base::{Ident, quote_literal};
+use super::trigger::{self, Authority};
+use crate::base::{code, quote_literal};
 use crate::migration::Fill;
 use crate::worker::{RowJob, RowJobKind};
 
@@ -24,11 +27,17 @@ pub(super) fn add_column(form: &Form, column: &NewColumn) -> Action {
             name.as_str(),
             form.table.table.as_str()
         ),
-        probe: when(&has_column(&qualified, name.as_str())),
-        statements: vec![format!(
-            "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {name} {}",
-            column.sql_type
-        )],
+        probe: when(&is_ours(form, column)),
+        statements: vec![
+            // Nobody can add one between the look and the statement.
+            format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE"),
+            demand_ours(form, column),
+            format!(
+                "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {name} {}",
+                column.sql_type
+            ),
+            remember(form, column),
+        ],
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only, no rewrite",
     }
@@ -43,10 +52,11 @@ pub(super) fn drop_new_column(form: &Form, column: &NewColumn) -> Action {
             name.as_str(),
             form.table.table.as_str()
         ),
-        probe: when(&format!("NOT {}", has_column(&qualified, name.as_str()))),
-        statements: vec![format!(
-            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {name}"
-        )],
+        probe: when(&format!("NOT {}", is_ours(form, column))),
+        statements: vec![
+            format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE"),
+            drop_ours(form, column),
+        ],
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
@@ -59,16 +69,7 @@ pub(super) fn undo_dual_write(form: &Form) -> Action {
     let qualified = form.qualified();
     let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
     statements.extend(trigger::remove(form));
-    for (column, _) in form.ruled() {
-        statements.push(format!(
-            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}",
-            column.name
-        ));
-        statements.push(format!(
-            "ALTER TABLE {qualified} ADD COLUMN {} {}",
-            column.name, column.sql_type
-        ));
-    }
+    statements.extend(form.ruled().map(|(column, _)| remake_ours(form, column)));
     Action {
         id: format!("undo_dual_write/{}", form.tag),
         title: format!("stop writing both forms of {table}"),
@@ -132,42 +133,40 @@ pub(super) fn drop_not_null(form: &Form, column: &NewColumn) -> Action {
     }
 }
 
-/// Name of the table that keeps what a drop loses.
-pub(super) fn export_table(form: &Form) -> String {
-    format!("pilothouse.export_{}", form.tag)
+/// Writers wait, readers do not.
+pub(super) fn lock_writers(form: &Form) -> String {
+    let table = form.qualified();
+    format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 }
 
-pub(super) fn create_export(form: &Form) -> Action {
-    let table = export_table(form);
-    let mut columns: Vec<String> = form
-        .key
-        .iter()
-        .map(|c| format!("{} {} NOT NULL", c.name, c.sql_type))
-        .collect();
-    let mut named: Vec<&Ident> = form.key.iter().map(|c| &c.name).collect();
-    for (column, old, _) in form.replaced() {
-        for (name, sql_type) in [(&column.name, &column.sql_type), (&old.name, &old.sql_type)] {
-            if !named.contains(&name) {
-                named.push(name);
-                columns.push(format!("{name} {sql_type}"));
-            }
-        }
-    }
-    Action {
-        id: format!("export_table/{}", form.tag),
-        title: format!("a place for what {} loses", form.table.table.as_str()),
-        probe: when(&format!(
-            "to_regclass({}) IS NOT NULL",
-            quote_literal(&table)
-        )),
-        statements: vec![format!(
-            "CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({}))",
-            columns.join(", "),
-            form.key_list()
-        )],
-        mode: Mode::Transaction,
-        lock: "none on your tables",
-    }
+/// Under the lock: whatever was proved while the trigger was not as we left
+/// it is void.
+pub(super) fn void_if_touched(form: &Form) -> String {
+    let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
+    let kept = format!(
+        "EXISTS (SELECT 1 FROM pilothouse.dual_write d WHERE d.schema_name = {} AND d.table_name = {})",
+        quote_literal(schema),
+        quote_literal(table)
+    );
+    let body = format!(
+        "BEGIN IF {kept} AND NOT ({armed}) THEN UPDATE pilothouse.fence SET generation = generation + 1; DELETE FROM pilothouse.checkpoint; DELETE FROM pilothouse.chunk_log; DELETE FROM pilothouse.receipts; END IF; END",
+        armed = is_armed_as_left(schema, table)
+    );
+    format!("DO {}", quote_literal(&body))
+}
+
+/// Under the lock: nobody has touched the trigger since the switch before this
+/// one, or since this one, should it run twice.
+pub(super) fn demand_intact(form: &Form, from: Authority, to: Authority) -> String {
+    let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
+    let body = format!(
+        "BEGIN IF NOT ({before} OR {after} OR ({gone})) THEN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'our trigger is not as it was left'; END IF; END",
+        before = is_armed(schema, table, from.word()),
+        after = is_armed(schema, table, to.word()),
+        gone = is_disarmed(&form.qualified(), &form.trigger(), schema, table),
+        code = code::DUAL_WRITE_BROKEN,
+    );
+    format!("DO {}", quote_literal(&body))
 }
 
 /// Under the lock, in the dropping transaction itself: dual write is intact
@@ -179,7 +178,8 @@ fn demand_proof(form: &Form) -> String {
         "BEGIN IF NOT ({armed}) OR NOT EXISTS (SELECT 1 FROM pilothouse.checkpoint WHERE job = {job})
            OR EXISTS (SELECT 1 FROM pilothouse.checkpoint c, pilothouse.fence f
                WHERE c.job = {job} AND (NOT c.closed OR c.stale > 0 OR c.generation <> f.generation))
-         THEN RAISE EXCEPTION USING ERRCODE = 'PH014', MESSAGE = 'no valid proof: nothing is dropped'; END IF; END",
+         THEN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = 'no valid proof: nothing is dropped'; END IF; END",
+        code = code::NO_PROOF,
         armed = is_armed(schema, table, "new")
     );
     format!("DO {}", quote_literal(&body))

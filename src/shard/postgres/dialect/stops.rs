@@ -1,10 +1,12 @@
 //! What each stop consists of, and what undoes it (DESIGN §5).
 
 use super::action::{Action, Mode, is_armed, is_disarmed, is_marked, when};
+use super::column::demand_ours;
+use super::export::create_export;
 use super::form::{Form, Volatility};
 use super::steps::{
-    add_column, create_export, drop_new_column, drop_not_null, drop_old, loosen, not_null, row_job,
-    undo_dual_write,
+    add_column, demand_intact, drop_new_column, drop_not_null, drop_old, lock_writers, loosen,
+    not_null, row_job, undo_dual_write, void_if_touched,
 };
 use super::trigger::{self, Authority};
 use crate::base::{Stage, Stop, quote_literal};
@@ -163,6 +165,10 @@ impl Source<'_> {
         for form in self.dual() {
             let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
             let mut statements = self.functions(form);
+            // Ours may have been dropped, and another one added, since expand.
+            let lock = "IN SHARE ROW EXCLUSIVE MODE";
+            statements.push(format!("LOCK TABLE {} {lock}", form.qualified()));
+            statements.extend(form.ruled().map(|(column, _)| demand_ours(form, column)));
             statements.extend(trigger::install(form, Authority::Old));
             parts.run.push(Part::Act(Action {
                 id: format!("dual_write/{}", form.tag),
@@ -225,8 +231,9 @@ impl Source<'_> {
             .rfind(|s| s.stage() == Stage::Shift && s.share_percent() < percent);
         if earlier.is_none() {
             parts.run.extend(
-                self.dual()
-                    .map(|f| Part::Act(self.switch("publish", f, Authority::Both))),
+                self.dual().map(|f| {
+                    Part::Act(self.forward("publish", f, (Authority::Old, Authority::Both)))
+                }),
             );
         }
         parts.run.push(Part::Share(percent));
@@ -236,15 +243,26 @@ impl Source<'_> {
         if earlier.is_none() {
             parts.undo.extend(
                 self.dual()
-                    .map(|f| Part::Act(self.switch("unpublish", f, Authority::Old))),
+                    .map(|f| Part::Act(self.back("unpublish", f, Authority::Old))),
             );
         }
         parts
     }
 
-    fn switch(&self, prefix: &str, form: &Form, authority: Authority) -> Action {
+    fn forward(&self, prefix: &str, form: &Form, (from, to): (Authority, Authority)) -> Action {
+        self.switch(prefix, form, to, demand_intact(form, from, to))
+    }
+
+    fn back(&self, prefix: &str, form: &Form, to: Authority) -> Action {
+        self.switch(prefix, form, to, void_if_touched(form))
+    }
+
+    /// Puts an authority in place. A switch covers up that the trigger was
+    /// away, so `first` looks at that in the same transaction.
+    fn switch(&self, prefix: &str, form: &Form, authority: Authority, first: String) -> Action {
         let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
-        let mut statements = self.functions(form);
+        let mut statements = vec![lock_writers(form), first];
+        statements.extend(self.functions(form));
         statements.extend(trigger::install(form, authority));
         let nothing_to_keep = authority == Authority::New && form.replaced().next().is_none();
         let probe = if nothing_to_keep {
@@ -281,12 +299,14 @@ impl Source<'_> {
             parts.run.push(Part::Rows(job));
         }
         for form in self.dual() {
-            parts
-                .run
-                .push(Part::Act(self.switch("retire", form, Authority::New)));
+            parts.run.push(Part::Act(self.forward(
+                "retire",
+                form,
+                (Authority::Both, Authority::New),
+            )));
             parts
                 .undo
-                .insert(0, Part::Act(self.switch("unretire", form, Authority::Both)));
+                .insert(0, Part::Act(self.back("unretire", form, Authority::Both)));
             if form.replaced().next().is_some() {
                 let title = format!("compare {} strictly", form.table.table.as_str());
                 parts.run.push(Part::Rows(row_job(
@@ -343,7 +363,10 @@ impl Source<'_> {
     fn bring_columns_back(&self, form: &Form) -> Action {
         let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
         let qualified = form.qualified();
-        let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
+        let mut statements = vec![
+            format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE"),
+            void_if_touched(form),
+        ];
         for (_, old, _) in form.replaced() {
             statements.push(format!(
                 "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {} {}",
@@ -352,6 +375,12 @@ impl Source<'_> {
         }
         statements.extend(self.functions(form));
         statements.extend(trigger::install(form, Authority::Restore));
+        // If this puts a broken trigger back, rows have changed unseen: what
+        // an earlier pass has restored may be out of date.
+        let job = quote_literal(&format!("restore/{}", form.tag));
+        for notes in ["checkpoint", "chunk_log"] {
+            statements.push(format!("DELETE FROM pilothouse.{notes} WHERE job = {job}"));
+        }
         let done = format!(
             "({} OR {})",
             is_armed(schema, table, "restore"),
@@ -368,7 +397,7 @@ impl Source<'_> {
     }
 
     fn close_restore(&self, form: &Form) -> Action {
-        let mut action = self.switch("restored", form, Authority::New);
+        let mut action = self.back("restored", form, Authority::New);
         let qualified = form.qualified();
         for (_, old, _) in form.replaced() {
             if let Some(default) = &old.default {

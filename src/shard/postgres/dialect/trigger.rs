@@ -6,7 +6,7 @@
 
 use super::action::MARK;
 use super::form::{Form, Mapping, NewColumn, PINS};
-use crate::base::quote_literal;
+use crate::base::{Ident, code, quote_literal};
 use crate::migration::Fill;
 
 /// Who may write what on a shard.
@@ -34,13 +34,6 @@ impl Authority {
         }
     }
 }
-
-/// Refused: the new form was written while the old one is the truth.
-pub(crate) const REFUSED_NEW: &str = "PH001";
-/// Refused: the old form was written while the new one is the truth.
-pub(crate) const REFUSED_OLD: &str = "PH002";
-/// Refused: both forms were written and do not agree.
-pub(crate) const REFUSED_CONFLICT: &str = "PH003";
 
 /// Statements that put an authority in place, for one transaction. Taking the
 /// lock first means that no statement runs half under the old rule.
@@ -162,7 +155,7 @@ fn old_body(form: &Form) -> String {
             continue;
         }
         let refusal = refuse(
-            REFUSED_NEW,
+            code::NEW_TOO_EARLY,
             &format!(
                 "pilothouse: column {} is not open for writing yet",
                 column.name.as_str()
@@ -191,15 +184,21 @@ fn old_side(column: &NewColumn, up: &Mapping) -> Vec<String> {
     side
 }
 
+/// Byte by byte: some types have no `=`, and an expression may tell apart what
+/// `=` does not.
 fn any_changed(columns: &[String]) -> String {
-    let terms: Vec<String> = columns
-        .iter()
-        .map(|c| format!("NEW.{c} IS DISTINCT FROM OLD.{c}"))
-        .collect();
-    if terms.is_empty() {
+    let of = |row: &str| {
+        let values: Vec<String> = columns.iter().map(|c| format!("{row}.{c}")).collect();
+        values.join(", ")
+    };
+    if columns.is_empty() {
         "false".into()
     } else {
-        format!("({})", terms.join(" OR "))
+        format!(
+            "(NOT record_image_eq(ROW({}), ROW({})))",
+            of("NEW"),
+            of("OLD")
+        )
     }
 }
 
@@ -280,7 +279,7 @@ fn both_body(form: &Form) -> String {
 fn both_column(column: &NewColumn, up: &Mapping) -> String {
     let (name, made) = (&column.name, up.call("NEW"));
     let conflict = refuse(
-        REFUSED_CONFLICT,
+        code::FORMS_DISAGREE,
         &format!(
             "pilothouse: the old form and {} were both written and do not agree",
             column.name.as_str()
@@ -325,7 +324,7 @@ fn new_body(form: &Form) -> String {
     for (column, old, down) in form.replaced() {
         let (name, made) = (&old.name, down.call("NEW"));
         let refusal = refuse(
-            REFUSED_OLD,
+            code::OLD_TOO_LATE,
             &format!("pilothouse: column {} is retired", old.name.as_str()),
             &format!("write column {} instead", column.name.as_str()),
         );
@@ -342,11 +341,16 @@ fn new_body(form: &Form) -> String {
 
 fn restore_body(form: &Form) -> String {
     let mut lines = vec!["BEGIN".to_owned()];
-    for column in form.columns.iter().filter(|c| !c.down.is_empty()) {
+    let is_old = |name: &Ident| form.replaced().any(|(_, old, _)| old.name == *name);
+    for (_, old, down) in form.replaced() {
+        // What `down` reads, but for the old columns that are coming back.
+        let read = down.inputs.iter().filter(|(name, _)| !is_old(name));
+        let read: Vec<String> = read.map(|(name, _)| name.to_string()).collect();
         lines.push(format!(
-            "  IF TG_OP = 'INSERT' OR NEW.{0} IS DISTINCT FROM OLD.{0} THEN\n{1}\n  END IF;",
-            column.name,
-            set_old(column, "    ")
+            "  IF TG_OP = 'INSERT' OR {} THEN\n    NEW.{} := {};\n  END IF;",
+            any_changed(&read),
+            old.name,
+            down.call("NEW")
         ));
     }
     lines.push("  RETURN NEW;\nEND".into());

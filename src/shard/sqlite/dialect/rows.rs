@@ -1,5 +1,6 @@
 //! SQL that works on the rows of one key range.
 
+use super::lex;
 use super::shape::{TableShape, tuple};
 use super::trigger::{Authority, differs, set_once};
 use super::work::{Source, TableWork};
@@ -144,8 +145,28 @@ pub fn export_table(table: usize) -> String {
     format!("\"pilothouse_export_{table}\"")
 }
 
-/// Its definition: key, old form, new form, without types so that every value
-/// is kept as it is.
+/// What a `down` reads besides key and new form: whether a row is unchanged
+/// is judged by these, too.
+fn inputs<'a>(work: &TableWork, shape: &'a TableShape) -> Vec<&'a Ident> {
+    let downs: Vec<Vec<lex::Token>> = work
+        .down
+        .values()
+        .filter_map(|down| lex::tokens(down).ok())
+        .collect();
+    let is = |a: &Ident, b: &Ident| a.as_str().eq_ignore_ascii_case(b.as_str());
+    let is_kept = |name: &Ident| {
+        shape.keys.iter().any(|key| is(key, name))
+            || form_columns(work).into_iter().any(|form| is(form, name))
+    };
+    let names = shape.columns.iter().map(|c| &c.name);
+    names
+        .filter(|name| !is_kept(name))
+        .filter(|name| downs.iter().any(|d| lex::names(d, name.as_str())))
+        .collect()
+}
+
+/// Its definition: key, old form, new form, what else `down` reads; without
+/// types, so that every value is kept as it is.
 pub fn create_export(table: usize, work: &TableWork, shape: &TableShape) -> String {
     let keys = numbered("k", shape.keys.len());
     let olds = numbered("o", work.down.len());
@@ -153,14 +174,22 @@ pub fn create_export(table: usize, work: &TableWork, shape: &TableShape) -> Stri
     format!(
         "CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({})) WITHOUT ROWID",
         export_table(table),
-        [keys.clone(), olds, news].concat().join(", "),
+        [
+            keys.clone(),
+            olds,
+            news,
+            numbered("i", inputs(work, shape).len())
+        ]
+        .concat()
+        .join(", "),
         keys.join(", "),
     )
 }
 
 /// Copies the range into the export.
 pub fn export(table: usize, work: &TableWork, shape: &TableShape, range: &str) -> String {
-    let forms: Vec<String> = form_columns(work).iter().map(|c| c.to_string()).collect();
+    let mut forms: Vec<String> = form_columns(work).iter().map(|c| c.to_string()).collect();
+    forms.extend(inputs(work, shape).iter().map(|c| c.to_string()));
     format!(
         "INSERT OR REPLACE INTO {} SELECT {}, {} FROM {} WHERE {range}",
         export_table(table),
@@ -170,7 +199,8 @@ pub fn export(table: usize, work: &TableWork, shape: &TableShape, range: &str) -
     )
 }
 
-/// True where the exported row is still the row's own: same key, same new form.
+/// True where the exported row is still the row's own: same key, same new
+/// form, and the same in all that `down` reads.
 fn unchanged(work: &TableWork, shape: &TableShape) -> String {
     let keys = shape
         .keys
@@ -182,7 +212,12 @@ fn unchanged(work: &TableWork, shape: &TableShape) -> String {
         .iter()
         .enumerate()
         .map(|(i, c)| format!("(x.n{i} COLLATE BINARY) IS {}.{}", work.table, c.name));
-    let all: Vec<String> = keys.chain(news).collect();
+    let inputs = inputs(work, shape);
+    let read = inputs
+        .iter()
+        .enumerate()
+        .map(|(i, name)| format!("(x.i{i} COLLATE BINARY) IS {}.{name}", work.table));
+    let all: Vec<String> = keys.chain(news).chain(read).collect();
     all.join(" AND ")
 }
 

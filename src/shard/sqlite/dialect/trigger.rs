@@ -6,6 +6,7 @@
 
 use super::shape::TableShape;
 use super::work::{NewColumn, Source, TableWork};
+use crate::base::code::{NEW_TOO_EARLY, OLD_TOO_LATE};
 use crate::base::{Ident, quote_literal};
 
 /// Who may write what on a SQLite shard.
@@ -35,11 +36,6 @@ impl Authority {
         }
     }
 }
-
-/// Code in the message of a statement that wrote the new form too early.
-pub const NEW_TOO_EARLY: &str = "PH001";
-/// Code in the message of a statement that wrote the old form too late.
-pub const OLD_TOO_LATE: &str = "PH002";
 
 /// One trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,163 @@
+//! The engine's side of the channel to its clients.
+//!
+//! The engine publishes whole views into one slot, where the newest wins, and
+//! takes acts from one bounded queue: a slow client skips views, it never
+//! holds memory or the engine. What a client makes of it is not known here.
+
+use crate::base::Timestamp;
+use crate::wire::{Answer, CommandEnvelope, FleetView};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Acts that may wait for the engine, of all clients together.
+const ORDERS_MAX: usize = 64;
+
+/// Answers that may wait for one client.
+const ANSWERS_MAX: usize = 256;
+
+/// A view and when it was made.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// When.
+    pub at: Timestamp,
+    /// The view.
+    pub view: Arc<FleetView>,
+}
+
+/// The engine's end: publishes views and lets clients attach.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    newest: watch::Sender<Option<Published>>,
+    orders: mpsc::Sender<Asked>,
+}
+
+/// The engine's end: acts to decide, in the order in which they came.
+pub type Orders = mpsc::Receiver<Asked>;
+
+/// The two engine ends.
+pub fn channel() -> (Publisher, Orders) {
+    let (orders, receiver) = mpsc::channel(ORDERS_MAX);
+    let (newest, _) = watch::channel(None);
+    (Publisher { newest, orders }, receiver)
+}
+
+impl Publisher {
+    /// Makes a view the newest one. Never waits. Publish at least once a
+    /// second: an unchanged view becomes a heartbeat.
+    pub fn publish(&self, view: FleetView, at: Timestamp) {
+        let view = Arc::new(view);
+        self.newest.send_replace(Some(Published { at, view }));
+    }
+
+    /// Attaches a client.
+    pub fn line(&self) -> Line {
+        let (answers, answered) = mpsc::channel(ANSWERS_MAX);
+        let mut newest = self.newest.subscribe();
+        newest.mark_changed();
+        Line {
+            newest,
+            // Weak: a client that lives longer must not keep the engine's
+            // queue open, and sees the end when the publisher is gone.
+            orders: self.orders.downgrade(),
+            answers,
+            answered,
+        }
+    }
+}
+
+/// An act that waits for its answer. Dropping it unanswered tells the client.
+#[derive(Debug)]
+pub struct Asked {
+    envelope: CommandEnvelope,
+    answers: Option<mpsc::Sender<(String, Answer)>>,
+}
+
+impl Asked {
+    /// What is asked.
+    pub fn envelope(&self) -> &CommandEnvelope {
+        &self.envelope
+    }
+
+    /// Answers. Never waits: a client that does not read its answers asks
+    /// again with the same key.
+    pub fn answer(mut self, answer: Answer) {
+        self.tell(answer);
+    }
+
+    fn tell(&mut self, answer: Answer) {
+        if let Some(answers) = self.answers.take() {
+            // A client that went away needs no answer.
+            let _ = answers.try_send((self.envelope.key.clone(), answer));
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.tell(engine_gone());
+    }
+}
+
+fn engine_gone() -> Answer {
+    Answer::Refused {
+        code: "engine_gone".into(),
+        text: "the engine is stopping and did not take it; start it again and look".into(),
+    }
+}
+
+/// What comes over a line.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// The answer to the act with this key.
+    Answer(String, Answer),
+    /// There is a newer view; [`Line::newest`] has it.
+    View,
+}
+
+/// A client's end.
+#[derive(Debug)]
+pub struct Line {
+    newest: watch::Receiver<Option<Published>>,
+    orders: mpsc::WeakSender<Asked>,
+    answers: mpsc::Sender<(String, Answer)>,
+    answered: mpsc::Receiver<(String, Answer)>,
+}
+
+impl Line {
+    /// Asks for an act; the answer comes by [`Line::next`]. Never waits.
+    pub fn ask(&self, envelope: CommandEnvelope) {
+        let asked = Asked {
+            envelope,
+            answers: Some(self.answers.clone()),
+        };
+        let Some(orders) = self.orders.upgrade() else {
+            return asked.answer(engine_gone());
+        };
+        if let Err(mpsc::error::TrySendError::Full(mut back)) = orders.try_send(asked) {
+            back.tell(Answer::Refused {
+                code: "busy".into(),
+                text: format!("{ORDERS_MAX} acts wait already; wait for their answers"),
+            });
+        }
+    }
+
+    /// What comes next; `None` when the engine is gone for good. Dropping the
+    /// future loses nothing.
+    pub async fn next(&mut self) -> Option<News> {
+        tokio::select! {
+            biased;
+            Some((key, answer)) = self.answered.recv() => Some(News::Answer(key, answer)),
+            changed = self.newest.changed() => changed.ok().map(|()| News::View),
+        }
+    }
+
+    /// The newest view.
+    pub fn newest(&mut self) -> Option<Published> {
+        self.newest.borrow_and_update().clone()
+    }
+
+    /// Makes the newest view count as new again.
+    pub fn look_again(&mut self) {
+        self.newest.mark_changed();
+    }
+}

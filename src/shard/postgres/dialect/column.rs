@@ -1,0 +1,101 @@
+//! Which column is ours. A name says nothing: somebody may have added a column
+//! of that name after preflight. Expand notes the number of the column that it
+//! adds, in the transaction that adds it, and everything else asks for that.
+
+use super::action::has_column;
+use super::form::{Form, NewColumn};
+use crate::base::{code, quote_literal};
+
+/// "The table has this column, and it is the one that pilothouse added."
+pub(super) fn is_ours(form: &Form, column: &NewColumn) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_attribute a JOIN pilothouse.added_column m ON m.relid = a.attrelid AND m.attnum = a.attnum
+          WHERE a.attrelid = to_regclass({}) AND a.attname = {} AND NOT a.attisdropped AND {})",
+        quote_literal(&form.qualified()),
+        quote_literal(column.name.as_str()),
+        is_note(form, column, "m.")
+    )
+}
+
+fn is_note(form: &Form, column: &NewColumn, prefix: &str) -> String {
+    format!(
+        "{prefix}schema_name = {} AND {prefix}table_name = {} AND {prefix}column_name = {}",
+        quote_literal(form.table.schema.as_str()),
+        quote_literal(form.table.table.as_str()),
+        quote_literal(column.name.as_str())
+    )
+}
+
+/// "Somebody else's column has this name."
+fn is_foreign(form: &Form, column: &NewColumn) -> String {
+    format!(
+        "({} AND NOT {})",
+        has_column(&form.qualified(), column.name.as_str()),
+        is_ours(form, column)
+    )
+}
+
+fn block(body: &str) -> String {
+    format!("DO {}", quote_literal(&format!("BEGIN {body} END")))
+}
+
+/// Fails if somebody else's column has this name. The caller holds a lock on
+/// the table under which nobody can add one.
+pub(super) fn demand_ours(form: &Form, column: &NewColumn) -> String {
+    let (table, name) = (
+        format!(
+            "{}.{}",
+            form.table.schema.as_str(),
+            form.table.table.as_str()
+        ),
+        column.name.as_str(),
+    );
+    let message = format!(
+        "table {table} has a column {name} that pilothouse did not add; it was left alone: \
+         find out who added it, rename or drop it, then retry, or roll back and give the migration another name for its column"
+    );
+    block(&format!(
+        "IF {} THEN RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = {}; END IF;",
+        is_foreign(form, column),
+        code::NAME_TAKEN,
+        quote_literal(&message)
+    ))
+}
+
+/// Notes that the column of this name, as it is now, is ours.
+pub(super) fn remember(form: &Form, column: &NewColumn) -> String {
+    let (schema, table, name) = (
+        quote_literal(form.table.schema.as_str()),
+        quote_literal(form.table.table.as_str()),
+        quote_literal(column.name.as_str()),
+    );
+    format!(
+        "INSERT INTO pilothouse.added_column (schema_name, table_name, column_name, relid, attnum)
+  SELECT {schema}, {table}, {name}, a.attrelid, a.attnum FROM pg_attribute a
+  WHERE a.attrelid = to_regclass({}) AND a.attname = {name} AND NOT a.attisdropped
+  ON CONFLICT (schema_name, table_name, column_name) DO UPDATE SET relid = excluded.relid, attnum = excluded.attnum",
+        quote_literal(&form.qualified())
+    )
+}
+
+/// Drops the column if it is ours, and the note in any case.
+pub(super) fn drop_ours(form: &Form, column: &NewColumn) -> String {
+    block(&format!(
+        "IF {} THEN ALTER TABLE {} DROP COLUMN {}; END IF; DELETE FROM pilothouse.added_column WHERE {};",
+        is_ours(form, column),
+        form.qualified(),
+        column.name,
+        is_note(form, column, "")
+    ))
+}
+
+/// Drops the column and adds it again, empty, unless it is somebody else's.
+pub(super) fn remake_ours(form: &Form, column: &NewColumn) -> String {
+    let (qualified, name) = (form.qualified(), &column.name);
+    block(&format!(
+        "IF NOT {} THEN ALTER TABLE {qualified} DROP COLUMN IF EXISTS {name}; ALTER TABLE {qualified} ADD COLUMN {name} {}; {}; END IF;",
+        is_foreign(form, column),
+        column.sql_type,
+        remember(form, column)
+    ))
+}

@@ -1,0 +1,151 @@
+//! What a drop would lose, and the way back: per row its key, the old columns,
+//! and every column that a `down` reads, so that "the row is unchanged since"
+//! can be told for all of them.
+
+use super::action::{Action, Mode, when};
+use super::form::{Form, Mapping, NewColumn};
+use super::rows::RANGE;
+use crate::base::{Ident, quote_literal};
+
+/// Name of the table that keeps what a drop loses.
+fn export_table(form: &Form) -> String {
+    format!("pilothouse.export_{}", form.tag)
+}
+
+/// What `down` reads and the drop leaves, besides the key: name and type. The
+/// new column is among it even if `down` does not read it.
+fn inputs(form: &Form, column: &NewColumn, down: &Mapping) -> Vec<(Ident, String)> {
+    let mut inputs = vec![(column.name.clone(), column.sql_type.clone())];
+    for (name, sql_type) in &down.inputs {
+        let is_key = form.key.iter().any(|key| key.name == *name);
+        let is_dropped = form.replaced().any(|(_, old, _)| old.name == *name);
+        let is_listed = inputs.iter().any(|(listed, _)| listed == name);
+        if !is_key && !is_dropped && !is_listed {
+            inputs.push((name.clone(), sql_type.clone()));
+        }
+    }
+    inputs
+}
+
+/// Every column that is kept, the key first: name and type.
+fn kept(form: &Form) -> Vec<(Ident, String)> {
+    let mut kept: Vec<(Ident, String)> = form
+        .key
+        .iter()
+        .map(|key| (key.name.clone(), key.sql_type.clone()))
+        .collect();
+    for (column, old, down) in form.replaced() {
+        let mut wanted = inputs(form, column, down);
+        wanted.push((old.name.clone(), old.sql_type.clone()));
+        for (name, sql_type) in wanted {
+            if !kept.iter().any(|(listed, _)| *listed == name) {
+                kept.push((name, sql_type));
+            }
+        }
+    }
+    kept
+}
+
+pub(super) fn create_export(form: &Form) -> Action {
+    let table = export_table(form);
+    let columns: Vec<String> = kept(form)
+        .into_iter()
+        .enumerate()
+        .map(|(place, (name, sql_type))| {
+            let not_null = if place < form.key.len() {
+                " NOT NULL"
+            } else {
+                ""
+            };
+            format!("{name} {sql_type}{not_null}")
+        })
+        .collect();
+    Action {
+        id: format!("export_table/{}", form.tag),
+        title: format!("a place for what {} loses", form.table.table.as_str()),
+        probe: when(&format!(
+            "to_regclass({}) IS NOT NULL",
+            quote_literal(&table)
+        )),
+        statements: vec![format!(
+            "CREATE TABLE IF NOT EXISTS {table} ({}, PRIMARY KEY ({}))",
+            columns.join(", "),
+            form.key_list()
+        )],
+        mode: Mode::Transaction,
+        lock: "none on your tables",
+    }
+}
+
+pub(super) fn export(form: &Form) -> String {
+    let kept = kept(form);
+    let list = |made: &dyn Fn(&Ident) -> String| {
+        let made: Vec<String> = kept.iter().map(|(name, _)| made(name)).collect();
+        made.join(", ")
+    };
+    format!(
+        "INSERT INTO {} ({}) SELECT {} FROM {} AS t WHERE {RANGE} ON CONFLICT ({}) DO UPDATE SET {}",
+        export_table(form),
+        list(&|name| name.to_string()),
+        list(&|name| format!("t.{name}")),
+        form.qualified(),
+        form.key_list(),
+        list(&|name| format!("{name} = excluded.{name}"))
+    )
+}
+
+/// "Nothing that `down` reads has changed in row `t` since `e` was exported."
+/// Byte by byte: `down` may tell apart what `=` does not, and some types have
+/// no `=` at all.
+fn is_unchanged(form: &Form, column: &NewColumn, down: &Mapping) -> String {
+    let inputs = inputs(form, column, down);
+    let of = |row: &str| {
+        let values: Vec<String> = inputs
+            .iter()
+            .map(|(name, _)| format!("{row}.{name}"))
+            .collect();
+        format!("ROW({})", values.join(", "))
+    };
+    format!(
+        "(e.pilothouse_found AND record_image_eq({}, {}))",
+        of("e"),
+        of("t")
+    )
+}
+
+/// Merge restore: the exported value where the row is unchanged, `down(new)`
+/// elsewhere. Gives the number of rows that got exported values only.
+pub(super) fn restore(form: &Form) -> String {
+    let pairs = |left: &str, right: &str| {
+        let pairs: Vec<String> = form
+            .key
+            .iter()
+            .map(|key| format!("{left}.{0} = {right}.{0}", key.name))
+            .collect();
+        pairs.join(" AND ")
+    };
+    let sets: Vec<String> = form
+        .replaced()
+        .map(|(column, old, down)| {
+            format!(
+                "{old} = CASE WHEN {} THEN e.{old} ELSE {} END",
+                is_unchanged(form, column, down),
+                down.call("t"),
+                old = old.name,
+            )
+        })
+        .collect();
+    let same: Vec<String> = form
+        .replaced()
+        .map(|(column, _, down)| is_unchanged(form, column, down))
+        .collect();
+    format!(
+        "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {}) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce({}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
+        sets.join(", "),
+        export_table(form),
+        pairs("e", "s"),
+        pairs("s", "t"),
+        same.join(" AND "),
+        table = form.qualified(),
+    )
+}
