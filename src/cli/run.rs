@@ -387,9 +387,6 @@ pub async fn finish(why: Stopped, book: Book) -> Result<(Summary, Exit), Ended> 
         Stopped::Told => eprintln!("stopped; run it again to go on"),
         Stopped::Reached => {}
     }
-    for text in book.left() {
-        eprintln!("not recorded, because the journal cannot be written: {text}");
-    }
     conclude(&why, book).await
 }
 
@@ -412,6 +409,9 @@ pub async fn conclude(why: &Stopped, book: Book) -> Result<(Summary, Exit), Ende
         (Stopped::NeedsHuman(_), None) if failed => ("failed", Exit::Failed),
         (Stopped::NeedsHuman(_), None) => ("waiting", Exit::Waiting),
     };
+    for text in book.left() {
+        eprintln!("not recorded, because the journal cannot be written: {text}");
+    }
     let summary = summary(word, &book).await?;
     let exit = if summary.promise_is_broken() {
         Exit::Failed

@@ -3,7 +3,7 @@
 use super::exit::{Ended, Exit};
 use super::run::{Ready, engine, finish};
 use super::summary::Summary;
-use crate::api::embedded;
+use crate::api::embedded::attach;
 use crate::engine::port::Publisher;
 use crate::engine::{Book, Engine, Goal, Stopped};
 use tokio::sync::oneshot;
@@ -39,7 +39,7 @@ pub async fn fly(engine: Engine, publisher: &Publisher) -> Result<Flown, Ended> 
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
     let options = crate::cockpit::Options::from_environment(super::run::person(), session);
     let (stop, stopped) = oneshot::channel();
-    let client = Box::new(embedded::attach(&publisher));
+    let client = Box::new(attach(publisher));
     let running = tokio::spawn(engine.run(stopped));
     let left = crate::cockpit::run::run(client, options).await;
     // The engine may have stopped by itself meanwhile.

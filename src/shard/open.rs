@@ -59,7 +59,7 @@ pub async fn open(
             ..
         } = context;
         let shard = SqliteShard::open(place, migration, rollout, &route, flags)?;
-        let shard = shard.with_estimate().await.with_fleet(fleet);
+        let shard = shard.with_fleet(fleet).with_estimate().await;
         shard.post_shape().await;
         return Ok(Arc::new(shard));
     }

@@ -24,6 +24,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Whether a finding shows in what was examined.
+type Shows = fn(&Examined) -> bool;
+
 fn spec(rows: u32, rows_per_s_max: u32) -> DemoSpec {
     DemoSpec {
         rows,
@@ -129,8 +132,9 @@ fn a_terminated_demo_leaves_nothing_behind() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let events = BufReader::new(child.stderr.take().unwrap());
-    for line in events.lines() {
+    // Held to the end: it has more to say.
+    let mut events = BufReader::new(child.stderr.take().unwrap());
+    for line in events.by_ref().lines() {
         if line.unwrap().contains("backfill begins") {
             break;
         }
@@ -207,7 +211,7 @@ async fn every_kind_of_loss_is_found() {
         .keys()
         .find(|(key, _)| *key <= 800)
         .unwrap();
-    let damages: [(&Path, String, fn(&Examined) -> bool); 4] = [
+    let damages: [(&Path, String, Shows); 4] = [
         (
             &path,
             format!("UPDATE account SET balance = balance + 7 WHERE id = {key}"),

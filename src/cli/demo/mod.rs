@@ -16,7 +16,7 @@ use super::prepare::{Job, load_fleet};
 use super::run::{self, Face, Promote, Ready, RunArgs};
 use super::screen;
 use super::summary::Summary;
-use crate::api::embedded;
+use crate::api::embedded::attach;
 use crate::engine::Goal;
 use crate::lab::LabError;
 use crate::lab::demo::{Cast, DemoLayout, DemoSpec, Directory, Trouble, TroubleSeen};
@@ -122,7 +122,7 @@ async fn headless(
     let (stop, stopped) = oneshot::channel();
     let (curtain, falls) = oneshot::channel::<()>();
     let director = Director {
-        client: Box::new(embedded::attach(&publisher)),
+        client: Box::new(attach(&publisher)),
         cast,
         trouble: Trouble::new(spec),
         steward: Some(Steward::new(run::person(), MIGRATION, spec)),
@@ -146,7 +146,7 @@ async fn on_screen(
     let (engine, publisher, lease) = run::engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
     let (curtain, falls) = oneshot::channel::<()>();
     let director = Director {
-        client: Box::new(embedded::attach(&publisher)),
+        client: Box::new(attach(&publisher)),
         cast,
         trouble: Trouble::new(spec),
         steward: None,

@@ -6,7 +6,7 @@ use super::spec::DemoSpec;
 use super::tables::{self, ACCOUNTS, CHANGE_LOG, REPLAYED, failed};
 use crate::lab::LabError;
 use sqlx::{Connection as _, SqliteConnection};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The same arithmetic as `DemoSpec::opening_balance`.
 const FILL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
@@ -28,7 +28,7 @@ pub async fn build(layout: &DemoLayout, spec: &DemoSpec) -> Result<(), LabError>
 }
 
 /// The accounts, and then what else is in the file.
-async fn make(path: &PathBuf, spec: &DemoSpec, more: &'static str) -> Result<(), LabError> {
+async fn make(path: &Path, spec: &DemoSpec, more: &'static str) -> Result<(), LabError> {
     let opened = tables::create(path).await;
     let mut conn = opened.map_err(failed("make a database", path))?;
     fill(&mut conn, path, spec).await?;

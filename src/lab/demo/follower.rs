@@ -7,7 +7,7 @@
 use super::tables::{self, Forms, failed};
 use crate::lab::LabError;
 use sqlx::{Connection as _, SqliteConnection};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -151,7 +151,7 @@ async fn follow(source: PathBuf, path: PathBuf, mut heard: watch::Receiver<Told>
     }
 }
 
-async fn open(source: &PathBuf, path: &PathBuf) -> Result<SqliteConnection, sqlx::Error> {
+async fn open(source: &Path, path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     let mut conn = tables::connect(path).await?;
     let source = source.to_string_lossy().into_owned();
     sqlx::query("ATTACH ?1 AS source")

@@ -115,8 +115,8 @@ impl SqliteShard {
         let mut place = Place::clone(&self.place);
         change(&mut place);
         Self {
-            pulse: Pulse::default(),
             place: Arc::new(place),
+            pulse: Pulse::default(),
         }
     }
 
@@ -126,7 +126,7 @@ impl SqliteShard {
         let Ok(mut conn) = connect(&self.place, SessionRole::Lead).await else {
             return self;
         };
-        let mut estimate = 0;
+        let mut rows = 0;
         for table in &self.place.compiled.work.tables {
             // Both ends of the key are one look each; a count would read the
             // whole file. Gaps make it too many.
@@ -134,11 +134,11 @@ impl SqliteShard {
             let sql = format!(
                 "SELECT (SELECT max(rowid) FROM {name}) - (SELECT min(rowid) FROM {name}) + 1"
             );
-            estimate += number(&mut conn, sql).await.unwrap_or(0);
+            rows += number(&mut conn, sql).await.unwrap_or(0);
         }
         // The estimate stands whether or not the file closes cleanly.
         let _closed = conn.close().await;
-        self.with(|place| place.compiled.plan.rows_estimate += estimate)
+        self.with(|place| place.compiled.plan.rows_estimate = rows)
     }
 
     /// Puts the shape of the tables up for the fleet, before any shard

@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS pilothouse_step_done (
 CREATE TABLE IF NOT EXISTS pilothouse_dropped (
   tbl TEXT NOT NULL, col TEXT NOT NULL, sql_type TEXT NOT NULL,
   not_null INTEGER NOT NULL, dflt TEXT, PRIMARY KEY (tbl, col)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pilothouse_heartbeat (
+  one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS pilothouse_receipts (
   stop TEXT NOT NULL, job TEXT NOT NULL, generation INTEGER NOT NULL, epoch INTEGER NOT NULL,
   ranges INTEGER NOT NULL, rows INTEGER NOT NULL, chunks INTEGER NOT NULL, stale INTEGER NOT NULL,
@@ -39,8 +41,6 @@ CREATE TABLE IF NOT EXISTS pilothouse_receipts (
 CREATE TABLE IF NOT EXISTS pilothouse_witness (
   seq INTEGER NOT NULL, head TEXT NOT NULL, stop TEXT NOT NULL, epoch INTEGER NOT NULL,
   at TEXT NOT NULL, PRIMARY KEY (seq, head, stop)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pilothouse_heartbeat (
-  one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL);
 INSERT OR IGNORE INTO pilothouse_fence (one, epoch, generation, identity)
   VALUES (1, 0, 1, lower(hex(randomblob(16))));";
 
