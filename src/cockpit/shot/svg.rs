@@ -20,7 +20,7 @@ pub fn svg(buffer: &Buffer, title: &str) -> String {
     let ground = buffer
         .content
         .first()
-        .map_or(GROUND.to_owned(), |c| ground(c));
+        .map_or(GROUND.to_owned(), ground);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide} {high}\" \
          font-family=\"JetBrains Mono, DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\">\n\
