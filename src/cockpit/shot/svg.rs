@@ -17,10 +17,7 @@ pub fn svg(buffer: &Buffer, title: &str) -> String {
     let area = buffer.area;
     let wide = f32::from(area.width) * CELL_WIDE + 2.0 * MARGIN;
     let high = f32::from(area.height) * CELL_HIGH + 2.0 * MARGIN;
-    let ground = buffer
-        .content
-        .first()
-        .map_or(GROUND.to_owned(), ground);
+    let ground = buffer.content.first().map_or(GROUND.to_owned(), ground);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide} {high}\" \
          font-family=\"JetBrains Mono, DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\">\n\
