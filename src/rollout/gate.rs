@@ -382,7 +382,8 @@ fn quiet(
         }
         shortest = Some(shortest.map_or(quiet, |s| s.min(quiet)));
     }
-    let value = format!("quiet for {}", shortest.unwrap_or_default());
+    let seconds = shortest.unwrap_or_default().ms() / 1_000;
+    let value = format!("quiet for {seconds} s");
     Some(reading(Gate::Quiet, Verdict::Pass, value, limit))
 }
 

@@ -162,3 +162,29 @@ fn promotion_into_contract_is_typed() {
     assert_eq!(acts[0].verb, Verb::Promote);
     assert_eq!(acts[0].confirm.as_deref(), Some("r-0042"));
 }
+
+#[test]
+fn promotion_of_the_fleet_means_the_rings_that_are_ready_and_names_them() {
+    let mut scene = Scene::opened();
+    scene.walk("canary", Stop::Shift(100));
+    scene.walk("early", Stop::Verify);
+    scene.walk("broad", Stop::Snapshot);
+    scene.later(1_000);
+    scene.all_read();
+    let mut model = scene.model();
+    model.pane = pilothouse::cockpit::Pane::Rings;
+    keys(&mut model, "P");
+    let dialog = question(&model);
+    // Canary would be next in contract, but its gates are closed.
+    assert_eq!(dialog.title, "Promote early to shift:10, broad to expand?");
+    assert_eq!(dialog.demanded, None);
+    let effects = key_later(&mut model, letter('P'));
+    let scopes: Vec<String> = sent(&effects).iter().map(|e| e.scope.to_string()).collect();
+    assert_eq!(scopes, ["ring early", "ring broad"]);
+    // Nobody is ready: nothing is asked, and the reason is told.
+    let mut model = Scene::opened().model();
+    model.pane = pilothouse::cockpit::Pane::Rings;
+    keys(&mut model, "P");
+    assert_eq!(model.layer, None);
+    assert!(model.status.unwrap().text.contains("no ring is ready"));
+}

@@ -129,7 +129,7 @@ fn stop_word(stop: Stop) -> &'static str {
 
 fn in_contract(stop: Stop) -> &'static str {
     match stop {
-        Stop::Retire => "old-form writes are refused; the old form is kept up to date; can go back",
+        Stop::Retire => "old-form writes are refused; the old form stays, up to date",
         _ => "the old form is exported, then dropped; way back: merge restore, whole fleet",
     }
 }

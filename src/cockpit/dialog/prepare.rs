@@ -41,7 +41,10 @@ pub fn prepare(
     action: Action,
     scopes: Result<Vec<Scope>, String>,
 ) -> Result<Prepared, String> {
-    let scopes = scopes?;
+    let scopes = match action {
+        Action::Promote => ready_rings(model, scopes?)?,
+        _ => scopes?,
+    };
     let mut targets = Vec::new();
     let mut first_reason = None;
     for scope in &scopes {
@@ -81,17 +84,48 @@ fn object(targets: &[Target]) -> String {
             Scope::Fleet => "the fleet".into(),
             other => other.to_string(),
         },
+        many if many.iter().all(|t| matches!(t.scope, Scope::Ring(_))) => {
+            format!("{} rings", many.len())
+        }
         many => words::shards(many.len()),
+    }
+}
+
+/// The fleet means the rings that are ready now: they are listed, and no ring
+/// that gets ready while the question stands goes with them.
+fn ready_rings(model: &Model, scopes: Vec<Scope>) -> Result<Vec<Scope>, String> {
+    if scopes != [Scope::Fleet] {
+        return Ok(scopes);
+    }
+    let rings = model.view().map_or(&[][..], |v| &v.rings).iter();
+    let all: Vec<Scope> = rings.map(|ring| Scope::Ring(ring.name.clone())).collect();
+    let mut reason = "there is no ring".to_owned();
+    let mut ready = Vec::new();
+    for scope in all {
+        match promotable(model, &scope) {
+            Ok(()) => ready.push(scope),
+            Err(why) => reason = format!("no ring is ready; {scope}: {why}"),
+        }
+    }
+    if ready.is_empty() {
+        Err(reason)
+    } else {
+        Ok(ready)
     }
 }
 
 fn title(model: &Model, action: Action, targets: &[Target], object: &str) -> String {
     let name = sentence_case(action.item().name);
-    if let (Action::Promote, [one]) = (action, targets)
-        && let Scope::Ring(ring) = &one.scope
-        && let Some(to) = model.ring_named(ring).and_then(|r| r.next)
-    {
-        return format!("{name} {ring} to {to}?");
+    if action == Action::Promote {
+        let goals = targets.iter().filter_map(|target| {
+            let Scope::Ring(ring) = &target.scope else {
+                return None;
+            };
+            let to = model.ring_named(ring)?.next?;
+            Some(format!("{ring} to {to}"))
+        });
+        let goals: Vec<String> = goals.collect();
+        return format!("{name} {}?", goals.join(", "));
     }
     if let [one] = targets
         && let Verb::Throttle {
