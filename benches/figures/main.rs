@@ -8,6 +8,7 @@
 
 mod backfill;
 mod foreground;
+mod frozen;
 mod inner;
 mod stage;
 
@@ -85,5 +86,6 @@ async fn on_postgres() -> Vec<Figure> {
     let mut figures = backfill::figures(&lab).await;
     figures.extend(foreground::figures(&lab).await);
     lab.down().await.unwrap();
+    figures.extend(frozen::figures().await);
     figures
 }
