@@ -61,6 +61,17 @@ pub(super) fn of_shard(
     if state.phase == Phase::Running {
         return running_shard(state, seen.map(|s| s.throttle.as_slice()), wait);
     }
+    let others = matches!(
+        ring.sign,
+        Sign::Running | Sign::Throttled | Sign::Failed | Sign::Unknown | Sign::RolledBack
+    );
+    if state.phase == Phase::Done && others {
+        // What the others do, or suffer, is not this shard's own.
+        return Standing::new(Sign::Held, format!("waits, {}", ring.cause), since)
+            .cause(format!("{} is done here; {}", state.at, ring.cause))
+            .clears(ring.clears.clone())
+            .next(ring.next.clone());
+    }
     ring.clone()
 }
 

@@ -214,3 +214,26 @@ fn a_view_survives_json() {
         assert_eq!(serde_json::from_str::<FleetView>(&text).unwrap(), view);
     }
 }
+
+#[test]
+fn a_shard_that_is_done_does_not_fail_with_another() {
+    let mut scene = healthy();
+    for name in ["eu-05", "eu-07"] {
+        scene.done(name, pilothouse::base::Stop::Backfill);
+    }
+    scene.fail("eu-06");
+    let view = scene.view();
+    let sign = |name: &str| {
+        let found = view.shards.iter().find(|s| s.name.as_str() == name);
+        found.unwrap().standing.sign
+    };
+    assert_eq!(sign("eu-06"), Sign::Failed);
+    assert_eq!((sign("eu-05"), sign("eu-07")), (Sign::Held, Sign::Held));
+    let failed: Vec<String> = view
+        .needs_you
+        .iter()
+        .filter(|need| need.sign == Sign::Failed)
+        .map(|need| need.scope.to_string())
+        .collect();
+    assert_eq!(failed, ["shard eu-06"]);
+}
