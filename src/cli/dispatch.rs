@@ -9,6 +9,7 @@ use super::exit::{Ended, Exit};
 use super::order::{self, OrderArgs};
 use super::plan::{self, PlanArgs};
 use super::run::{self, Face, Promote, RunArgs};
+use super::terminal::say;
 use super::{drill, journal, lab};
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
@@ -41,7 +42,7 @@ pub async fn dispatch(cli: Cli) -> u8 {
                 exit.code()
             }
             Err(Ended { exit, text }) => {
-                eprintln!("{text}");
+                say(text);
                 exit.code()
             }
         },
@@ -205,7 +206,7 @@ async fn journal_command(command: JournalCli) -> u8 {
         }
         JournalCli::Verify { file, head } => match head.as_deref().map(str::parse::<Head>) {
             Some(Err(error)) => {
-                eprintln!("--head: {error}");
+                say(format_args!("--head: {error}"));
                 return journal::EXIT_BAD_INPUT;
             }
             Some(Ok(head)) => journal::verify(&file, Some(head)).await,
@@ -215,7 +216,7 @@ async fn journal_command(command: JournalCli) -> u8 {
     if outcome.code == 0 {
         print(&format!("{}\n", outcome.text.trim_end()));
     } else {
-        eprintln!("{}", outcome.text.trim_end());
+        say(outcome.text.trim_end());
     }
     outcome.code
 }
@@ -251,7 +252,9 @@ async fn lab_command(command: LabCli) -> i32 {
             match lab::UpArgs::new(spec) {
                 Ok(args) => lab::up(args).await,
                 Err(error) => {
-                    eprintln!("the lab cannot find this program's own file: {error}");
+                    say(format_args!(
+                        "the lab cannot find this program's own file: {error}"
+                    ));
                     1
                 }
             }

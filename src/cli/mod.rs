@@ -16,5 +16,6 @@ pub mod run;
 pub mod screen;
 pub mod status;
 pub mod summary;
+mod terminal;
 
 pub use dispatch::dispatch;

@@ -3,6 +3,7 @@
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
 use super::summary::{Summary, summary};
+use super::terminal::{say, told_to_end};
 use crate::base::{Actor, Cause, Stage, Stop};
 use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now, port};
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
@@ -99,10 +100,10 @@ pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
     contract_is_allowed(&job, &args)?;
     let ready = make_ready(job).await?;
     if is_done(&ready) {
-        eprintln!(
+        say(format_args!(
             "rollout {} is done already; nothing was touched",
             ready.job.rollout_id()
-        );
+        ));
         return finish(Stopped::Reached, ready.book).await;
     }
     let ready = open_or_resume(ready).await?;
@@ -189,10 +190,12 @@ pub(super) async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
         let same = rollout.opening.plan_digest == opening.plan_digest
             && rollout.opening.shard_set_digest == opening.shard_set_digest;
         if same {
-            eprintln!("going on with rollout {}", rollout.opening.id);
+            say(format_args!("going on with rollout {}", rollout.opening.id));
             if let Some(mark) = &rollout.paused {
                 let (by, why) = (&mark.by, &mark.reason);
-                eprintln!("it is paused by {by}: {why}; `pilothouse resume` lets it go on");
+                say(format_args!(
+                    "it is paused by {by}: {why}; `pilothouse resume` lets it go on"
+                ));
             }
             return Ok(ready);
         }
@@ -332,13 +335,13 @@ pub async fn engine(
 /// Prints one event per line on stderr.
 pub fn printer() -> Print {
     Box::new(|seq: u64, fact: &crate::rollout::Fact| {
-        eprintln!(
+        say(format_args!(
             "{} #{seq} {} ({}): {}",
             fact.at.clock(),
             fact.scope,
             fact.actor,
             describe(fact)
-        );
+        ));
     })
 }
 
@@ -350,7 +353,7 @@ pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended
     let (engine, _publisher, lease) = engine(ready, goal, printer()).await?;
     let (stop, stopped) = oneshot::channel();
     tokio::spawn(async move {
-        signalled().await;
+        told_to_end().await;
         // The engine may have stopped by itself meanwhile.
         let _ = stop.send(());
     });
@@ -360,31 +363,17 @@ pub async fn headless(ready: Ready, goal: Goal) -> Result<(Summary, Exit), Ended
     result
 }
 
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
-}
-
 /// Sums up and says how it ended, and how it goes on.
 ///
 /// # Errors
 /// The journal cannot be read back.
 pub async fn finish(why: Stopped, book: Book) -> Result<(Summary, Exit), Ended> {
     match &why {
-        Stopped::NeedsHuman(text) => eprintln!("waiting for a human: {text}"),
-        Stopped::Fenced(shard) => {
-            eprintln!("another engine has taken shard {shard} over; this one stops")
-        }
-        Stopped::Told => eprintln!("stopped; run it again to go on"),
+        Stopped::NeedsHuman(text) => say(format_args!("waiting for a human: {text}")),
+        Stopped::Fenced(shard) => say(format_args!(
+            "another engine has taken shard {shard} over; this one stops"
+        )),
+        Stopped::Told => say(format_args!("stopped; run it again to go on")),
         Stopped::Reached => {}
     }
     conclude(&why, book).await
@@ -410,7 +399,9 @@ pub async fn conclude(why: &Stopped, book: Book) -> Result<(Summary, Exit), Ende
         (Stopped::NeedsHuman(_), None) => ("waiting", Exit::Waiting),
     };
     for text in book.left() {
-        eprintln!("not recorded, because the journal cannot be written: {text}");
+        say(format_args!(
+            "not recorded, because the journal cannot be written: {text}"
+        ));
     }
     let summary = summary(word, &book).await?;
     let exit = if summary.promise_is_broken() {

@@ -192,6 +192,25 @@ pub struct Check {
     pub remedy: String,
 }
 
+impl Check {
+    /// A finding in words.
+    pub fn new(
+        name: impl Into<String>,
+        verdict: CheckVerdict,
+        value: impl Into<String>,
+        limit: &str,
+        remedy: &str,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            verdict,
+            value: value.into(),
+            limit: limit.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
 /// Verdict of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,8 @@ use pilothouse::shard::Shard;
 use pilothouse::shard::postgres::PostgresShard;
 use std::sync::Arc;
 
-const LABELS: &str = r#"
+/// `label` becomes `tag`, both ways.
+pub const LABELS: &str = r#"
 [[operation]]
 [operation.add_column]
 table = "item"

@@ -1,6 +1,7 @@
 //! Only what pilothouse added is pilothouse's to use and to take away.
 
 use crate::bench::Case;
+use crate::contract::LABELS;
 use crate::contract_cases::host::Host;
 use crate::support::require_postgres;
 use pilothouse::base::{Fault, Stop};
@@ -9,14 +10,6 @@ use pilothouse::worker::{Op, Probe, Reply, Step};
 
 const ITEM: &str = "CREATE TABLE item (id bigint PRIMARY KEY, label text);
     INSERT INTO item SELECT n, 'v' || n FROM generate_series(1, 5) AS n";
-const TAG: &str = r#"
-[[operation]]
-[operation.add_column]
-table = "item"
-column = { name = "tag", type = "text" }
-up = "'n:' || label"
-down = { label = "substr(tag, 3)" }
-"#;
 const FOREIGN: &str = "ALTER TABLE item ADD COLUMN tag text DEFAULT 'theirs'";
 const TAGS: &str = "SELECT DISTINCT tag FROM item";
 
@@ -37,7 +30,7 @@ async fn a_column_that_a_stranger_added_is_neither_used_nor_dropped() {
     if !require_postgres() {
         return;
     }
-    let (case, mut host) = Case::at(ITEM, TAG, Stop::Snapshot).await;
+    let (case, mut host) = Case::at(ITEM, LABELS, Stop::Snapshot).await;
     case.run("postgres", FOREIGN).await.unwrap();
     let fault = failure(&mut host, Stop::Expand).await;
     assert_eq!(fault.code, "PH016");
@@ -65,7 +58,7 @@ async fn a_column_that_took_the_place_of_ours_is_left_alone() {
     if !require_postgres() {
         return;
     }
-    let (case, mut host) = Case::at(ITEM, TAG, Stop::Expand).await;
+    let (case, mut host) = Case::at(ITEM, LABELS, Stop::Expand).await;
     let Step::Act { id, .. } = host.shard.plan().plan.stops[&Stop::Expand].run[0].clone() else {
         panic!("expand does not begin with the column");
     };
@@ -87,7 +80,7 @@ async fn undoing_dual_write_leaves_a_column_that_is_still_ours() {
     if !require_postgres() {
         return;
     }
-    let (case, mut host) = Case::at(ITEM, TAG, Stop::Backfill).await;
+    let (case, mut host) = Case::at(ITEM, LABELS, Stop::Backfill).await;
     host.undo_to(Stop::Expand).await;
     assert_eq!(case.rows(TAGS).await, "-");
     host.advance_to(Stop::Verify).await;

@@ -2,7 +2,7 @@
 
 use crate::hands::{AFTER, key_later, keys, on_ring, question, sent, tap};
 use crate::scene::{
-    Scene, finished, healthy, letter, options, ready, screen, shard, show, troubled,
+    Scene, Steps, finished, healthy, letter, opened, options, ready, screen, shard, show, troubled,
 };
 use pilothouse::base::{Period, Timestamp};
 use pilothouse::cockpit::action::ACTIONS;
@@ -256,7 +256,7 @@ fn any_key() -> impl Strategy<Value = KeyEvent> {
 
 fn any_scene() -> impl Strategy<Value = Scene> {
     prop::sample::select(vec![0, 1, 2, 3, 4]).prop_map(|n| match n {
-        0 => Scene::opened(),
+        0 => opened(),
         1 => ready(),
         2 => healthy(),
         3 => troubled(),

@@ -1,6 +1,6 @@
 //! A wire that turns every message into JSON and back, and loses some.
 
-use crate::scene::{Scene, healthy, letter, options, shard, show};
+use crate::scene::{Scene, Steps, healthy, letter, options, shard, show};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use pilothouse::api::client::Client;

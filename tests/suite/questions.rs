@@ -1,11 +1,13 @@
 //! Questions: nothing dangerous happens by accident.
 
 use crate::hands::{key_later, keys, on_ring, question, sent};
-use crate::scene::{Scene, healthy, letter, press, ready, ring, shard, show, troubled};
-use pilothouse::base::Stop;
+use crate::scene::{
+    Step, Steps, healthy, letter, opened, press, ready, ring, shard, show, troubled,
+};
+use pilothouse::base::{Period, Stop};
 use pilothouse::cockpit::dialog::Field;
 use pilothouse::cockpit::{Layer, Model, Msg, update};
-use pilothouse::rollout::{Event, OldForm, Scope};
+use pilothouse::rollout::{Event, Scope};
 use pilothouse::wire::Verb;
 use ratatui::crossterm::event::KeyCode;
 
@@ -122,21 +124,16 @@ fn marked_shards_are_what_an_act_means() {
 
 #[test]
 fn promotion_into_contract_is_typed() {
-    let mut scene = Scene::opened();
+    let mut scene = opened();
     for name in ["canary", "early", "broad"] {
         scene.walk(name, Stop::Shift(100));
     }
-    let quiet_since = scene.now;
     scene.later(7_200);
     scene.all_read();
-    for name in scene.shards_of("canary") {
-        scene.observations.shard_mut(&name).old_form = Some(OldForm {
-            count: 7,
-            writers: String::new(),
-            quiet_since,
-            read_at: scene.now,
-        });
-    }
+    scene.step(Step::Quiet {
+        ring: ring("canary"),
+        lasting: Period::from_ms(7_200_000),
+    });
     let mut model = scene.model();
     on_ring(&mut model, "canary");
     keys(&mut model, "P");
@@ -165,7 +162,7 @@ fn promotion_into_contract_is_typed() {
 
 #[test]
 fn promotion_of_the_fleet_means_the_rings_that_are_ready_and_names_them() {
-    let mut scene = Scene::opened();
+    let mut scene = opened();
     scene.walk("canary", Stop::Shift(100));
     scene.walk("early", Stop::Verify);
     scene.walk("broad", Stop::Snapshot);
@@ -182,7 +179,7 @@ fn promotion_of_the_fleet_means_the_rings_that_are_ready_and_names_them() {
     let scopes: Vec<String> = sent(&effects).iter().map(|e| e.scope.to_string()).collect();
     assert_eq!(scopes, ["ring early", "ring broad"]);
     // Nobody is ready: nothing is asked, and the reason is told.
-    let mut model = Scene::opened().model();
+    let mut model = opened().model();
     model.pane = pilothouse::cockpit::Pane::Rings;
     keys(&mut model, "P");
     assert_eq!(model.layer, None);

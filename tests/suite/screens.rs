@@ -4,11 +4,9 @@
 //! the pictures and the grids anew; otherwise a stale one fails.
 
 use crate::hands::{key_later, keys, on_ring};
-use crate::scene::{options, press};
+use crate::scene::{Scene, Steps, press};
 use pilothouse::cockpit::theme::{Depth, Library, Role};
-use pilothouse::cockpit::{GlyphSet, Model, Msg, shot, update};
-use pilothouse::drill::scene::Scene;
-use pilothouse::wire::{ServerMessage, Stream};
+use pilothouse::cockpit::{GlyphSet, Model, shot};
 use ratatui::crossterm::event::KeyCode;
 use std::path::{Path, PathBuf};
 
@@ -31,19 +29,6 @@ pub fn scene(name: &str) -> Scene {
     let path = folder("scenarios").join(format!("{name}.toml"));
     let text = std::fs::read_to_string(&path).unwrap();
     Scene::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// A cockpit that has just seen the scene.
-pub fn model(scene: &Scene) -> Model {
-    let mut model = Model::new(options(), scene.now);
-    let snapshot = Stream::Snapshot {
-        seq: 1,
-        at: scene.now,
-        view: Box::new(scene.view()),
-    };
-    let message = Box::new(ServerMessage::Stream(snapshot));
-    update(&mut model, Msg::Server(message, scene.now));
-    model
 }
 
 /// A theme in which every role looks different, so that grids name roles and
@@ -73,10 +58,10 @@ fn told(model: &Model, size: (u16, u16)) -> String {
 fn screens() -> Vec<(String, Model)> {
     let mut all: Vec<(String, Model)> = SCENARIOS
         .iter()
-        .map(|name| ((*name).to_owned(), model(&scene(name))))
+        .map(|name| ((*name).to_owned(), scene(name).model()))
         .collect();
     let mut add = |name: &str, scenario: &str, act: &dyn Fn(&mut Model)| {
-        let mut model = model(&scene(scenario));
+        let mut model = scene(scenario).model();
         act(&mut model);
         all.push((name.to_owned(), model));
     };

@@ -123,7 +123,7 @@ fn an_eta_is_for_the_shards_that_move() {
     let mut scene = troubled();
     let text = status::render(&scene.view(), scene.now);
     let rows = line(&text, "Rows");
-    assert!(rows.contains("ETA 66–110 s for 2 shards at work"), "{rows}");
+    assert!(rows.contains("ETA 64–107 s for 2 shards at work"), "{rows}");
     // Paused, what is done still shows, but no end of it is promised.
     let mut pause = scene.facts.last().unwrap().1.clone();
     pause.scope = Scope::Fleet;

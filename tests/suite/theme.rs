@@ -2,7 +2,7 @@
 //! keeps the screen from coming up.
 
 use crate::hands::{key_later, keys};
-use crate::scene::{press, troubled};
+use crate::scene::{Steps, press, troubled};
 use pilothouse::cockpit::theme::{Depth, Library, Look, Role};
 use ratatui::crossterm::event::KeyCode;
 use ratatui::style::{Color, Modifier};

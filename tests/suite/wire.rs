@@ -1,18 +1,18 @@
 //! Views and their differences.
 
-use crate::scene::{Scene, finished, healthy, ready, shard, troubled};
+use crate::scene::{Steps, finished, healthy, opened, ready, shard, troubled};
 use pilothouse::cli::status;
 use pilothouse::rollout::{Event, Scope};
 use pilothouse::wire::{Eta, FleetView, Progress, Sign, diff, fold};
 use proptest::prelude::*;
 
 fn views() -> Vec<FleetView> {
-    let mut empty = Scene::opened().view();
+    let mut empty = opened().view();
     empty.rings.clear();
     vec![
         FleetView::default(),
         empty,
-        Scene::opened().view(),
+        opened().view(),
         ready().view(),
         healthy().view(),
         troubled().view(),
@@ -96,8 +96,8 @@ fn a_healthy_rollout_says_what_happens_next_by_itself() {
         matches!(
             view.totals.eta,
             Eta::Range {
-                from_s: 66,
-                to_s: 110
+                from_s: 64,
+                to_s: 107
             }
         ),
         "{:?}",

@@ -1,10 +1,10 @@
 //! Watches the rollout as any client does, and makes the trouble happen at
 //! its moments. Without a screen it also steers.
 
-use super::signalled;
 use super::steward::{Steered, Steward};
 use crate::api::client::Client;
 use crate::base::Timestamp;
+use crate::cli::terminal::told_to_end;
 use crate::lab::demo::{Cast, Trouble, TroubleSeen};
 use crate::wire::{FleetView, ServerMessage, Stream, fold};
 use tokio::sync::oneshot;
@@ -40,7 +40,7 @@ impl Director {
                 biased;
                 // Only ever dropped, never sent to.
                 _ = &mut curtain => break,
-                () = signalled(), if stop.is_some() => {
+                () = told_to_end(), if stop.is_some() => {
                     end(&mut stop);
                     gave_up = Some("it was told to stop".to_owned());
                     continue;

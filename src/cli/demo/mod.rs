@@ -16,6 +16,7 @@ use super::prepare::{Job, load_fleet};
 use super::run::{self, Face, Promote, Ready, RunArgs};
 use super::screen;
 use super::summary::Summary;
+use super::terminal::{say, told_to_end};
 use crate::api::embedded::attach;
 use crate::engine::Goal;
 use crate::lab::LabError;
@@ -24,7 +25,6 @@ use crate::lab::demo::{Examined, MIGRATION, build, examine};
 use crate::worker::Variant;
 use director::{Directed, Director};
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// What is shown.
@@ -56,11 +56,11 @@ pub async fn run(args: DemoArgs) -> Result<(String, Exit), Ended> {
         None => Directory::temporary(),
     };
     let directory = directory.map_err(|e| Ended::new(Exit::BadInput, e.to_string()))?;
-    eprintln!("{}", report::hint(&args, &directory));
+    say(report::hint(&args, &directory));
     let layout = DemoLayout::new(directory.path());
     let built = tokio::select! {
         built = build(&layout, &args.spec) => built.map_err(|e| failed(&e)),
-        () = signalled() => Err(Ended::new(Exit::Waiting, "stopped while the fleet was being made")),
+        () = told_to_end() => Err(Ended::new(Exit::Waiting, "stopped while the fleet was being made")),
     };
     let played = match built {
         Ok(()) => play(&args, &layout).await,
@@ -100,7 +100,7 @@ async fn play(args: &DemoArgs, layout: &DemoLayout) -> Result<Played, Ended> {
         Face::Screen => on_screen(ready, cast, &args.spec).await?,
     };
     if let Some(why) = &directed.gave_up {
-        eprintln!("gave up: {why}");
+        say(format_args!("gave up: {why}"));
     }
     let ledgers = directed.cast.end().await.map_err(|e| failed(&e))?;
     let examined = examine(layout, &args.spec, &ledgers).await;
@@ -162,21 +162,4 @@ async fn on_screen(
     drop(lease);
     flown.left?;
     Ok((summary, exit, directed))
-}
-
-/// Whatever asks a program to end. The cockpit hears them by itself.
-async fn signalled() {
-    let listen = |kind| signal(kind).ok();
-    let (Some(mut terminate), Some(mut interrupt), Some(mut hang_up)) = (
-        listen(SignalKind::terminate()),
-        listen(SignalKind::interrupt()),
-        listen(SignalKind::hangup()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hang_up.recv() => {}
-    }
 }

@@ -4,6 +4,7 @@ use super::{DemoArgs, Played};
 use crate::cli::exit::{Ended, Exit};
 use crate::cli::run::Face;
 use crate::cli::summary::Summary;
+use crate::cli::terminal::say;
 use crate::lab::demo::{Directory, Examined, MIGRATION, TroubleSeen};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -114,13 +115,13 @@ pub(super) fn report(
     summary.lost_writes = Some(played.examined.lost_writes);
     let promises = Promises::of(&summary, &played.examined);
     for finding in &played.examined.findings {
-        eprintln!("broken promise: {finding}");
+        say(format_args!("broken promise: {finding}"));
     }
     let exit = exit_of(face, played.exit, promises);
     let text = match face {
         Face::Screen => told(&summary, &played.examined, promises, left),
         Face::Headless => {
-            eprintln!("{}", left_behind(left));
+            say(left_behind(left));
             let told = DemoSummary {
                 summary,
                 examined: played.examined,

@@ -25,6 +25,7 @@ impl Scene {
             Step::Later(period) => self.now = self.now.after(period),
             Step::Walk { ring, to } => self.walk(&ring, to)?,
             Step::Begin { ring, stop } => self.begin(&ring, stop)?,
+            Step::Finish { shard, stop } => self.finish(&shard, stop),
             Step::Automate { by, to } => {
                 let actor = Actor::person(by.as_str());
                 let auto = to.map(|to| Auto { to, by: actor });

@@ -24,6 +24,13 @@ pub enum Step {
         /// What.
         stop: Stop,
     },
+    /// One shard finishes a stop.
+    Finish {
+        /// Which.
+        shard: ShardName,
+        /// What.
+        stop: Stop,
+    },
     /// A person switches automatic promotion on, or off.
     Automate {
         /// Who.

@@ -4,7 +4,7 @@
 
 use super::layout::DemoLayout;
 use super::tables;
-use crate::base::{ShardName, Untrusted};
+use crate::base::{ShardName, Untrusted, code};
 use crate::flags::{Client, ReadForm, WriteForm};
 use crate::lab::LabError;
 use crate::lab::ledger::{Ledger, LedgerFile, Note, Write};
@@ -21,10 +21,6 @@ const PERIOD: Duration = Duration::from_millis(50);
 const KEYS: i64 = 400;
 /// Accounts of its own that it keeps at a time.
 const OWN_MAX: usize = 100;
-
-/// A shard refuses a form by these words (see the triggers' messages).
-const TOO_EARLY: &str = "PH001";
-const TOO_LATE: &str = "PH002";
 
 /// How a statement failed.
 enum Failure {
@@ -233,7 +229,7 @@ impl Writer {
             Err(error) if is_certain(&error) => {
                 self.conn = Some(conn);
                 let said = error.to_string();
-                for word in [TOO_EARLY, TOO_LATE] {
+                for word in [code::NEW_TOO_EARLY, code::OLD_TOO_LATE] {
                     if said.contains(word) {
                         return Err(Failure::OtherForm(word.into()));
                     }

@@ -71,6 +71,15 @@ pub(super) async fn begin_unfenced(connection: &mut PgConnection) -> Result<Fenc
     Ok(read(connection).await?.1)
 }
 
+/// Somebody has taken the fence away: nothing is ours to do any more.
+pub(super) fn gone() -> Failure {
+    Failure(own(
+        ErrorKind::Refused,
+        code::FENCE_GONE,
+        "the fence row is gone",
+    ))
+}
+
 /// Epoch and fence.
 pub(super) async fn read(connection: &mut PgConnection) -> Result<(u64, Fence), Failure> {
     let statement = "SELECT epoch, generation,
@@ -78,13 +87,7 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<(u64, Fence), 
         FROM pilothouse.fence";
     let row = sql::row(connection, statement, vec![])
         .await?
-        .ok_or_else(|| {
-            Failure(own(
-                ErrorKind::Refused,
-                code::FENCE_GONE,
-                "the fence row is gone",
-            ))
-        })?;
+        .ok_or_else(gone)?;
     let number = |place: usize| -> Result<u64, Failure> {
         Ok(u64::try_from(row.try_get::<i64, _>(place)?).unwrap_or(0))
     };

@@ -140,13 +140,7 @@ pub(super) async fn take_over(
         vec![int(known_epoch), shard.identity.engine.as_str().into()],
     )
     .await?
-    .ok_or_else(|| {
-        Failure(own(
-            ErrorKind::Refused,
-            code::FENCE_GONE,
-            "the fence row is gone",
-        ))
-    })?;
+    .ok_or_else(fence::gone)?;
     let epoch = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
     fence::commit(connection).await?;
     Ok(Reply::TakenOver { epoch })
@@ -321,13 +315,9 @@ pub(super) async fn mend(
     sql::run(connection, "DELETE FROM pilothouse.chunk_log").await?;
     sql::run(connection, "DELETE FROM pilothouse.receipts").await?;
     let bump = "UPDATE pilothouse.fence SET generation = generation + 1 RETURNING generation";
-    let row = sql::row(connection, bump, vec![]).await?.ok_or_else(|| {
-        Failure(own(
-            ErrorKind::Refused,
-            code::FENCE_GONE,
-            "the fence row is gone",
-        ))
-    })?;
+    let row = sql::row(connection, bump, vec![])
+        .await?
+        .ok_or_else(fence::gone)?;
     let generation = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
     fall_back(connection).await?;
     fence::commit(connection).await?;

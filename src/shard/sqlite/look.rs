@@ -6,23 +6,6 @@ use super::file::Place;
 use crate::worker::{CallError, Check, CheckVerdict, ErrorKind};
 use sqlx::SqliteConnection;
 
-/// A finding in words.
-pub(super) fn found(
-    name: &str,
-    verdict: CheckVerdict,
-    value: impl Into<String>,
-    limit: &str,
-    remedy: &str,
-) -> Check {
-    Check {
-        name: name.into(),
-        verdict,
-        value: value.into(),
-        limit: limit.into(),
-        remedy: remedy.into(),
-    }
-}
-
 /// Runs the migration's own invariants.
 pub(super) async fn invariants(
     conn: &mut SqliteConnection,
@@ -33,8 +16,8 @@ pub(super) async fn invariants(
         let holds = match is_true(conn, &invariant.sql).await {
             Ok(holds) => holds,
             Err(error) if error.kind == ErrorKind::Refused => {
-                checks.push(found(
-                    &format!("invariant/{}", invariant.name),
+                checks.push(Check::new(
+                    format!("invariant/{}", invariant.name),
                     CheckVerdict::Fail,
                     error.message,
                     "a statement that SQLite can run",
@@ -49,8 +32,8 @@ pub(super) async fn invariants(
         } else {
             (CheckVerdict::Fail, "false")
         };
-        checks.push(found(
-            &format!("invariant/{}", invariant.name),
+        checks.push(Check::new(
+            format!("invariant/{}", invariant.name),
             verdict,
             value,
             "true",
@@ -66,21 +49,21 @@ pub(super) async fn quiet(place: &Place) -> Vec<Check> {
     const NAME: &str = "retire/old_clients_quiet";
     const REMEDY: &str = "wait for these clients, or stop them";
     let check = match place.flags.seen(&place.name, 100).await {
-        Err(fault) => found(
+        Err(fault) => Check::new(
             NAME,
             CheckVerdict::Wait,
             fault.to_string(),
             "an answer",
             REMEDY,
         ),
-        Ok(seen) if seen.behind.is_empty() => found(
+        Ok(seen) if seen.behind.is_empty() => Check::new(
             NAME,
             CheckVerdict::Pass,
             format!("{} clients, all at 100 %", seen.clients),
             "every live client at 100 %",
             "",
         ),
-        Ok(seen) => found(
+        Ok(seen) => Check::new(
             NAME,
             CheckVerdict::Wait,
             format!("not yet at 100 %: {}", seen.behind.join(", ")),

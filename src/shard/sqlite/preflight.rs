@@ -6,7 +6,6 @@ use super::dialect::lex;
 use super::dialect::trigger::{differs, trigger_names};
 use super::dialect::work::{Source, TableWork, Work};
 use super::file::Place;
-use super::look::found;
 use super::statement::{number, rows, run, text, value};
 use super::{drift, install, surroundings};
 use crate::base::quote_literal;
@@ -25,10 +24,10 @@ pub(super) async fn writable(conn: &mut SqliteConnection) -> Result<Check, CallE
     match run(conn, "BEGIN IMMEDIATE".to_owned()).await {
         Ok(()) => {
             run(conn, "ROLLBACK".to_owned()).await?;
-            Ok(found(NAME, Pass, "writable", "writable", ""))
+            Ok(Check::new(NAME, Pass, "writable", "writable", ""))
         }
         // Somebody else is writing, so it can be written.
-        Err(error) if error.kind == ErrorKind::Yielded => Ok(found(
+        Err(error) if error.kind == ErrorKind::Yielded => Ok(Check::new(
             NAME,
             Pass,
             "busy with another writer",
@@ -36,7 +35,7 @@ pub(super) async fn writable(conn: &mut SqliteConnection) -> Result<Check, CallE
             "",
         )),
         Err(error) if error.kind == ErrorKind::Refused => {
-            Ok(found(NAME, Fail, error.message, "writable", REMEDY))
+            Ok(Check::new(NAME, Fail, error.message, "writable", REMEDY))
         }
         Err(error) => Err(error),
     }
@@ -53,7 +52,7 @@ pub(super) async fn checks(
     for table in &work.tables {
         let name = table.table.as_str();
         let Some(there) = catalog::table(conn, &table.table).await? else {
-            all.push(found(
+            all.push(Check::new(
                 "preflight/table_exists",
                 Fail,
                 format!("there is no table {name}"),
@@ -62,7 +61,7 @@ pub(super) async fn checks(
             ));
             continue;
         };
-        all.push(found(
+        all.push(Check::new(
             "preflight/table_exists",
             Pass,
             name,
@@ -92,7 +91,7 @@ async fn version(conn: &mut SqliteConnection) -> Result<Check, CallError> {
         Fail
     };
     let limit = "3.35 or newer (DROP COLUMN)";
-    Ok(found(
+    Ok(Check::new(
         "preflight/version",
         verdict,
         version,
@@ -105,7 +104,7 @@ async fn journal_mode(conn: &mut SqliteConnection) -> Result<Check, CallError> {
     let mode = value(conn, "PRAGMA journal_mode".to_owned()).await?;
     let mode = mode.unwrap_or_default();
     let verdict = if mode == "wal" { Pass } else { Warn };
-    Ok(found(
+    Ok(Check::new(
         "preflight/journal_mode",
         verdict,
         mode,
@@ -122,17 +121,17 @@ async fn leftovers(conn: &mut SqliteConnection, place: &Place) -> Result<Check, 
         let verdict = if ours { Pass } else { Fail };
         let value = format!("registry of rollout {}", registry.rollout);
         let remedy = "finish or roll back that rollout, then pilothouse forget";
-        return Ok(found(NAME, verdict, value, limit, remedy));
+        return Ok(Check::new(NAME, verdict, value, limit, remedy));
     }
     let sql =
         "SELECT name FROM sqlite_schema WHERE name LIKE 'pilothouse\\_%' ESCAPE '\\' ORDER BY name";
     let names = rows(conn, sql.to_owned()).await?;
     let names: Vec<&str> = names.iter().filter_map(|row| text(row, 0)).collect();
     Ok(if names.is_empty() {
-        found(NAME, Pass, "none", limit, "")
+        Check::new(NAME, Pass, "none", limit, "")
     } else {
         let remedy = "look what made them; drop them by hand if nobody needs them";
-        found(NAME, Fail, names.join(", "), limit, remedy)
+        Check::new(NAME, Fail, names.join(", "), limit, remedy)
     })
 }
 
@@ -140,8 +139,8 @@ fn usable_key(table: &TableWork, there: &Table) -> Check {
     const NAME: &str = "preflight/usable_key";
     let limit = "a primary key that is never NULL";
     match &there.no_key {
-        None => found(NAME, Pass, there.shape.key_list(), limit, ""),
-        Some(why) => found(
+        None => Check::new(NAME, Pass, there.shape.key_list(), limit, ""),
+        Some(why) => Check::new(
             NAME,
             Fail,
             format!("{}: {why}", table.table.as_str()),
@@ -170,10 +169,10 @@ async fn free_names(
     }
     let limit = "no column of that name yet";
     Ok(if taken.is_empty() {
-        found("preflight/column_absent", Pass, "free", limit, "")
+        Check::new("preflight/column_absent", Pass, "free", limit, "")
     } else {
         let remedy = "choose another name, or drop the column that is there";
-        found(
+        Check::new(
             "preflight/column_absent",
             Fail,
             taken.join(", "),
@@ -195,7 +194,7 @@ async fn old_columns(
         let name = old.as_str();
         let Some(column) = there.shape.column(old) else {
             let limit = "the column that down gives a value to";
-            checks.push(found(
+            checks.push(Check::new(
                 NAME,
                 Fail,
                 format!("there is no column {name}"),
@@ -224,11 +223,11 @@ async fn old_columns(
         let limit = "a column that ALTER TABLE DROP COLUMN takes";
         let remedy = "drop the index or key by a sql operation in the same migration";
         checks.push(match why {
-            Some(why) => found(NAME, Fail, why, limit, remedy),
-            None => found(NAME, Pass, name, limit, ""),
+            Some(why) => Check::new(NAME, Fail, why, limit, remedy),
+            None => Check::new(NAME, Pass, name, limit, ""),
         });
         if column.not_null && column.default.is_none() {
-            checks.push(found(
+            checks.push(Check::new(
                 "preflight/old_column_optional",
                 Warn,
                 format!("{name} is NOT NULL without a default"),
@@ -266,7 +265,7 @@ async fn user_triggers(
         format!("the backfill fires {}", names.join(", "))
     };
     let remedy = "read what they do to every row; then say user_triggers = \"fire\"";
-    Ok(found(
+    Ok(Check::new(
         "preflight/user_triggers",
         verdict,
         value,
@@ -290,7 +289,7 @@ async fn expressions(
         };
         let limit = "an expression over one row";
         match rows(conn, format!("EXPLAIN SELECT ({expression}) FROM {source}")).await {
-            Ok(_) => checks.push(found(
+            Ok(_) => checks.push(Check::new(
                 "preflight/expression",
                 Pass,
                 place.clone(),
@@ -300,7 +299,13 @@ async fn expressions(
             Err(error) if error.kind == ErrorKind::Refused => {
                 let value = format!("{place}: {}", error.message);
                 let remedy = "correct it in the migration file";
-                checks.push(found("preflight/expression", Fail, value, limit, remedy));
+                checks.push(Check::new(
+                    "preflight/expression",
+                    Fail,
+                    value,
+                    limit,
+                    remedy,
+                ));
                 continue;
             }
             Err(error) => return Err(error),
@@ -313,11 +318,11 @@ async fn expressions(
         let volatile = volatile.unwrap_or_default();
         let limit = "the same value for the same row, always and everywhere";
         checks.push(if volatile.is_empty() || once {
-            found("preflight/deterministic", Pass, place, limit, "")
+            Check::new("preflight/deterministic", Pass, place, limit, "")
         } else {
             let value = format!("{place}: {}", volatile.join(", "));
             let remedy = "leave that out, or say fill = \"once\"";
-            found("preflight/deterministic", Fail, value, limit, remedy)
+            Check::new("preflight/deterministic", Fail, value, limit, remedy)
         });
     }
     Ok(checks)
@@ -364,7 +369,7 @@ async fn round_trip(
         Err(error) if error.kind == ErrorKind::Refused => return Ok(None),
         Err(error) => return Err(error),
     };
-    Ok(Some(found(
+    Ok(Some(Check::new(
         "preflight/round_trip",
         if lost == 0 { Pass } else { Warn },
         format!(

@@ -218,14 +218,19 @@ impl Call<'_> {
         Ok(Reply::Checked(checks))
     }
 
+    /// The fence, if it is still ours.
+    async fn fence(&self, conn: &mut SqliteConnection) -> Result<Fence, CallError> {
+        begin(conn, "BEGIN").await?;
+        let fence = fence_of(conn, self.epoch).await;
+        give_back(conn, fence).await
+    }
+
     async fn set_share(
         &self,
         conn: &mut SqliteConnection,
         percent: u8,
     ) -> Result<Reply, CallError> {
-        begin(conn, "BEGIN").await?;
-        let fence = fence_of(conn, self.epoch).await;
-        let fence = give_back(conn, fence).await?;
+        let fence = self.fence(conn).await?;
         let place = self.place;
         match place.flags.set(&place.name, percent).await {
             Ok(()) => Ok(Reply::Done {
@@ -241,9 +246,7 @@ impl Call<'_> {
         percent: u8,
     ) -> Result<Reply, CallError> {
         // A deposed engine must learn here that it has lost its say.
-        begin(conn, "BEGIN").await?;
-        let fence = fence_of(conn, self.epoch).await;
-        give_back(conn, fence).await?;
+        self.fence(conn).await?;
         let place = self.place;
         match place.flags.seen(&place.name, percent).await {
             Ok(seen) => Ok(Reply::Seen {

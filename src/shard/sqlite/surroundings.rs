@@ -3,7 +3,6 @@
 
 use super::dialect::work::TableWork;
 use super::file::Place;
-use super::look::found;
 use super::statement::{number, rows, text};
 use crate::base::quote_literal;
 use crate::worker::{CallError, Check, CheckVerdict};
@@ -18,21 +17,21 @@ pub(super) async fn disk(conn: &mut SqliteConnection, place: &Place) -> Result<C
     let size = pages * number(conn, "PRAGMA page_size".to_owned()).await?;
     Ok(
         match (place.disk_free_bytes(), place.fleet.disk_free_bytes_min) {
-            (None, limit) => found(
+            (None, limit) => Check::new(
                 NAME,
                 if limit.is_some() { Fail } else { Warn },
                 "free disk space cannot be read",
                 "free disk space that can be read",
                 "give this user the right to look at the file's folder",
             ),
-            (Some(free), Some(limit)) => found(
+            (Some(free), Some(limit)) => Check::new(
                 NAME,
                 if free < limit { Fail } else { Pass },
                 format!("{free} bytes free"),
                 &format!("disk_free_bytes {limit} in the fleet file"),
                 REMEDY,
             ),
-            (Some(free), None) => found(
+            (Some(free), None) => Check::new(
                 NAME,
                 if free < size { Warn } else { Pass },
                 format!("{free} bytes free"),
@@ -62,7 +61,7 @@ pub(super) async fn generated(
             .filter_map(|row| text(row, 0))
             .find(|column| names.iter().any(|name| name.eq_ignore_ascii_case(column)));
         if let Some(column) = read {
-            checks.push(found(
+            checks.push(Check::new(
                 "preflight/generated_column",
                 Fail,
                 format!("{place} reads generated column {column}"),

@@ -3,7 +3,8 @@
 //! can be told for all of them.
 
 use super::action::{Action, Mode, when};
-use super::form::{Form, Mapping, NewColumn};
+use super::form::{Form, NewColumn};
+use super::mapping::Mapping;
 use super::rows::RANGE;
 use crate::base::{Ident, quote_literal};
 

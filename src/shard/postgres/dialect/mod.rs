@@ -5,6 +5,7 @@ mod catalog;
 mod column;
 mod export;
 mod form;
+mod mapping;
 mod rows;
 mod steps;
 mod stops;
@@ -12,7 +13,8 @@ mod trigger;
 
 pub(super) use action::{Action, MARK, Mode, SILENT_PARTITION};
 pub(super) use catalog::{Catalog, Column, Table, TriggerTime};
-pub(super) use form::{Form, Impossible, Mapping, Volatility, forms};
+pub(super) use form::{Form, Impossible, forms};
+pub(super) use mapping::{Mapping, Volatility};
 pub(super) use rows::{Bound, RowSql};
 pub(super) use trigger::{Authority, install};
 

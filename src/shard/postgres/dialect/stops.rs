@@ -3,7 +3,8 @@
 use super::action::{Action, Mode, is_armed, is_disarmed, is_marked, when};
 use super::column::demand_ours;
 use super::export::create_export;
-use super::form::{Form, Volatility};
+use super::form::Form;
+use super::mapping::Volatility;
 use super::steps::{
     add_column, demand_intact, drop_new_column, drop_not_null, drop_old, lock_writers, loosen,
     not_null, row_job, undo_dual_write, void_if_touched,

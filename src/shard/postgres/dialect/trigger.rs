@@ -5,7 +5,8 @@
 //! never pays for a function call. One definition of `up`, no bypass.
 
 use super::action::MARK;
-use super::form::{Form, Mapping, NewColumn, PINS};
+use super::form::{Form, NewColumn};
+use super::mapping::{Mapping, PINS};
 use crate::base::{Ident, code, quote_literal};
 use crate::migration::Fill;
 

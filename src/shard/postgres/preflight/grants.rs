@@ -30,15 +30,14 @@ pub(super) async fn checks(
 async fn missing(connection: &mut PgConnection) -> Result<Vec<Check>, Failure> {
     let statement =
         "SELECT current_user::text, session_user::text, has_database_privilege(current_database(), 'CREATE'),
-        has_database_privilege(current_database(), 'TEMP'), pg_has_role(session_user, 'pg_monitor', 'USAGE'),
-        pg_has_role(session_user, current_user, 'USAGE'), current_database()::text";
+        has_database_privilege(current_database(), 'TEMP'), pg_has_role(session_user, 'pg_monitor', 'USAGE')";
     let Some(row) = sql::row(connection, statement, vec![]).await? else {
         return Ok(Vec::new());
     };
     let user = Untrusted::new(row.try_get::<String, _>(0)?);
     let login = Untrusted::new(row.try_get::<String, _>(1)?);
     let (create, temp): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
-    let (monitor, inherits): (bool, bool) = (row.try_get(4)?, row.try_get(5)?);
+    let monitor: bool = row.try_get(4)?;
     Ok(vec![
         finding(
             "grant_create",
@@ -53,22 +52,11 @@ async fn missing(connection: &mut PgConnection) -> Result<Vec<Check>, Failure> {
             if monitor {
                 "member of pg_monitor"
             } else {
-                "not a member of pg_monitor"
+                "no member of pg_monitor, or one that does not inherit its rights"
             },
             "pg_monitor, to read the throttle signals",
-            &format!("GRANT pg_monitor TO {login}"),
-        ),
-        finding(
-            "grant_inherit",
-            pass_or(CheckVerdict::Fail, inherits),
-            if inherits {
-                format!("{login} may do what {user} may")
-            } else {
-                format!("{login} does not inherit the rights of {user}")
-            },
-            "a login role that inherits ddl_role, to write the heartbeat",
             &format!(
-                "ALTER ROLE {login} INHERIT (from PostgreSQL 16: GRANT {user} TO {login} WITH INHERIT TRUE)"
+                "GRANT pg_monitor TO {login}; a role that does not inherit: ALTER ROLE {login} INHERIT (from PostgreSQL 16: GRANT … WITH INHERIT TRUE)"
             ),
         ),
     ])

@@ -27,13 +27,7 @@ pub(super) fn finding(
     limit: &str,
     remedy: &str,
 ) -> Check {
-    Check {
-        name: format!("preflight/{name}"),
-        verdict,
-        value: value.into(),
-        limit: limit.into(),
-        remedy: remedy.into(),
-    }
+    Check::new(format!("preflight/{name}"), verdict, value, limit, remedy)
 }
 
 pub(super) fn pass_or(bad: CheckVerdict, good: bool) -> CheckVerdict {
