@@ -13,6 +13,10 @@ pub trait Client: Send {
     /// the future loses nothing.
     fn next(&mut self) -> BoxFuture<'_, Option<ServerMessage>>;
 
+    /// Asks what a merge restore would give; the views carry the count. Whoever
+    /// sees none coming asks again.
+    fn count_restore(&mut self);
+
     /// Asks for everything again; it comes by [`Client::next`].
     fn ask_snapshot(&mut self);
 }

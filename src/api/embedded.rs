@@ -73,6 +73,10 @@ impl Client for EmbeddedClient {
         Box::pin(self.receive())
     }
 
+    fn count_restore(&mut self) {
+        self.line.count_restore();
+    }
+
     fn ask_snapshot(&mut self) {
         self.told = None;
         self.line.look_again();

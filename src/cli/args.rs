@@ -66,7 +66,7 @@ pub enum Commands {
     Retry(VerbCli),
     /// Undo to the end of a stop; ends held.
     #[command(
-        after_help = "Example:\n  pilothouse rollback --fleet fleet.toml --to dual_write --reason \"lag\""
+        after_help = "Example:\n  pilothouse rollback --fleet fleet.toml --to dual_write --reason \"lag\"\n\nOnce drop has begun it is a merge restore: it shows what comes back, and goes on with --confirm."
     )]
     Rollback(RollbackCli),
     /// Undo everything and end the rollout.
@@ -257,6 +257,9 @@ pub struct RollbackCli {
     /// The stop whose end is the goal; snapshot means before expand.
     #[arg(long, value_name = "STOP", default_value = "snapshot")]
     pub to: Stop,
+    /// Rollout id (see status) or migration name: needed once drop has begun.
+    #[arg(long, value_name = "ID")]
+    pub confirm: Option<String>,
 }
 
 /// `promote`, `abort`.

@@ -80,7 +80,9 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
         Commands::Hold(args) => verb(args, Verb::Hold).await,
         Commands::Release(args) => verb(args, Verb::Release).await,
         Commands::Retry(args) => verb(args, Verb::Retry).await,
-        Commands::Rollback(args) => verb(args.verb, Verb::RollBack { to: args.to }).await,
+        Commands::Rollback(args) => {
+            confirmed(args.verb, Verb::RollBack { to: args.to }, args.confirm).await
+        }
         Commands::Abort(args) => confirmed(args.verb, Verb::Abort, args.confirm).await,
         Commands::Abandon(args) => verb(args, Verb::Abandon).await,
         Commands::Throttle(args) => {

@@ -12,6 +12,7 @@ pub mod lab;
 pub mod order;
 pub mod plan;
 pub mod prepare;
+mod restore;
 pub mod run;
 pub mod screen;
 pub mod status;

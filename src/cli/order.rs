@@ -3,6 +3,7 @@
 
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, book, kept_migration, load_fleet};
+use super::restore;
 use super::run::{headless, make_ready, order, recorded};
 use super::status::render;
 use crate::base::Period;
@@ -55,6 +56,7 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
             "no rollout was ever opened on this fleet",
         ));
     }
+    restore::show_first(&fleet, &args).await?;
     match Store::lock(&store, "order", now()) {
         Err(_) => by_inbox(&store, &args).await,
         Ok(lease) => {

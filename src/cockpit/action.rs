@@ -299,11 +299,17 @@ impl Action {
         found.unwrap_or(&ACTIONS[0])
     }
 
-    /// Why it cannot be done now; `None` means it can.
+    /// Why it cannot be done now to what is in focus; `None` means it can.
     pub fn disabled_reason(self, model: &Model) -> Option<String> {
         if !self.item().mutates() {
             return None;
         }
+        let closed = self.closed_reason(model);
+        closed.or_else(|| dialog::prepare(model, self, update::targets(model, self)).err())
+    }
+
+    /// Why it can be done to nothing at all now.
+    pub fn closed_reason(self, model: &Model) -> Option<String> {
         match model.link() {
             Link::Live => {}
             Link::Connecting => return Some("nothing has been heard from the engine yet".into()),
@@ -319,10 +325,11 @@ impl Action {
             return Some("no rollout is open on this fleet".into());
         };
         match rollout.outcome {
-            Some(Outcome::Done) => return Some("the rollout is done".into()),
-            Some(Outcome::Aborted) => return Some("the rollout was aborted".into()),
-            None => {}
+            // Until it is forgotten, what was dropped can be brought back.
+            Some(Outcome::Done) if self == Self::RollBack => None,
+            Some(Outcome::Done) => Some("the rollout is done".into()),
+            Some(Outcome::Aborted) => Some("the rollout was aborted".into()),
+            None => None,
         }
-        dialog::prepare(model, self, update::targets(model, self)).err()
     }
 }

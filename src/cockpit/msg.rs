@@ -27,6 +27,8 @@ pub enum Msg {
 pub enum Effect {
     /// Send an act that has passed its dialog.
     Send(Approved<CommandEnvelope>),
+    /// Ask what a merge restore would give.
+    CountRestore,
     /// A message is missing: ask for everything again.
     AskSnapshot,
     /// Give the terminal back and stop until continued.

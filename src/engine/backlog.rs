@@ -86,6 +86,7 @@ impl Engine {
                 let meter = self.meters.entry(shard).or_default();
                 return meter.note(tick, clock::now());
             }
+            Told::RestoreCounted(shard, found) => return self.counted(shard, found),
             Told::Report(shard, report, durable) => (shard, report, Then::GoOn(durable)),
             Told::Ended {
                 shard,

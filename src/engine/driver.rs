@@ -5,10 +5,10 @@ use super::clock;
 use super::failpoint;
 use super::meter::Tick;
 use crate::base::ShardName;
-use crate::rollout::Report;
+use crate::rollout::{Report, Restored};
 use crate::shard::{Session, SessionRole, Shard};
 use crate::worker::{
-    Assignment, Do, Input, LeadWorker, Op, RangeDo, RangeInput, RangeOutcome, RangeTask,
+    Assignment, CallError, Do, Input, LeadWorker, Op, RangeDo, RangeInput, RangeOutcome, RangeTask,
     RangeWorker, Reply, Run, ShardCall, Signal,
 };
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub enum Told {
     },
     /// Something to show.
     Tick(ShardName, Tick),
+    /// What a merge restore would give.
+    RestoreCounted(ShardName, Result<Restored, CallError>),
 }
 
 /// Extra time that a chunk in flight gets when work is to stop.
@@ -228,6 +230,7 @@ fn point(op: &Op) -> &'static str {
         Op::Chunk { .. } => "chunk",
         Op::CloseRange { .. } => "close_range",
         Op::Conclude(_) => "conclude",
+        Op::CountRestore { .. } => "count_restore",
         Op::SetShare(_) => "set_share",
         Op::ShareSeen(_) => "share_seen",
         Op::MendDualWrite => "mend_dual_write",

@@ -28,11 +28,20 @@ pub struct Published {
 #[derive(Clone, Debug)]
 pub struct Publisher {
     newest: watch::Sender<Option<Published>>,
-    orders: mpsc::Sender<Asked>,
+    orders: mpsc::Sender<Request>,
 }
 
-/// The engine's end: acts to decide, in the order in which they came.
-pub type Orders = mpsc::Receiver<Asked>;
+/// The engine's end: what clients want, in the order in which they came.
+pub type Orders = mpsc::Receiver<Request>;
+
+/// What a client wants.
+#[derive(Debug)]
+pub enum Request {
+    /// An act to decide.
+    Act(Asked),
+    /// To know what a merge restore would give; it comes with the views.
+    CountRestore,
+}
 
 /// The two engine ends.
 pub fn channel() -> (Publisher, Orders) {
@@ -118,7 +127,7 @@ pub enum News {
 #[derive(Debug)]
 pub struct Line {
     newest: watch::Receiver<Option<Published>>,
-    orders: mpsc::WeakSender<Asked>,
+    orders: mpsc::WeakSender<Request>,
     answers: mpsc::Sender<(String, Answer)>,
     answered: mpsc::Receiver<(String, Answer)>,
 }
@@ -133,11 +142,20 @@ impl Line {
         let Some(orders) = self.orders.upgrade() else {
             return asked.answer(engine_gone());
         };
-        if let Err(mpsc::error::TrySendError::Full(mut back)) = orders.try_send(asked) {
+        let sent = orders.try_send(Request::Act(asked));
+        if let Err(mpsc::error::TrySendError::Full(Request::Act(mut back))) = sent {
             back.tell(Answer::Refused {
                 code: "busy".into(),
                 text: format!("{ORDERS_MAX} acts wait already; wait for their answers"),
             });
+        }
+    }
+
+    /// Asks what a merge restore would give. Never waits; whoever sees no
+    /// count coming asks again.
+    pub fn count_restore(&self) {
+        if let Some(orders) = self.orders.upgrade() {
+            let _ = orders.try_send(Request::CountRestore);
         }
     }
 

@@ -34,6 +34,7 @@ impl Engine {
                 .iter()
                 .map(|(n, m)| (n.clone(), m.seen().clone()))
                 .collect(),
+            restore: self.restore.clone(),
         };
         let head = self.setup.book.head();
         let head = crate::wire::Head {

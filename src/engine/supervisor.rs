@@ -8,12 +8,13 @@ use super::mailbox::Mailbox;
 use super::meter::Meter;
 use super::observe::Observer;
 use super::poller::{Polled, poll};
-use super::port::Asked;
+use super::port::{Asked, Request};
 use super::setup::{Goal, Print, Setup, Stopped};
 use super::throttle::Throttle;
 use crate::base::{ShardName, Timestamp};
 use crate::rollout::{Job, Observations, watch_guards};
 use crate::shard::Shard;
+use crate::wire::RestoreCount;
 use crate::worker::Signal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Engine {
     pub(super) goal: Goal,
     pub(super) observations: Observations,
     pub(super) meters: BTreeMap<ShardName, Meter>,
+    /// What merge restores would give, where somebody asked.
+    pub(super) restore: BTreeMap<ShardName, RestoreCount>,
     pub(super) observer: Observer,
     /// Our fence epochs, kept for the life of this engine.
     pub(super) epochs: BTreeMap<ShardName, u64>,
@@ -66,6 +69,7 @@ impl Engine {
             goal,
             observations: Observations::default(),
             meters: BTreeMap::new(),
+            restore: BTreeMap::new(),
             observer,
             epochs: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -114,7 +118,10 @@ impl Engine {
                         self.stopped = Some(Stopped::Told);
                     }
                 }
-                Some(asked) = self.setup.orders.recv() => self.asked(asked).await,
+                Some(wanted) = self.setup.orders.recv() => match wanted {
+                    Request::Act(asked) => self.asked(asked).await,
+                    Request::CountRestore => self.count_restore(),
+                },
                 Some(told) = tellings.recv() => {
                     self.hear(told).await;
                     // In one go, but not for so long that a pause waits.

@@ -209,12 +209,17 @@ fn roll_back(
             asked.scope
         )));
     }
-    let dropped = shards
-        .iter()
-        .any(|n| rollout.shards.get(n).is_some_and(|s| s.at == Stop::Drop));
-    if dropped && to.stage() != Stage::Contract {
-        // Merge restore brings the old form back to the end of retire first.
-        check_merge_restore(asked)?;
+    let dropped = rollout.dropped(&asked.scope);
+    if shards.iter().any(|name| dropped.contains(name)) {
+        confirmed(
+            rollout,
+            asked,
+            "a merge restore brings dropped values back where the row is unchanged and down(new) elsewhere",
+        )?;
+        if to.stage() != Stage::Contract {
+            // Merge restore brings the old form back to the end of retire first.
+            check_merge_restore(asked)?;
+        }
     }
     let event = Event::RollbackBegun { to, shards };
     Ok(vec![ordered_fact(asked, asked.scope.clone(), event, now)])

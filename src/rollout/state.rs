@@ -333,6 +333,17 @@ impl Rollout {
         self.live(ring).map(|(_, shard)| shard.at).min()
     }
 
+    /// Shards of a scope on which drop was begun: their way back is a merge
+    /// restore.
+    pub fn dropped(&self, scope: &Scope) -> Vec<ShardName> {
+        let begun =
+            |s: &ShardState| matches!(s.phase, Phase::Running | Phase::Done | Phase::Failed);
+        let dropped = |s: &ShardState| begun(s) && self.undo_from(s) == Stop::Drop;
+        let mut covered = self.covered(scope);
+        covered.retain(|name| self.shards.get(name).is_some_and(dropped));
+        covered
+    }
+
     /// Shards a scope covers, in file order.
     pub fn covered(&self, scope: &Scope) -> Vec<ShardName> {
         match scope {

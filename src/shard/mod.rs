@@ -7,6 +7,7 @@ mod facts;
 mod identity;
 mod open;
 pub mod postgres;
+mod restore;
 mod shape;
 mod share;
 pub mod sim;
@@ -15,6 +16,7 @@ pub mod sqlite;
 pub use facts::FleetFacts;
 pub use identity::RolloutIdentity;
 pub use open::{Context, open};
+pub use restore::count_restore;
 pub use shape::{Part, Shape, Shapes};
 pub use share::{ShareSeen, ShareSwitch};
 

@@ -11,6 +11,7 @@ mod event;
 mod gate;
 mod need;
 mod project;
+mod restore;
 mod ring;
 mod shard;
 mod standing;
@@ -26,6 +27,7 @@ pub use command::{Answer, CommandEnvelope, ServerMessage};
 pub use event::describe;
 pub use gate::GateView;
 pub use project::{Source, project};
+pub use restore::RestoreCount;
 pub use standing::{Sign, Standing};
 pub use stream::{Delta, Feed, Stream, diff, fold};
 pub use telemetry::{CheckCount, Rate, ShardTelemetry, Telemetry};
@@ -36,5 +38,6 @@ pub use view::{
 
 // The words of the heart that a view carries; screens import them from here.
 pub use crate::rollout::{
-    Auto, Gate, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verb, Verdict, Verified,
+    Auto, Gate, Mark, Outcome, Phase, Reading, Restored, Scope, ThrottleReason, Verb, Verdict,
+    Verified,
 };

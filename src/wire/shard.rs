@@ -3,7 +3,7 @@
 use super::standing_shard;
 use super::telemetry::{ShardTelemetry, Telemetry};
 use super::view::{Progress, ShardView, Throttled, WayBack};
-use super::{Sign, Standing, words};
+use super::{RestoreCount, Sign, Standing, words};
 use crate::base::{ShardName, Stage, Stop, Timestamp};
 use crate::rollout::{Observations, Phase, Rollout, ShardState};
 
@@ -52,6 +52,7 @@ pub(super) fn project_shard(
         checks: measured.and_then(|t| t.checks),
         verified: state.verified.clone(),
         way_back: way_back(state),
+        restore: restore(telemetry, shard),
         now: now_text(state, at_work, &standing, now),
         standing,
         failure: state.failure.clone(),
@@ -90,6 +91,16 @@ fn way_back(state: &ShardState) -> WayBack {
         stop if stop.stage() >= Stage::Expand => WayBack::Exact,
         _ => WayBack::NothingToUndo,
     }
+}
+
+/// A count that was made before the shard moved on says nothing any more.
+fn restore(
+    telemetry: &Telemetry,
+    (name, state): (&ShardName, &ShardState),
+) -> Option<RestoreCount> {
+    let count = telemetry.restore.get(name)?;
+    let holds = way_back(state) == WayBack::MergeRestore && count.at() >= state.since;
+    holds.then(|| count.clone())
 }
 
 fn now_text(

@@ -1,5 +1,6 @@
 //! What the drivers of the engine measure. Never journalled, lost on restart.
 
+use super::RestoreCount;
 use crate::base::{ShardName, Timestamp};
 use crate::worker::WaitReason;
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use std::collections::BTreeMap;
 pub struct Telemetry {
     /// By shard; a shard that was never at work has none.
     pub shards: BTreeMap<ShardName, ShardTelemetry>,
+    /// What merge restores would give, where somebody asked.
+    pub restore: BTreeMap<ShardName, RestoreCount>,
 }
 
 /// Measurements of one shard.

@@ -2,6 +2,7 @@
 //!
 //! No ages in here, only moments: a view does not change because time passes.
 
+use super::RestoreCount;
 use super::gate::GateView;
 use super::standing::{Sign, Standing};
 use super::telemetry::CheckCount;
@@ -284,6 +285,9 @@ pub struct ShardView {
     pub verified: Option<Verified>,
     /// How it would get back.
     pub way_back: WayBack,
+    /// What a merge restore would give, where somebody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreCount>,
     /// What it is doing now, in a few words.
     pub now: String,
     /// Why it moves or not.

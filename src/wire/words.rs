@@ -18,12 +18,17 @@ fn tenths(n: u64, unit: u64, word: &str) -> String {
     format!("{}.{} {word}", n / unit, n % unit * 10 / unit)
 }
 
-fn grouped(n: u64) -> String {
-    if n < 1_000 {
-        n.to_string()
-    } else {
-        format!("{},{:03}", n / 1_000, n % 1_000)
+/// An exact number with its thousands apart: `1,203,418`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
     }
+    text
 }
 
 /// `120 ms`, `6.1 s`, `4 min`, `2 h 05`.

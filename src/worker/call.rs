@@ -3,7 +3,7 @@
 use super::plan::{RowJob, RowJobKind};
 use crate::base::Stop;
 use crate::journal::Head;
-use crate::rollout::Evidence;
+use crate::rollout::{Evidence, Restored};
 use serde::{Deserialize, Serialize};
 
 /// One request. The executor runs it in one transaction (or outside one where
@@ -90,6 +90,16 @@ pub enum Op {
     },
     /// Prove that the ranges cover everything without a gap, and sum up.
     Conclude(RowJob),
+    /// What would a merge restore give the next rows after this key? Only
+    /// reads: it is asked before anybody confirms the way back.
+    CountRestore {
+        /// A job of kind `Restore`.
+        job: RowJob,
+        /// Where the look before ended.
+        after: Option<Key>,
+        /// Most rows.
+        rows: u32,
+    },
     /// Set the flag share of this shard.
     SetShare(u8),
     /// Has every live client seen the flag share set last?
@@ -136,6 +146,13 @@ pub enum Reply {
     },
     /// To `Conclude`.
     Concluded(Evidence),
+    /// To `CountRestore`.
+    RestoreCounted {
+        /// Of the rows that were looked at; nothing while nothing is dropped.
+        restored: Restored,
+        /// The last of them; `None` when no row is left.
+        after: Option<Key>,
+    },
     /// To `ShareSeen`.
     Seen {
         /// Live clients.

@@ -4,6 +4,7 @@ use super::host::{Host, Mishap};
 use super::{Fixture, Row, Write, route, up};
 use pilothouse::base::{Stop, code};
 use pilothouse::rollout::{Job, Report, Restored};
+use pilothouse::shard::count_restore;
 use pilothouse::worker::{ErrorKind, Op, Probe, Reply, RowJob, ShardCall, Sighting, Step};
 
 pub fn host<F: Fixture>(fixture: &F) -> Host {
@@ -340,7 +341,21 @@ pub async fn drop_and_merge_restore_count_both_ways<F: Fixture>() {
     ] {
         fixture.write(write).await.unwrap();
     }
+    // Whoever asks before is told what it will come to, and nothing is written.
+    let expected = Restored {
+        exported: 18,
+        down: 2,
+    };
+    let content = fixture.content().await;
+    let shard = fixture.shard();
+    for window in [1, 7, 1_000] {
+        let counted = count_restore(shard.as_ref(), window).await;
+        assert_eq!(counted.unwrap(), expected, "{window} rows at a time");
+    }
+    assert_eq!(fixture.content().await, content);
     host.undo_to(Stop::Retire).await;
+    let counted = count_restore(shard.as_ref(), 1_000).await;
+    assert_eq!(counted.unwrap(), Restored::default(), "nothing is dropped");
     let rows = fixture.rows().await;
     let old = |key: i64| {
         let row: Option<&Row> = rows.iter().find(|r| r.key == key);
@@ -352,10 +367,7 @@ pub async fn drop_and_merge_restore_count_both_ways<F: Fixture>() {
     assert_eq!(old(30).as_deref(), Some("v30"));
     assert_eq!(rows.len(), 20);
     // The journal is told both counts.
-    let restored = Some(Restored {
-        exported: 18,
-        down: 2,
-    });
+    let restored = Some(expected);
     let undone = host
         .reports
         .iter()

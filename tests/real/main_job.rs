@@ -283,11 +283,21 @@ async fn a_drop_is_taken_back_by_merge_restore() {
     let load = Load::by_flag(&lab, ROWS);
     let done = operator.run_auto(&TO_THE_END).await.is(0);
     assert_eq!(done.json()["outcome"], "done");
-    // Writes of the new form go on after the drop and while it is undone.
-    let back = operator
-        .pilothouse("rollback", &["--to", "retire", "--reason", "drill"])
+    // What it gives is shown first, and nothing is ordered by looking.
+    let looked = operator
+        .pilothouse("rollback", &["--to", "retire"])
         .await
-        .is(0);
+        .is(3);
+    for shard in lab.shards() {
+        assert!(looked.err.contains(&format!("  {shard} ")), "{looked}");
+    }
+    for word in ["exported value", "down(new)", "--confirm", &id] {
+        assert!(looked.err.contains(word), "{word}: {looked}");
+    }
+    assert!(all_ended(&lab, "drop").await);
+    // Writes of the new form go on after the drop and while it is undone.
+    let back = ["--to", "retire", "--reason", "drill", "--confirm", &id];
+    let back = operator.pilothouse("rollback", &back).await.is(0);
     assert_eq!(back.json()["outcome"], "rolled_back", "{back}");
     assert!(all_ended(&lab, "retire").await);
     for shard in lab.shards() {
@@ -316,8 +326,9 @@ async fn a_drop_is_taken_back_by_merge_restore() {
 
     // A second run afterwards: there, and straight back from after the drop.
     operator.run_auto(&TO_THE_END).await.is(0);
+    let id = operator.rollout_id().await;
     let back = operator
-        .pilothouse("rollback", &["--reason", "drill"])
+        .pilothouse("rollback", &["--reason", "drill", "--confirm", &id])
         .await
         .is(0);
     assert_eq!(back.json()["outcome"], "rolled_back", "{back}");

@@ -61,6 +61,12 @@ impl<C: Client> Client for Lossy<C> {
         })
     }
 
+    fn count_restore(&mut self) {
+        if !self.loses() {
+            self.inner.count_restore();
+        }
+    }
+
     fn ask_snapshot(&mut self) {
         self.snapshots_asked += 1;
         if !self.loses() {
@@ -84,6 +90,7 @@ fn perform<C: Client>(client: &mut Lossy<C>, effects: Vec<Effect>) {
         match effect {
             Effect::Send(approved) => client.send(approved.into_inner()),
             Effect::AskSnapshot => client.ask_snapshot(),
+            Effect::CountRestore => client.count_restore(),
             Effect::Suspend | Effect::Quit => panic!("nobody asked for it"),
         }
     }
@@ -95,7 +102,7 @@ struct Acts(BTreeMap<String, (CommandEnvelope, u32)>);
 
 impl Acts {
     fn hear(&mut self, orders: &mut port::Orders) {
-        while let Ok(asked) = orders.try_recv() {
+        while let Ok(port::Request::Act(asked)) = orders.try_recv() {
             let envelope = asked.envelope().clone();
             let heard = self.0.entry(envelope.key.clone()).or_insert((envelope, 0));
             heard.1 += 1;

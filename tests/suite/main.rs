@@ -22,6 +22,7 @@ mod journal_full;
 mod loaded;
 mod loopback;
 mod questions;
+mod restore;
 mod scene;
 mod screens;
 mod simulator;

@@ -4,7 +4,7 @@
 //! the pictures and the grids anew; otherwise a stale one fails.
 
 use crate::hands::{key_later, keys, on_ring};
-use crate::scene::{Scene, Steps, press};
+use crate::scene::{Scene, Step, Steps, press};
 use pilothouse::cockpit::theme::{Depth, Library, Role};
 use pilothouse::cockpit::{GlyphSet, Model, shot};
 use ratatui::crossterm::event::KeyCode;
@@ -83,6 +83,18 @@ fn screens() -> Vec<(String, Model)> {
         on_ring(m, "early");
         keys(m, "B");
     });
+    let mut restored = scene("finished");
+    for (place, shard) in restored.view().shards.into_iter().enumerate() {
+        restored.step(Step::CountRestore {
+            shard: shard.name,
+            exported: 1_183_402,
+            down: [12, 1_204][place % 2] * u64::from(place < 2),
+        });
+    }
+    let mut model = restored.model();
+    model.pane = pilothouse::cockpit::Pane::Rings;
+    keys(&mut model, "B");
+    add("merge-restore", "finished", &|m| *m = model.clone());
     add("abort", "troubled", &|m| drop(keys(m, "xA")));
     add("pause", "healthy", &|m| drop(keys(m, "xp")));
     add("filter", "healthy", &|m| drop(keys(m, "/ring:early")));

@@ -5,19 +5,25 @@
 
 mod measure;
 mod prepare;
+mod restore;
 
 pub use prepare::{Prepared, Target, prepare};
+pub use restore::Outlook;
 
 use super::action::{Action, Tier};
 use super::keymap::Key;
 use super::model::Model;
+use super::msg::Effect;
 use crate::base::{Period, Stop, Timestamp};
-use crate::wire::{CommandEnvelope, Verb};
+use crate::wire::{CommandEnvelope, Verb, words};
 use ratatui::crossterm::event::KeyCode;
 
 /// Keys read sooner than this after a question opened were meant for what was
 /// there before.
 const TYPE_AHEAD: Period = Period::from_ms(250);
+
+/// How long to wait for a count to begin before asking again.
+const COUNT_AGAIN: Period = Period::from_ms(2_000);
 
 /// Most characters of a reason.
 const REASON_CHARS_MAX: usize = 200;
@@ -64,6 +70,8 @@ pub struct Dialog {
     pub button: String,
     /// What would be hit, measured when the question opened.
     pub radius: Vec<(&'static str, Vec<String>)>,
+    /// What a merge restore would give, if it is one.
+    pub outlook: Option<Outlook>,
     /// Stops to roll back to, the earliest first, and the chosen one.
     pub stops: Vec<Stop>,
     /// Which of them.
@@ -84,6 +92,7 @@ pub struct Dialog {
     pub keys: Vec<Key>,
     targets: Vec<Target>,
     opened_at: Timestamp,
+    count_asked_at: Option<Timestamp>,
 }
 
 /// What became of a key.
@@ -110,6 +119,7 @@ impl Dialog {
             title: prepared.title,
             button: prepared.button,
             radius: measure::radius(model, action, &prepared.targets),
+            outlook: outlook(model, action, &prepared.targets, model.now),
             stops: prepared.stops,
             stop,
             demanded: prepared.demanded,
@@ -121,7 +131,20 @@ impl Dialog {
             keys: model.options.keymap.keys(action).collect(),
             targets: prepared.targets,
             opened_at: model.now,
+            count_asked_at: None,
         }
+    }
+
+    /// A merge restore is confirmed by people who have seen what it gives:
+    /// asks for the count, and again while nobody seems to have heard it.
+    pub fn asks_count(&mut self, now: Timestamp) -> Vec<Effect> {
+        let unasked = self.outlook.as_ref().is_some_and(|o| o.unasked > 0);
+        let lately = |at: Timestamp| now.since(at) < COUNT_AGAIN;
+        if !unasked || self.count_asked_at.is_some_and(lately) {
+            return Vec::new();
+        }
+        self.count_asked_at = Some(now);
+        vec![Effect::CountRestore]
     }
 
     /// How much it takes.
@@ -150,6 +173,10 @@ impl Dialog {
         if let Some(changed) = &self.changed {
             return Some(changed.clone());
         }
+        if let Some(outlook) = self.outlook.as_ref().filter(|o| o.open > 0) {
+            let open = words::shards(outlook.open);
+            return Some(format!("what it gives back is being counted on {open}"));
+        }
         if let Some(demanded) = &self.demanded
             && self.typed != *demanded
         {
@@ -163,6 +190,7 @@ impl Dialog {
 
     /// Looks whether what the question shows is still so.
     pub fn recheck(&mut self, model: &Model) {
+        self.outlook = outlook(model, self.action, &self.targets, self.opened_at);
         let moved = self.targets.iter().find(|target| {
             !target.verb.is_calming() && model.version_of(&target.scope) != Some(target.seen)
         });
@@ -276,6 +304,18 @@ impl Dialog {
             })
         });
         Answered::Confirmed(approved.collect())
+    }
+}
+
+fn outlook(
+    model: &Model,
+    action: Action,
+    targets: &[Target],
+    opened: Timestamp,
+) -> Option<Outlook> {
+    match action {
+        Action::RollBack => restore::outlook(model, targets, opened),
+        _ => None,
     }
 }
 

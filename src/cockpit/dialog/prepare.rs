@@ -1,6 +1,7 @@
 //! What an act would be, before anybody is asked: its targets and its verb,
 //! or the reason why there is nothing to ask.
 
+use super::restore;
 use crate::base::{RingName, Stage, Stop};
 use crate::cockpit::action::Action;
 use crate::cockpit::model::Model;
@@ -148,6 +149,9 @@ fn sentence_case(text: &str) -> String {
 fn demanded(model: &Model, action: Action, targets: &[Target]) -> Option<String> {
     match action {
         Action::Promote if !into_contract(model, targets).is_empty() => {
+            model.rollout().map(|r| r.id.clone())
+        }
+        Action::RollBack if !restore::dropped(model, targets).is_empty() => {
             model.rollout().map(|r| r.id.clone())
         }
         Action::Abort => model.rollout().map(|r| r.id.clone()),
@@ -327,10 +331,16 @@ fn stops(model: &Model, targets: &[Target]) -> Result<Vec<Stop>, String> {
     let begun = |s: &&ShardView| matches!(s.phase, Phase::Running | Phase::Done | Phase::Failed);
     let furthest = shards.iter().copied().filter(begun).map(|s| s.stop).max();
     let route = model.rollout().map_or(&[][..], |r| &r.route);
+    // A merge restore further than to the end of retire is for the fleet.
+    let whole = targets.iter().any(|t| t.scope == Scope::Fleet);
+    let earliest = match restore::dropped(model, targets).is_empty() || whole {
+        true => Stop::Snapshot,
+        false => Stop::Retire,
+    };
     let stops: Vec<Stop> = route
         .iter()
         .copied()
-        .filter(|stop| *stop >= Stop::Snapshot && Some(*stop) < furthest)
+        .filter(|stop| *stop >= earliest && Some(*stop) < furthest)
         .collect();
     if stops.is_empty() {
         return Err("nothing there is past snapshot; there is nothing to undo".into());

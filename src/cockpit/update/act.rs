@@ -44,24 +44,23 @@ pub fn targets(model: &Model, action: Action) -> Result<Vec<Scope>, String> {
 }
 
 /// Opens the question of a mutating action.
-pub(super) fn ask(model: &mut Model, action: Action, scopes: Result<Vec<Scope>, String>) {
+pub(super) fn ask(
+    model: &mut Model,
+    action: Action,
+    scopes: Result<Vec<Scope>, String>,
+) -> Vec<Effect> {
     // The general reasons first (stale, frozen, ended), then those of the
     // scope that is really meant.
-    let general = match model.link() {
-        Link::Live if model.frozen.is_none() => None,
-        _ => action.disabled_reason(model),
-    };
-    let prepared = match general {
+    let prepared = match action.closed_reason(model) {
         Some(reason) => Err(reason),
-        None if model.rollout().is_none_or(|r| r.outcome.is_some()) => Err(action
-            .disabled_reason(model)
-            .unwrap_or_else(|| "no rollout is open".into())),
         None => prepare(model, action, scopes),
     };
     match prepared {
         Ok(prepared) => {
-            let dialog = Dialog::open(model, action, prepared);
+            let mut dialog = Dialog::open(model, action, prepared);
+            let asks = dialog.asks_count(model.now);
             model.layer = Some(Layer::Dialog(Box::new(dialog)));
+            asks
         }
         Err(reason) => {
             model.layer = None;
@@ -69,6 +68,7 @@ pub(super) fn ask(model: &mut Model, action: Action, scopes: Result<Vec<Scope>, 
                 Level::Bad,
                 format!("Cannot {}: {reason}", action.item().name),
             );
+            Vec::new()
         }
     }
 }
@@ -128,17 +128,17 @@ pub(super) fn tick(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let now = model.now;
+    let mut effects = Vec::new();
+    if let Some(Layer::Dialog(dialog)) = &mut model.layer {
+        effects = dialog.asks_count(now);
+    }
     let late = |p: &&mut Pending| now.since(p.sent_at) >= SEND_AGAIN;
-    model
-        .pending
-        .iter_mut()
-        .filter(late)
-        .map(|pending| {
-            pending.sent_at = now;
-            pending.times += 1;
-            Effect::Send(pending.approved.clone())
-        })
-        .collect()
+    for pending in model.pending.iter_mut().filter(late) {
+        pending.sent_at = now;
+        pending.times += 1;
+        effects.push(Effect::Send(pending.approved.clone()));
+    }
+    effects
 }
 
 /// The answer to an act. A second answer to the same act is not told.

@@ -64,8 +64,7 @@ fn in_detail(model: &mut Model, key: Key) -> Vec<Effect> {
 fn run(model: &mut Model, action: Action) -> Vec<Effect> {
     if action.item().mutates() {
         let scopes = act::targets(model, action);
-        act::ask(model, action, scopes);
-        return Vec::new();
+        return act::ask(model, action, scopes);
     }
     match action {
         Action::Down => step(model, |row| row.saturating_add(1)),
@@ -217,8 +216,7 @@ fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
         return run(model, item.action);
     }
     let scopes = act::typed_scope(model, item.action, rest);
-    act::ask(model, item.action, scopes);
-    Vec::new()
+    act::ask(model, item.action, scopes)
 }
 
 fn filter(model: &mut Model, key: Key, before: String) -> Vec<Effect> {

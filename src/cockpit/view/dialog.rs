@@ -62,9 +62,11 @@ fn fields_rows(dialog: &Dialog) -> usize {
 
 fn rows(dialog: &Dialog) -> Vec<Vec<Part>> {
     let mut rows = Vec::new();
-    for (name, lines) in &dialog.radius {
+    let outlook = dialog.outlook.as_ref().map(|o| ("Gives back", &o.lines));
+    let radius = dialog.radius.iter().map(|(name, lines)| (*name, lines));
+    for (name, lines) in radius.chain(outlook) {
         for (place, text) in lines.iter().enumerate() {
-            let name = if place == 0 { *name } else { "" };
+            let name = if place == 0 { name } else { "" };
             rows.push(vec![label(name), part(Role::Text, text.clone())]);
         }
     }

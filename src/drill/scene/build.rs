@@ -4,9 +4,9 @@ use super::step::Act;
 use super::{Scene, SceneError, Step};
 use crate::base::{Actor, Cause, Digest, Period, RingName, ShardName, Stop, Timestamp};
 use crate::rollout::{
-    Auto, Event, Evidence, Fact, OldForm, Reading, Rollout, Scope, ThrottleReason, apply,
+    Auto, Event, Evidence, Fact, OldForm, Reading, Restored, Rollout, Scope, ThrottleReason, apply,
 };
-use crate::wire::{CheckCount, Rate, ShardTelemetry};
+use crate::wire::{CheckCount, Rate, RestoreCount, ShardTelemetry};
 use crate::worker::WaitReason;
 
 /// A reading in a scene is this old.
@@ -73,6 +73,15 @@ impl Scene {
                 rows_total,
                 rows_per_s,
             } => self.measure(shard, (rows_done, rows_total), rows_per_s),
+            Step::CountRestore {
+                shard,
+                exported,
+                down,
+            } => {
+                let (restored, at) = (Restored { exported, down }, self.now);
+                let count = RestoreCount::Counted { restored, at };
+                self.telemetry.restore.insert(shard, count);
+            }
             Step::End(outcome) => {
                 self.by("engine", Scope::Fleet, Event::RolloutEnded { outcome }, "");
             }

@@ -105,6 +105,15 @@ pub enum Step {
         /// Rows a second.
         rows_per_s: u64,
     },
+    /// Somebody has asked what a merge restore would give on this shard.
+    CountRestore {
+        /// Which.
+        shard: ShardName,
+        /// Rows that get their exported value back.
+        exported: u64,
+        /// Rows that get `down(new)`.
+        down: u64,
+    },
     /// The rollout ends.
     End(Outcome),
 }

@@ -10,6 +10,7 @@ use super::split::{RANGE_COLUMNS, range_at};
 use super::sql::{self, Value};
 use super::{Failure, Inner, int};
 use crate::base::code;
+use crate::rollout::Restored;
 use crate::worker::{ChunkDone, ErrorKind, Key, RangeAt, Reply, RowJob, RowJobKind};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -101,7 +102,8 @@ pub(super) async fn chunk(
         return Ok(Reply::Range(held.at));
     }
     let took_ms = |from: Instant| u64::try_from(from.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let Some((rows, until)) = next_rows(connection, sql_of, &held, wanted.rows).await? else {
+    let ends = (held.at.after.as_ref(), held.hi.as_ref());
+    let Some((rows, until)) = next_rows(connection, sql_of, ends, wanted.rows).await? else {
         sql::run(connection, "ROLLBACK").await?;
         let done = ChunkDone {
             rows: 0,
@@ -139,11 +141,11 @@ fn ends(after: Option<&Key>, until: Option<&Key>) -> Vec<Value> {
 async fn next_rows(
     connection: &mut PgConnection,
     rows: &RowSql,
-    held: &Held,
+    (after, until): (Option<&Key>, Option<&Key>),
     most: u32,
 ) -> Result<Option<(u64, Key)>, Failure> {
-    let (after, until) = (Bound::from(&held.at.after), Bound::from(&held.hi));
-    let values = || ends(held.at.after.as_ref(), held.hi.as_ref());
+    let values = || ends(after, until);
+    let (after, until) = (Bound::from(&after), Bound::from(&until));
     let full = sql::row(connection, &rows.full_chunk(most, after, until), values()).await?;
     if let Some(row) = full {
         return Ok(Some((u64::from(most), Key(row.try_get(0)?))));
@@ -168,7 +170,7 @@ async fn work(
     until: &Key,
 ) -> Result<u64, Failure> {
     let bound = Bound::from(&held.at.after);
-    let statement = rows.work(bound, Bound::Given);
+    let statement = rows.filled(&rows.work, bound, Bound::Given);
     let values = ends(held.at.after.as_ref(), Some(until));
     match wanted.job.kind {
         RowJobKind::Verify => {}
@@ -203,8 +205,9 @@ async fn work(
     let (digest_1, digest_2): (String, String) = (row.try_get(2)?, row.try_get(3)?);
     let mut note = None;
     if stale > 0
-        && let Some(search) = rows.wrong(bound, Bound::Given)
+        && let Some(search) = &rows.wrong
     {
+        let search = rows.filled(search, bound, Bound::Given);
         let keys = sql::text(connection, &search, values).await?;
         note = keys.map(|keys| format!("wrong at key {keys}"));
     }
@@ -256,6 +259,47 @@ async fn log(
     Ok(())
 }
 
+/// What a merge restore would give the next rows. Reads only, in statements as
+/// short as chunks: no snapshot is held for the length of the table.
+pub(super) async fn count_restore(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    job: &RowJob,
+    after: Option<Key>,
+    rows: u32,
+) -> Result<Reply, Failure> {
+    let nothing = Reply::RestoreCounted {
+        restored: Restored::default(),
+        after: None,
+    };
+    let sql_of = shard.row_sql(&job.id)?;
+    let Some(count) = &sql_of.count else {
+        return Ok(nothing);
+    };
+    let dropped = sql::text(connection, &count.is_dropped, vec![]).await?;
+    if dropped.as_deref() != Some("already") {
+        return Ok(nothing);
+    }
+    let next = next_rows(connection, sql_of, (after.as_ref(), None), rows).await?;
+    let Some((_, until)) = next else {
+        return Ok(nothing);
+    };
+    let bound = Bound::from(&after);
+    let statement = sql_of.filled(&count.rows, bound, Bound::Given);
+    let values = ends(after.as_ref(), Some(&until));
+    let (mut found, mut exact) = (0_i64, 0_i64);
+    if let Some(row) = sql::row(connection, &statement, values).await? {
+        (found, exact) = (row.try_get(0)?, row.try_get(1)?);
+    }
+    Ok(Reply::RestoreCounted {
+        restored: Restored {
+            exported: u64::try_from(exact).unwrap_or(0),
+            down: u64::try_from(found - exact).unwrap_or(0),
+        },
+        after: Some(until),
+    })
+}
+
 /// Closes a range if a fresh transaction agrees that nothing is left, and
 /// merges its log into one row once it is contiguous.
 pub(super) async fn close_range(
@@ -268,7 +312,8 @@ pub(super) async fn close_range(
     let rows = shard.row_sql(&job.id)?;
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     let held = hold(connection, fence, job, range).await?;
-    if next_rows(connection, rows, &held, 1).await?.is_some() {
+    let ends = (held.at.after.as_ref(), held.hi.as_ref());
+    if next_rows(connection, rows, ends, 1).await?.is_some() {
         sql::run(connection, "ROLLBACK").await?;
         return Ok(Reply::Closed { empty: false });
     }

@@ -128,7 +128,7 @@ impl PostgresSession {
         }
         let quiet = std::mem::take(&mut self.quiet);
         let opens = match call.op {
-            Op::Attach { .. } | Op::ReadRange { .. } => Opens::IfNeeded,
+            Op::Attach { .. } | Op::ReadRange { .. } | Op::CountRestore { .. } => Opens::IfNeeded,
             _ if self.is_fresh => Opens::IfNeeded,
             _ => Opens::Never,
         };
@@ -186,6 +186,9 @@ async fn dispatch(
         }
         Op::CloseRange { job, range } => {
             chunk::close_range(connection, shard, epoch, &job, range).await
+        }
+        Op::CountRestore { job, after, rows } => {
+            chunk::count_restore(connection, shard, &job, after, rows).await
         }
         Op::Conclude(job) => split::conclude(connection, shard, epoch, &job).await,
         Op::MendDualWrite => registry::mend(connection, shard, epoch).await,

@@ -1,6 +1,6 @@
 //! Row jobs: ranges, chunks, coverage.
 
-use super::image::{Authority, Image, JobTable, LogRow, RangeRow, Row, down, key_of, up};
+use super::image::{Authority, Image, JobTable, LogRow, Ours, RangeRow, Row, down, key_of, up};
 use super::server::{SimServer, broken, error, lost_sight, range_gone};
 use crate::base::{Digest, code};
 use crate::rollout::{Evidence, Restored};
@@ -88,6 +88,34 @@ fn keys_left(image: &Image, row: &RangeRow, most: usize) -> Vec<i64> {
         .map(|(key, _)| *key)
         .take(most)
         .collect()
+}
+
+/// What a merge restore would give the next rows.
+pub(super) fn count_restore(image: &Image, after: Option<&Key>, most: u32) -> Reply {
+    let mut restored = Restored::default();
+    let after = after.and_then(|key| key.0.first()?.parse().ok());
+    let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+    let span = (from, std::ops::Bound::<i64>::Unbounded);
+    let mut last = None;
+    let dropped = image.rows.range(span).filter(|(_, row)| row.old.is_none());
+    for (key, row) in dropped.take(usize::try_from(most).unwrap_or(1)) {
+        if exported(image.ours.as_ref(), *key, *row).is_some() {
+            restored.exported += 1;
+        } else {
+            restored.down += 1;
+        }
+        last = Some(key_of(*key));
+    }
+    Reply::RestoreCounted {
+        restored,
+        after: last,
+    }
+}
+
+/// The exported value of a row that is unchanged since.
+fn exported(ours: Option<&Ours>, key: i64, row: Row) -> Option<i64> {
+    let old = ours?.exported.get(&key).copied();
+    old.filter(|old| row.new == Some(up(*old)))
 }
 
 /// One chunk: fence (checked before), rows, log and checkpoint together.
@@ -180,8 +208,7 @@ fn work(image: &mut Image, kind: RowJobKind, keys: &[i64]) -> u64 {
             }
             RowJobKind::Restore => {
                 if row.old.is_none() {
-                    let exported = image.ours.as_ref().and_then(|o| o.exported.get(key));
-                    let kept = exported.copied().filter(|old| row.new == Some(up(*old)));
+                    let kept = exported(image.ours.as_ref(), *key, *row);
                     exact += u64::from(kept.is_some());
                     row.old = kept.or(row.new.map(down));
                     if image.ghost.corrupt.contains(key) {

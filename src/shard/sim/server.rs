@@ -122,6 +122,9 @@ impl SimServer {
                 rows: most,
             } => rows::chunk(self, call.epoch, job, *range, after.as_ref(), *most),
             Op::CloseRange { job, range } => rows::close(self, call.epoch, job, *range),
+            Op::CountRestore { after, rows, .. } => {
+                rows::count_restore(&self.image, after.as_ref(), *rows)
+            }
             Op::Conclude(job) => rows::conclude(self, job),
             Op::SetShare(percent) => self.set_share(*percent, now_ms),
             Op::ShareSeen(percent) => self.share_seen(*percent, now_ms),
@@ -163,6 +166,7 @@ impl SimServer {
                 | Op::Probe(_)
                 | Op::Check(_)
                 | Op::ReadRange { .. }
+                | Op::CountRestore { .. }
         );
         let skips = self.options.variant.skips_fence() && matches!(call.op, Op::Chunk { .. });
         let epoch = self.image.ours.as_ref().map_or(0, |ours| ours.epoch);

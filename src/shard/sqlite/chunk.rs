@@ -9,9 +9,10 @@ use super::dialect::work::TableWork;
 use super::failure::refused;
 use super::range::{Checkpoint, key_literal, key_of};
 use super::statement::{first, number, rows, run, text};
-use super::{install, intact};
+use super::{catalog, install, intact};
 use crate::base::{Digest, Stop, quote_literal};
-use crate::worker::{CallError, Key, RowJobKind};
+use crate::rollout::Restored;
+use crate::worker::{CallError, Key, Reply, RowJobKind};
 use sqlx::SqliteConnection;
 
 /// What a chunk works on.
@@ -43,10 +44,11 @@ impl Chunk<'_> {
     async fn bounds(
         &self,
         conn: &mut SqliteConnection,
-        at: &Checkpoint,
+        after: Option<&Key>,
+        hi: Option<&Key>,
     ) -> Result<(u64, Option<Key>), CallError> {
-        let literals = |key: &Option<Key>| key.as_ref().map(|k| k.0.clone());
-        let (after, hi) = (literals(&at.cursor), literals(&at.hi));
+        let literals = |key: Option<&Key>| key.map(|k| k.0.clone());
+        let (after, hi) = (literals(after), literals(hi));
         let range = sql::between(self.shape, after.as_deref(), hi.as_deref());
         let wanted = u64::from(self.rows.max(1));
         let nth = sql::nth_key(self.table(), self.shape, &range, wanted);
@@ -58,9 +60,34 @@ impl Chunk<'_> {
         Ok((left, last.map(|row| key_of(&row))))
     }
 
-    fn range(&self, at: &Checkpoint, upto: &Key) -> String {
-        let after = at.cursor.as_ref().map(|k| k.0.clone());
+    fn range(&self, after: Option<&Key>, upto: &Key) -> String {
+        let after = after.map(|k| k.0.clone());
         sql::between(self.shape, after.as_deref(), Some(&upto.0))
+    }
+
+    /// What a merge restore would give the next rows.
+    pub(super) async fn count_restore(
+        &self,
+        conn: &mut SqliteConnection,
+        after: Option<Key>,
+    ) -> Result<Reply, CallError> {
+        let (n, table) = (self.target.table, self.table());
+        let mut restored = Restored::default();
+        let mut dropped = false;
+        for old in table.down.keys() {
+            dropped |= !catalog::has_column(conn, &table.table, old).await?;
+        }
+        let after = match self.bounds(conn, after.as_ref(), None).await? {
+            (found, Some(upto)) if dropped => {
+                let range = self.range(after.as_ref(), &upto);
+                let exact = sql::count_exact(n, table, self.shape, &range);
+                restored.exported = number(conn, exact).await?;
+                restored.down = found.saturating_sub(restored.exported);
+                Some(upto)
+            }
+            _ => None,
+        };
+        Ok(Reply::RestoreCounted { restored, after })
     }
 
     /// Finds the rows after the cursor.
@@ -69,7 +96,9 @@ impl Chunk<'_> {
         conn: &mut SqliteConnection,
         at: &Checkpoint,
     ) -> Result<Worked, CallError> {
-        let (rows, upto) = self.bounds(conn, at).await?;
+        let (rows, upto) = self
+            .bounds(conn, at.cursor.as_ref(), at.hi.as_ref())
+            .await?;
         Ok(Worked {
             rows,
             upto,
@@ -87,7 +116,7 @@ impl Chunk<'_> {
         let Some(upto) = &worked.upto else {
             return Ok(worked);
         };
-        let range = self.range(at, upto);
+        let range = self.range(at.cursor.as_ref(), upto);
         let (n, table) = (self.target.table, self.table());
         match self.target.kind {
             RowJobKind::Fill => run(conn, sql::fill(table, &range)).await?,
@@ -210,7 +239,9 @@ impl Chunk<'_> {
         conn: &mut SqliteConnection,
         at: &Checkpoint,
     ) -> Result<bool, CallError> {
-        let (left, _) = self.bounds(conn, at).await?;
+        let (left, _) = self
+            .bounds(conn, at.cursor.as_ref(), at.hi.as_ref())
+            .await?;
         let closed = u8::from(left == 0);
         let job = quote_literal(self.job);
         let statement = format!(

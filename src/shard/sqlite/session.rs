@@ -10,7 +10,7 @@ use super::transaction::{begin, finish, give_back};
 use super::{act, attach, catalog, install, intact, look, preflight, range, receipt};
 use crate::base::{Stop, code};
 use crate::shard::{Session, SessionRole};
-use crate::worker::{CallError, ErrorKind, Op, Reply, RowJob, ShardCall};
+use crate::worker::{CallError, ErrorKind, Key, Op, Reply, RowJob, ShardCall};
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -125,7 +125,9 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     async fn dispatch(&self, conn: &mut SqliteConnection, op: Op) -> Result<Reply, CallError> {
         match op {
-            Op::Attach { .. } | Op::Probe(_) | Op::ReadRange { .. } => self.read(conn, op).await,
+            Op::Attach { .. } | Op::Probe(_) | Op::ReadRange { .. } | Op::CountRestore { .. } => {
+                self.read(conn, op).await
+            }
             Op::Check(id) => self.check(conn, &id).await,
             Op::SetShare(percent) => self.set_share(conn, percent).await,
             Op::ShareSeen(percent) => self.share_seen(conn, percent).await,
@@ -180,6 +182,9 @@ impl Call<'_> {
                 Err(error) => Err(error),
             },
             Op::ReadRange { job, range } => self.read_range(conn, &job, range).await,
+            Op::CountRestore { job, after, rows } => {
+                self.count_restore(conn, &job, after, rows).await
+            }
             other => Err(refused(
                 "sqlite/call",
                 format!("{other:?} does not only read"),
@@ -197,6 +202,20 @@ impl Call<'_> {
         let fence = fence_of(conn, self.epoch).await?;
         let found = range::checkpoint_of(conn, &job.id, range, fence.generation).await?;
         Ok(Reply::Range(found.at))
+    }
+
+    async fn count_restore(
+        &self,
+        conn: &mut SqliteConnection,
+        job: &RowJob,
+        after: Option<Key>,
+        rows: u32,
+    ) -> Result<Reply, CallError> {
+        let target = self.target(job)?;
+        let shape = self.shape(conn, &target).await?;
+        self.chunk_of(job, &target, &shape, rows)
+            .count_restore(conn, after)
+            .await
     }
 
     async fn check(&self, conn: &mut SqliteConnection, id: &str) -> Result<Reply, CallError> {

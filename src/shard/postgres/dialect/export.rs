@@ -2,10 +2,10 @@
 //! and every column that a `down` reads, so that "the row is unchanged since"
 //! can be told for all of them.
 
-use super::action::{Action, Mode, when};
+use super::action::{Action, Mode, has_column, when};
 use super::form::{Form, NewColumn};
 use super::mapping::Mapping;
-use super::rows::RANGE;
+use super::rows::{RANGE, RestoreCount};
 use crate::base::{Ident, quote_literal};
 
 /// Name of the table that keeps what a drop loses.
@@ -114,17 +114,46 @@ fn is_unchanged(form: &Form, column: &NewColumn, down: &Mapping) -> String {
     )
 }
 
+/// What a merge restore would give, by the same condition, while nothing is
+/// written.
+pub(super) fn count_restore(form: &Form) -> RestoreCount {
+    let table = form.qualified();
+    let there: Vec<String> = form
+        .replaced()
+        .map(|(_, old, _)| has_column(&table, old.name.as_str()))
+        .collect();
+    RestoreCount {
+        is_dropped: when(&format!("NOT ({})", there.join(" AND "))),
+        rows: format!(
+            "SELECT count(*), count(*) FILTER (WHERE coalesce({}, false)) FROM {table} AS t LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {}) AS e ON true WHERE {RANGE}",
+            all_unchanged(form),
+            export_table(form),
+            same_key(form, "e", "t"),
+        ),
+    }
+}
+
+fn same_key(form: &Form, left: &str, right: &str) -> String {
+    let pairs: Vec<String> = form
+        .key
+        .iter()
+        .map(|key| format!("{left}.{0} = {right}.{0}", key.name))
+        .collect();
+    pairs.join(" AND ")
+}
+
+/// Every dropped column of the row can be taken from the export.
+fn all_unchanged(form: &Form) -> String {
+    let same: Vec<String> = form
+        .replaced()
+        .map(|(column, _, down)| is_unchanged(form, column, down))
+        .collect();
+    same.join(" AND ")
+}
+
 /// Merge restore: the exported value where the row is unchanged, `down(new)`
 /// elsewhere. Gives the number of rows that got exported values only.
 pub(super) fn restore(form: &Form) -> String {
-    let pairs = |left: &str, right: &str| {
-        let pairs: Vec<String> = form
-            .key
-            .iter()
-            .map(|key| format!("{left}.{0} = {right}.{0}", key.name))
-            .collect();
-        pairs.join(" AND ")
-    };
     let sets: Vec<String> = form
         .replaced()
         .map(|(column, old, down)| {
@@ -136,17 +165,13 @@ pub(super) fn restore(form: &Form) -> String {
             )
         })
         .collect();
-    let same: Vec<String> = form
-        .replaced()
-        .map(|(column, _, down)| is_unchanged(form, column, down))
-        .collect();
     format!(
         "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {}) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce({}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
         sets.join(", "),
         export_table(form),
-        pairs("e", "s"),
-        pairs("s", "t"),
-        same.join(" AND "),
+        same_key(form, "e", "s"),
+        same_key(form, "s", "t"),
+        all_unchanged(form),
         table = form.qualified(),
     )
 }

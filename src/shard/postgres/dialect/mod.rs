@@ -94,7 +94,7 @@ impl Program {
                 let (word, tag) = job.id.split_once('/').unwrap_or((job.id.as_str(), ""));
                 if let Some(form) = forms.iter().find(|form| form.tag == tag) {
                     let sql = rows::row_sql(form, word, job.kind);
-                    listed.sql = vec![sql.work(Bound::Given, Bound::Given)];
+                    listed.sql = vec![sql.filled(&sql.work, Bound::Given, Bound::Given)];
                     listed.lock = match job.kind {
                         RowJobKind::Fill | RowJobKind::Restore => {
                             "row locks of one chunk, for at most the chunk target".into()

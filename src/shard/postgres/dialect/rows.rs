@@ -1,6 +1,6 @@
 //! SQL of row jobs: what is done with one chunk of rows.
 
-use super::export::{export, restore};
+use super::export::{count_restore, export, restore};
 use super::form::Form;
 use crate::base::quote_literal;
 use crate::migration::Fill;
@@ -26,8 +26,19 @@ pub(crate) struct RowSql {
     pub(crate) work: String,
     /// Keys of wrong rows in `($1, $2]`, a few (verify only).
     pub(crate) wrong: Option<String>,
+    /// What a merge restore would give (restore only).
+    pub(crate) count: Option<RestoreCount>,
     /// Whether the job ends at the highest key of its start.
     pub(crate) bounded: bool,
+}
+
+/// Looks ahead at a merge restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RestoreCount {
+    /// Whether anything is dropped now.
+    pub(crate) is_dropped: String,
+    /// Rows of `($1, $2]`, and those that would get their exported value back.
+    pub(crate) rows: String,
 }
 
 impl RowSql {
@@ -111,19 +122,9 @@ impl RowSql {
         )
     }
 
-    /// The work with its range filled in.
-    pub(crate) fn work(&self, after: Bound, until: Bound) -> String {
-        self.work
-            .replace(RANGE, &range(&self.key, "t.", after, until))
-    }
-
-    /// The search for wrong rows with its range filled in.
-    pub(crate) fn wrong(&self, after: Bound, until: Bound) -> Option<String> {
-        Some(
-            self.wrong
-                .as_ref()?
-                .replace(RANGE, &range(&self.key, "t.", after, until)),
-        )
+    /// One of the range statements with its range filled in.
+    pub(crate) fn filled(&self, statement: &str, after: Bound, until: Bound) -> String {
+        statement.replace(RANGE, &range(&self.key, "t.", after, until))
     }
 }
 
@@ -198,6 +199,7 @@ pub(crate) fn row_sql(form: &Form, word: &str, kind: RowJobKind) -> RowSql {
         key,
         work,
         wrong,
+        count: (kind == RowJobKind::Restore).then(|| count_restore(form)),
         bounded: matches!(kind, RowJobKind::Fill | RowJobKind::Restore),
     }
 }
