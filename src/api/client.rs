@@ -1,6 +1,6 @@
 //! What a screen knows of an engine, wherever it runs.
 
-use crate::wire::{CommandEnvelope, ServerMessage};
+use crate::wire::{CommandEnvelope, Look, ServerMessage};
 use futures_util::future::BoxFuture;
 
 /// One attached client.
@@ -13,9 +13,9 @@ pub trait Client: Send {
     /// the future loses nothing.
     fn next(&mut self) -> BoxFuture<'_, Option<ServerMessage>>;
 
-    /// Asks what a merge restore would give; the views carry the count. Whoever
-    /// sees none coming asks again.
-    fn count_restore(&mut self);
+    /// Asks to look at something; what is seen comes by [`Client::next`], or
+    /// with the views. Whoever sees nothing coming asks again.
+    fn look(&mut self, look: Look);
 
     /// Asks for everything again; it comes by [`Client::next`].
     fn ask_snapshot(&mut self);

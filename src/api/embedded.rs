@@ -5,7 +5,7 @@
 
 use super::client::Client;
 use crate::engine::port::{Line, News, Published, Publisher};
-use crate::wire::{CommandEnvelope, FleetView, ServerMessage, Stream, diff};
+use crate::wire::{CommandEnvelope, FleetView, Look, ServerMessage, Stream, diff};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -54,6 +54,7 @@ impl EmbeddedClient {
         loop {
             match self.line.next().await? {
                 News::Answer(key, answer) => return Some(ServerMessage::Answer { key, answer }),
+                News::Sight(sight) => return Some(ServerMessage::Sight(*sight)),
                 News::View => {
                     if let Some(stream) = self.tell() {
                         return Some(ServerMessage::Stream(stream));
@@ -73,8 +74,8 @@ impl Client for EmbeddedClient {
         Box::pin(self.receive())
     }
 
-    fn count_restore(&mut self) {
-        self.line.count_restore();
+    fn look(&mut self, look: Look) {
+        self.line.look(look);
     }
 
     fn ask_snapshot(&mut self) {

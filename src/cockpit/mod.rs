@@ -6,6 +6,7 @@
 //! cockpit never sees an engine, not even the one in its own process.
 
 pub mod action;
+pub mod complete;
 pub mod dialog;
 mod environment;
 mod glyphs;
@@ -22,7 +23,9 @@ mod view;
 mod widgets;
 
 pub use glyphs::GlyphSet;
-pub use model::{FleetRow, Frozen, Layer, Level, Link, Model, Options, Pane, Pending, Status};
+pub use model::{
+    FleetRow, Frozen, Layer, Level, Link, Model, Options, Order, Pane, Pending, Screen, Status,
+};
 pub use msg::{Effect, Msg};
 
 pub use run::{Exit, RunError};

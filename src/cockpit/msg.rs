@@ -2,7 +2,7 @@
 
 use super::dialog::Approved;
 use crate::base::Timestamp;
-use crate::wire::{CommandEnvelope, ServerMessage};
+use crate::wire::{CommandEnvelope, Look, ServerMessage};
 use ratatui::crossterm::event::KeyEvent;
 
 /// Everything that can happen to a cockpit.
@@ -27,8 +27,8 @@ pub enum Msg {
 pub enum Effect {
     /// Send an act that has passed its dialog.
     Send(Approved<CommandEnvelope>),
-    /// Ask what a merge restore would give.
-    CountRestore,
+    /// Ask to look at something.
+    Look(Look),
     /// A message is missing: ask for everything again.
     AskSnapshot,
     /// Give the terminal back and stop until continued.

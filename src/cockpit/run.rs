@@ -201,7 +201,7 @@ impl Shell {
         for effect in update(&mut self.model, msg) {
             match effect {
                 Effect::Send(approved) => self.client.send(approved.into_inner()),
-                Effect::CountRestore => self.client.count_restore(),
+                Effect::Look(look) => self.client.look(look),
                 Effect::AskSnapshot => self.client.ask_snapshot(),
                 Effect::Suspend => self.screen.suspend()?,
                 Effect::Quit => {

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Facts kept for the event feed.
-const RECENT_MAX: usize = 200;
+const RECENT_MAX: usize = 500;
 /// How long a write is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A failed write says nothing any more after this long without another.

@@ -78,9 +78,8 @@ impl Driver {
             input = match wanted {
                 Do::Call(call) => {
                     let reply = self.call(session.as_mut(), call).await;
-                    if let Reply::Ranges(ranges) = &reply {
-                        let done = ranges.iter().map(|r| r.rows).sum();
-                        self.tick(Tick::Rows { done }).await;
+                    if let Some(tick) = shown(&reply) {
+                        self.tick(tick).await;
                     }
                     Input::Reply(reply)
                 }
@@ -192,6 +191,21 @@ impl Driver {
         };
         failpoint::pass(&format!("after {name}"));
         reply
+    }
+}
+
+/// What of a reply is for the screens.
+fn shown(reply: &Reply) -> Option<Tick> {
+    match reply {
+        Reply::Ranges(ranges) => Some(Tick::Rows {
+            done: ranges.iter().map(|r| r.rows).sum(),
+        }),
+        Reply::Checked(checks) => Some(Tick::Checked(checks.clone())),
+        Reply::Seen { clients, behind } => Some(Tick::Seen {
+            clients: *clients,
+            behind: behind.clone(),
+        }),
+        _ => None,
     }
 }
 

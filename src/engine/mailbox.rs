@@ -72,6 +72,8 @@ impl Carrier {
                 news = self.line.next() => match news {
                     Some(News::Answer(key, answer)) => self.answer(&key, &answer).await,
                     Some(News::View) => self.post().await,
+                    // Nobody looks through the inbox.
+                    Some(News::Sight(_)) => {}
                     None => break,
                 },
                 _ = ticks.tick() => self.read().await,

@@ -1,9 +1,9 @@
 //! Measures a shard's work for the screens: rate, chunk times, waits.
 
 use crate::base::{Period, Timestamp};
-use crate::wire::{Rate, ShardTelemetry};
-use crate::worker::WaitReason;
-use std::collections::VecDeque;
+use crate::wire::{CheckCount, Finding, FindingVerdict, FlagSeen, Rate, ShardTelemetry};
+use crate::worker::{Check, CheckVerdict, WaitReason};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Chunks remembered for the percentiles.
 const CHUNKS_MAX: usize = 64;
@@ -23,6 +23,10 @@ pub enum Tick {
     Chunk { rows: u64, took_ms: u64 },
     /// Work waits.
     Wait(WaitReason),
+    /// Checks were made.
+    Checked(Vec<Check>),
+    /// Live clients of the flag were asked: how many, and who is behind.
+    Seen { clients: u64, behind: Vec<String> },
 }
 
 /// Folds ticks of one shard.
@@ -32,13 +36,21 @@ pub struct Meter {
     chunks: VecDeque<(Timestamp, u64, u64)>,
     rates: VecDeque<u64>,
     rated_at: Timestamp,
+    /// The newest finding of every check, over all assignments.
+    findings: BTreeMap<String, Finding>,
 }
 
 impl Meter {
     /// Another assignment begins. What the one before it measured says nothing
     /// about this one; `rows` is the planner's estimate, if it counts rows.
     pub fn begin(&mut self, rows: Option<u64>, now: Timestamp) {
-        *self = Self::default();
+        let findings = std::mem::take(&mut self.findings);
+        let flag_seen = self.seen.flag_seen.take();
+        *self = Self {
+            findings,
+            ..Self::default()
+        };
+        self.seen.flag_seen = flag_seen;
         self.seen.at = now;
         self.seen.rows_total = rows.filter(|n| *n > 0);
     }
@@ -66,6 +78,27 @@ impl Meter {
                 self.percentiles();
                 self.rate(now);
             }
+            Tick::Checked(checks) => {
+                let good = |c: &&Check| c.verdict <= CheckVerdict::Warn;
+                let (passed, total) = (checks.iter().filter(good).count(), checks.len());
+                self.seen.checks = Some(CheckCount {
+                    passed: u32::try_from(passed).unwrap_or(u32::MAX),
+                    total: u32::try_from(total).unwrap_or(u32::MAX),
+                    at: now,
+                });
+                for check in checks {
+                    let found = finding(check, now);
+                    self.findings.insert(found.name.clone(), found);
+                }
+            }
+            Tick::Seen { clients, behind } => {
+                let at = now;
+                self.seen.flag_seen = Some(FlagSeen {
+                    clients,
+                    behind,
+                    at,
+                });
+            }
             Tick::Wait(reason) => {
                 if reason != WaitReason::Rate {
                     // Whoever stands still has no speed.
@@ -78,6 +111,11 @@ impl Meter {
             // An estimate that was too low must not show more than 100 %.
             self.seen.rows_total = Some(total.max(self.seen.rows_done));
         }
+    }
+
+    /// The newest finding of every check.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.values()
     }
 
     /// What is known.
@@ -125,6 +163,22 @@ impl Meter {
             rows_per_s_low: self.rates.iter().copied().min().unwrap_or(rows_per_s),
             rows_per_s_high: self.rates.iter().copied().max().unwrap_or(rows_per_s),
         });
+    }
+}
+
+fn finding(check: Check, at: Timestamp) -> Finding {
+    Finding {
+        name: check.name,
+        verdict: match check.verdict {
+            CheckVerdict::Pass => FindingVerdict::Pass,
+            CheckVerdict::Warn => FindingVerdict::Warn,
+            CheckVerdict::Wait => FindingVerdict::Wait,
+            CheckVerdict::Fail => FindingVerdict::Fail,
+        },
+        value: check.value,
+        limit: check.limit,
+        remedy: check.remedy,
+        at,
     }
 }
 

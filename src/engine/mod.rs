@@ -9,6 +9,7 @@ mod book;
 mod clock;
 mod driver;
 mod failpoint;
+mod look;
 mod mailbox;
 mod meter;
 mod observe;

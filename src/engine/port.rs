@@ -5,7 +5,7 @@
 //! holds memory or the engine. What a client makes of it is not known here.
 
 use crate::base::Timestamp;
-use crate::wire::{Answer, CommandEnvelope, FleetView};
+use crate::wire::{Answer, CommandEnvelope, FleetView, Look, Sight};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -39,8 +39,27 @@ pub type Orders = mpsc::Receiver<Request>;
 pub enum Request {
     /// An act to decide.
     Act(Asked),
-    /// To know what a merge restore would give; it comes with the views.
-    CountRestore,
+    /// To look at something.
+    Look(Looked),
+}
+
+/// A question that waits for its answer.
+#[derive(Debug)]
+pub struct Looked {
+    look: Look,
+    answers: mpsc::Sender<News>,
+}
+
+impl Looked {
+    /// What is asked.
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// Answers. Never waits: whoever still looks asks again.
+    pub fn answer(self, sight: Sight) {
+        let _ = self.answers.try_send(News::Sight(Box::new(sight)));
+    }
 }
 
 /// The two engine ends.
@@ -78,7 +97,7 @@ impl Publisher {
 #[derive(Debug)]
 pub struct Asked {
     envelope: CommandEnvelope,
-    answers: Option<mpsc::Sender<(String, Answer)>>,
+    answers: Option<mpsc::Sender<News>>,
 }
 
 impl Asked {
@@ -96,7 +115,7 @@ impl Asked {
     fn tell(&mut self, answer: Answer) {
         if let Some(answers) = self.answers.take() {
             // A client that went away needs no answer.
-            let _ = answers.try_send((self.envelope.key.clone(), answer));
+            let _ = answers.try_send(News::Answer(self.envelope.key.clone(), answer));
         }
     }
 }
@@ -119,6 +138,8 @@ fn engine_gone() -> Answer {
 pub enum News {
     /// The answer to the act with this key.
     Answer(String, Answer),
+    /// What was looked at.
+    Sight(Box<Sight>),
     /// There is a newer view; [`Line::newest`] has it.
     View,
 }
@@ -128,8 +149,8 @@ pub enum News {
 pub struct Line {
     newest: watch::Receiver<Option<Published>>,
     orders: mpsc::WeakSender<Request>,
-    answers: mpsc::Sender<(String, Answer)>,
-    answered: mpsc::Receiver<(String, Answer)>,
+    answers: mpsc::Sender<News>,
+    answered: mpsc::Receiver<News>,
 }
 
 impl Line {
@@ -151,11 +172,12 @@ impl Line {
         }
     }
 
-    /// Asks what a merge restore would give. Never waits; whoever sees no
-    /// count coming asks again.
-    pub fn count_restore(&self) {
+    /// Asks to look at something; what is seen comes by [`Line::next`] or with
+    /// the views. Never waits; whoever sees nothing coming asks again.
+    pub fn look(&self, look: Look) {
         if let Some(orders) = self.orders.upgrade() {
-            let _ = orders.try_send(Request::CountRestore);
+            let answers = self.answers.clone();
+            let _ = orders.try_send(Request::Look(Looked { look, answers }));
         }
     }
 
@@ -164,7 +186,7 @@ impl Line {
     pub async fn next(&mut self) -> Option<News> {
         tokio::select! {
             biased;
-            Some((key, answer)) = self.answered.recv() => Some(News::Answer(key, answer)),
+            Some(answered) = self.answered.recv() => Some(answered),
             changed = self.newest.changed() => changed.ok().map(|()| News::View),
         }
     }

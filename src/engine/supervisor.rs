@@ -13,7 +13,7 @@ use super::setup::{Goal, Print, Setup, Stopped};
 use super::throttle::Throttle;
 use crate::base::{ShardName, Timestamp};
 use crate::rollout::{Job, Observations, watch_guards};
-use crate::shard::Shard;
+use crate::shard::{Measurement, Shard};
 use crate::wire::RestoreCount;
 use crate::worker::Signal;
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub struct Engine {
     pub(super) goal: Goal,
     pub(super) observations: Observations,
     pub(super) meters: BTreeMap<ShardName, Meter>,
+    /// The newest poll of every shard.
+    pub(super) polled: BTreeMap<ShardName, (Timestamp, Vec<Measurement>)>,
     /// What merge restores would give, where somebody asked.
     pub(super) restore: BTreeMap<ShardName, RestoreCount>,
     pub(super) observer: Observer,
@@ -69,6 +71,7 @@ impl Engine {
             goal,
             observations: Observations::default(),
             meters: BTreeMap::new(),
+            polled: BTreeMap::new(),
             restore: BTreeMap::new(),
             observer,
             epochs: BTreeMap::new(),
@@ -120,7 +123,7 @@ impl Engine {
                 }
                 Some(wanted) = self.setup.orders.recv() => match wanted {
                     Request::Act(asked) => self.asked(asked).await,
-                    Request::CountRestore => self.count_restore(),
+                    Request::Look(looked) => self.looked(looked),
                 },
                 Some(told) = tellings.recv() => {
                     self.hear(told).await;
@@ -203,6 +206,7 @@ impl Engine {
             watch_guards(&guards, &mut self.observations, &polled.shard, now);
         }
         self.signal(&polled.shard);
+        self.polled.insert(polled.shard, (now, polled.measured));
     }
 
     fn stale_throttles(&mut self) {

@@ -97,7 +97,7 @@ impl Throttle {
 
 /// Which side of the limit is bad.
 #[derive(Clone, Copy)]
-enum Sense {
+pub(super) enum Sense {
     High,
     Low,
 }
@@ -114,7 +114,7 @@ impl Sense {
 }
 
 /// The limit of a signal; `None` if it is not watched.
-fn limit_of(limits: &ThrottleLimits, signal: &str) -> Option<(u64, Sense)> {
+pub(super) fn limit_of(limits: &ThrottleLimits, signal: &str) -> Option<(u64, Sense)> {
     match signal {
         // Whether the primary answers at all is always watched.
         "primary" => Some((0, Sense::High)),

@@ -21,6 +21,7 @@ pub use shape::{Part, Shape, Shapes};
 pub use share::{ShareSeen, ShareSwitch};
 
 use crate::base::{Fault, ShardName, Stop};
+use crate::wire::Locks;
 use crate::worker::{Reply, ShardCall, ShardPlan};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ pub trait Shard: Send + Sync {
     /// Reads every throttle signal once. Never fails: what cannot be read is
     /// a measurement without a value, and that closes the throttle.
     fn measure(&self) -> BoxFuture<'_, Vec<Measurement>>;
+
+    /// Sessions that wait for a lock now, and whom they wait for.
+    fn locks(&self) -> BoxFuture<'_, Locks>;
 
     /// Removes schema `pilothouse` (or what stands for it) for good.
     fn forget(&self) -> BoxFuture<'_, Result<(), Fault>>;

@@ -1,5 +1,6 @@
 //! Acts on their way in, answers on their way out.
 
+use super::look::Sight;
 use super::stream::Stream;
 use crate::base::{Actor, Cause};
 use crate::rollout::{Order, Refusal, Scope, Verb};
@@ -106,4 +107,6 @@ pub enum ServerMessage {
         /// What became of it.
         answer: Answer,
     },
+    /// What was looked at.
+    Sight(Sight),
 }

@@ -1,6 +1,6 @@
 //! One sentence per fact, for feeds and logs.
 
-use super::words;
+use super::{JournalEntry, Sign, words};
 use crate::base::{ShardName, Stop};
 use crate::rollout::{Event, Evidence, Fact, Outcome};
 
@@ -25,6 +25,37 @@ pub fn describe(fact: &Fact) -> String {
     } else {
         text
     }
+}
+
+/// Facts as a client is shown them that looks at the journal.
+pub fn entries(facts: &[(u64, Fact)]) -> Vec<JournalEntry> {
+    let entry = |(seq, fact): &(u64, Fact)| JournalEntry {
+        seq: *seq,
+        at: fact.at,
+        scope: fact.scope.clone(),
+        actor: fact.actor.to_string(),
+        cause: fact.cause.to_string(),
+        reason: fact.reason.clone(),
+        text: describe(fact),
+        // A fact is plain data with string keys: this cannot fail.
+        json: serde_json::to_string_pretty(fact).unwrap_or_default(),
+    };
+    facts.iter().map(entry).collect()
+}
+
+/// The mark of an event on a time axis: acts, flips and faults have one.
+pub(super) fn moment(event: &Event) -> Option<Sign> {
+    Some(match event {
+        Event::Paused => Sign::Paused,
+        Event::Resumed | Event::Retried { .. } => Sign::Running,
+        Event::Held => Sign::Held,
+        Event::Throttled { .. } => Sign::Throttled,
+        Event::ShardFailed { .. } | Event::ShardRegressed { .. } => Sign::Failed,
+        Event::ShareSeen { .. } => Sign::Partly,
+        Event::RollbackBegun { .. } | Event::AbortBegun => Sign::RolledBack,
+        Event::StageDone { .. } => Sign::Done,
+        _ => return None,
+    })
 }
 
 fn what(event: &Event) -> String {

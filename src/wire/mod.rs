@@ -9,6 +9,7 @@ mod absent;
 mod command;
 mod event;
 mod gate;
+mod look;
 mod need;
 mod project;
 mod restore;
@@ -24,13 +25,17 @@ pub mod words;
 
 pub use absent::without_engine;
 pub use command::{Answer, CommandEnvelope, ServerMessage};
-pub use event::describe;
+pub use event::{describe, entries};
 pub use gate::GateView;
+pub use look::{
+    Finding, FindingVerdict, JournalEntry, JournalPage, LockParty, LockWait, Locks, Look, PlanStep,
+    PlanWay, ShardDetail, Sight, SignalView,
+};
 pub use project::{Source, project};
 pub use restore::RestoreCount;
 pub use standing::{Sign, Standing};
 pub use stream::{Delta, Feed, Stream, diff, fold};
-pub use telemetry::{CheckCount, Rate, ShardTelemetry, Telemetry};
+pub use telemetry::{CheckCount, FlagSeen, Rate, ShardTelemetry, Telemetry};
 pub use view::{
     Cell, Eta, EventView, FleetView, Head, Header, Identity, LagMax, Need, Progress, RingView,
     RolloutView, ShardView, Throttled, Totals, WayBack,

@@ -1,6 +1,7 @@
 //! State, observations and telemetry in; everything a screen shows out.
 
 use super::describe;
+use super::event::moment;
 use super::need::{journal_need, project_needs};
 use super::ring::project_ring;
 use super::shard::project_shard;
@@ -127,6 +128,7 @@ fn events(recent: &[(u64, Fact)]) -> Vec<EventView> {
             scope: fact.scope.clone(),
             actor: fact.actor.to_string(),
             text: describe(fact),
+            sign: moment(&fact.event),
         })
         .collect()
 }

@@ -49,6 +49,7 @@ pub(super) fn project_shard(
         },
         lag_ms: seen.and_then(|s| s.signals.get(LAG_SIGNAL).copied()),
         share_percent: state.share_percent,
+        flag_seen: measured.and_then(|t| t.flag_seen.clone()),
         checks: measured.and_then(|t| t.checks),
         verified: state.verified.clone(),
         way_back: way_back(state),

@@ -3,6 +3,7 @@
 use super::RestoreCount;
 use crate::base::{ShardName, Timestamp};
 use crate::worker::WaitReason;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Newest measurements of every shard at work.
@@ -39,6 +40,20 @@ pub struct ShardTelemetry {
     pub wait: Option<WaitReason>,
     /// Checks of the current stage.
     pub checks: Option<CheckCount>,
+    /// What the clients of the flag have seen of it.
+    pub flag_seen: Option<FlagSeen>,
+}
+
+/// Live clients of a shard's flag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagSeen {
+    /// How many.
+    pub clients: u64,
+    /// Those that have not seen the newest share yet.
+    pub behind: Vec<String>,
+    /// When they were asked.
+    pub at: Timestamp,
 }
 
 /// Rows per second over the last measurements.
@@ -53,7 +68,7 @@ pub struct Rate {
 }
 
 /// How many checks are good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckCount {
     /// Good ones.

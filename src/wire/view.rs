@@ -5,7 +5,7 @@
 use super::RestoreCount;
 use super::gate::GateView;
 use super::standing::{Sign, Standing};
-use super::telemetry::CheckCount;
+use super::telemetry::{CheckCount, FlagSeen};
 use crate::base::{Fault, MigrationName, RingName, ShardName, Stop, Timestamp};
 use crate::rollout::{Auto, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verified};
 use serde::{Deserialize, Serialize};
@@ -279,6 +279,9 @@ pub struct ShardView {
     pub lag_ms: Option<Reading>,
     /// Share of reads and writes on the new form, seen back, in percent.
     pub share_percent: u8,
+    /// What its clients had seen when they were asked last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag_seen: Option<FlagSeen>,
     /// Checks of the current stage.
     pub checks: Option<CheckCount>,
     /// Newest proof.
@@ -332,4 +335,7 @@ pub struct EventView {
     pub actor: String,
     /// What, as a sentence.
     pub text: String,
+    /// What stands at its moment on a time axis, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<Sign>,
 }

@@ -236,7 +236,7 @@ fn a_typed_command_is_asked_about_like_a_key() {
 
 fn any_key() -> impl Strategy<Value = KeyEvent> {
     let codes = prop_oneof![
-        6 => prop::sample::select("jkgGPHRBAxzq/:?pryYnNl+- 0r42e".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        6 => prop::sample::select("jkgGPHRBAxzq/:?pryYnNl+- 0r42e1356su".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
         3 => prop::sample::select(vec![
             KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Up, KeyCode::Down,
             KeyCode::Left, KeyCode::Right, KeyCode::Backspace, KeyCode::Home, KeyCode::End,

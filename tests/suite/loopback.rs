@@ -8,7 +8,7 @@ use pilothouse::api::embedded::attach;
 use pilothouse::base::{Period, Timestamp};
 use pilothouse::cockpit::{Effect, Model, Msg, update};
 use pilothouse::engine::port;
-use pilothouse::wire::{Answer, CommandEnvelope, ServerMessage};
+use pilothouse::wire::{Answer, CommandEnvelope, Look, ServerMessage};
 use std::collections::BTreeMap;
 
 /// Loses by a rule that a seed decides: the same seed loses the same.
@@ -61,9 +61,9 @@ impl<C: Client> Client for Lossy<C> {
         })
     }
 
-    fn count_restore(&mut self) {
+    fn look(&mut self, look: Look) {
         if !self.loses() {
-            self.inner.count_restore();
+            self.inner.look(look);
         }
     }
 
@@ -90,7 +90,7 @@ fn perform<C: Client>(client: &mut Lossy<C>, effects: Vec<Effect>) {
         match effect {
             Effect::Send(approved) => client.send(approved.into_inner()),
             Effect::AskSnapshot => client.ask_snapshot(),
-            Effect::CountRestore => client.count_restore(),
+            Effect::Look(look) => client.look(look),
             Effect::Suspend | Effect::Quit => panic!("nobody asked for it"),
         }
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod cockpit;
+mod commands;
 mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;
@@ -25,6 +26,7 @@ mod questions;
 mod restore;
 mod scene;
 mod screens;
+mod sights;
 mod simulator;
 mod slow_shard;
 mod sqlite_fixture;

@@ -8,7 +8,7 @@ use pilothouse::base::{Period, Stop};
 use pilothouse::cockpit::dialog::Field;
 use pilothouse::cockpit::{Effect, FleetRow, Model, Msg, Pane, update};
 use pilothouse::rollout::{Refusal, Scope, Verb};
-use pilothouse::wire::{ServerMessage, Stream};
+use pilothouse::wire::{Look, ServerMessage, Stream};
 use ratatui::crossterm::event::KeyCode;
 
 fn counted(scene: &mut Scene, name: &str, exported: u64, down: u64) {
@@ -35,7 +35,7 @@ fn asked() -> (Scene, Model) {
     model.pane = Pane::Rings;
     model.ring = FleetRow::Fleet;
     let effects = keys(&mut model, "B");
-    assert_eq!(effects, [Effect::CountRestore], "{:?}", model.status);
+    assert_eq!(effects, [Effect::Look(Look::Restore)], "{:?}", model.status);
     (scene, model)
 }
 
@@ -101,7 +101,7 @@ fn a_count_nobody_seems_to_have_heard_is_asked_for_again() {
         update(model, Msg::Tick(now))
     };
     assert_eq!(tick(&mut model, 500), []);
-    assert_eq!(tick(&mut model, 2_500), [Effect::CountRestore]);
+    assert_eq!(tick(&mut model, 2_500), [Effect::Look(Look::Restore)]);
 }
 
 #[test]

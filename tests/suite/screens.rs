@@ -5,6 +5,7 @@
 
 use crate::hands::{key_later, keys, on_ring};
 use crate::scene::{Scene, Step, Steps, press};
+use crate::sights::watched;
 use pilothouse::cockpit::theme::{Depth, Library, Role};
 use pilothouse::cockpit::{GlyphSet, Model, shot};
 use ratatui::crossterm::event::KeyCode;
@@ -67,10 +68,28 @@ fn screens() -> Vec<(String, Model)> {
     };
     add("help", "healthy", &|m| drop(keys(m, "?")));
     add("operations", "troubled", &|m| drop(keys(m, "x")));
-    add("shard", "troubled", &|m| {
-        m.shard = Some(crate::scene::shard("eu-05"));
-        key_later(m, press(KeyCode::Enter));
-    });
+    for (name, typed) in [
+        ("shard", "2"),
+        ("plan", "3"),
+        ("checks", "4"),
+        ("flags", "5"),
+        ("journal", "6"),
+        ("shard-scrolled", "2jjjjjjjj"),
+        ("plan-opened", "3jj\n"),
+        ("checks-opened", "4\n"),
+        ("flags-opened", "5\n"),
+        ("journal-filtered", "6/ana\n\n"),
+    ] {
+        add(name, "troubled", &|m| {
+            *m = watched(&scene("troubled"));
+            for letter in typed.chars() {
+                match letter {
+                    '\n' => drop(key_later(m, press(KeyCode::Enter))),
+                    letter => drop(keys(m, &letter.to_string())),
+                }
+            }
+        });
+    }
     add("ring", "troubled", &|m| {
         on_ring(m, "canary");
         key_later(m, press(KeyCode::Enter));
@@ -98,7 +117,10 @@ fn screens() -> Vec<(String, Model)> {
     add("abort", "troubled", &|m| drop(keys(m, "xA")));
     add("pause", "healthy", &|m| drop(keys(m, "xp")));
     add("filter", "healthy", &|m| drop(keys(m, "/ring:early")));
-    add("command", "healthy", &|m| drop(keys(m, ":pause early")));
+    add("command", "healthy", &|m| drop(keys(m, ":pause ea")));
+    add("palette", "troubled", &|m| {
+        m.layer = Some(pilothouse::cockpit::Layer::Palette("re".into(), 1));
+    });
     all
 }
 

@@ -102,6 +102,10 @@ impl Shard for SlowShard {
     fn measure(&self) -> BoxFuture<'_, Vec<Measurement>> {
         self.inner.measure()
     }
+    fn locks(&self) -> BoxFuture<'_, pilothouse::wire::Locks> {
+        self.inner.locks()
+    }
+
     fn forget(&self) -> BoxFuture<'_, Result<(), pilothouse::base::Fault>> {
         self.inner.forget()
     }
@@ -307,7 +311,7 @@ impl Operator {
             ServerMessage::Answer { answer, .. } => return Some(answer),
             ServerMessage::Stream(Stream::Snapshot { view, .. }) => self.view = *view,
             ServerMessage::Stream(Stream::Delta { delta, .. }) => fold(&mut self.view, *delta),
-            ServerMessage::Stream(Stream::Heartbeat { .. }) => {}
+            ServerMessage::Stream(Stream::Heartbeat { .. }) | ServerMessage::Sight(_) => {}
         }
         None
     }

@@ -107,6 +107,6 @@ fn take_in(newest: &mut Option<FleetView>, message: ServerMessage) -> Option<Tim
         }
         ServerMessage::Stream(Stream::Heartbeat { at, .. }) => Some(at),
         // What was refused is asked for again once the view still wants it.
-        ServerMessage::Answer { .. } => None,
+        ServerMessage::Answer { .. } | ServerMessage::Sight(_) => None,
     }
 }

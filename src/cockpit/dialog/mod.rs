@@ -15,7 +15,7 @@ use super::keymap::Key;
 use super::model::Model;
 use super::msg::Effect;
 use crate::base::{Period, Stop, Timestamp};
-use crate::wire::{CommandEnvelope, Verb, words};
+use crate::wire::{CommandEnvelope, Look, Verb, words};
 use ratatui::crossterm::event::KeyCode;
 
 /// Keys read sooner than this after a question opened were meant for what was
@@ -144,7 +144,7 @@ impl Dialog {
             return Vec::new();
         }
         self.count_asked_at = Some(now);
-        vec![Effect::CountRestore]
+        vec![Effect::Look(Look::Restore)]
     }
 
     /// How much it takes.

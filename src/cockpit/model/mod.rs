@@ -1,15 +1,22 @@
 //! Everything the view reads.
 
+mod filter;
+mod history;
+mod order;
 mod rows;
+mod screen;
 
+pub use history::{History, SAMPLE, Sample};
+pub use order::Order;
 pub use rows::FleetRow;
+pub use screen::{Screen, Seen, Shown};
 
 use super::dialog::{Approved, Dialog};
 use super::glyphs::GlyphSet;
 use super::keymap::Keymap;
 use super::theme::{Depth, Library, Theme};
 use crate::base::{Actor, Period, ShardName, Timestamp};
-use crate::wire::{CommandEnvelope, FleetView, RolloutView};
+use crate::wire::{CommandEnvelope, FleetView, RolloutView, Scope, Verb};
 use std::collections::BTreeSet;
 
 /// Silence after which nothing may be changed.
@@ -67,13 +74,25 @@ pub struct Model {
     pub marks: BTreeSet<ShardName>,
     /// Which shards are shown.
     pub filter: String,
+    /// In which order.
+    pub order: Order,
     /// What lies over the fleet screen and gets keys first.
     pub layer: Option<Layer>,
     /// Acts without an answer.
     pub pending: Vec<Pending>,
+    /// The last act of this cockpit that was accepted.
+    pub last_act: Option<(Verb, Scope)>,
     /// The newest word to the operator.
     pub status: Option<Status>,
-    pub(super) shown: Vec<usize>,
+    /// Which screen is shown.
+    pub shown: Shown,
+    /// What was seen last besides the views.
+    pub seen: Seen,
+    /// When it was asked for.
+    pub looked_at: Option<Timestamp>,
+    /// The last minutes.
+    pub history: History,
+    pub(super) visible: Vec<usize>,
     pub(super) acts: u64,
 }
 
@@ -104,6 +123,8 @@ pub enum Layer {
     Menu(usize),
     /// A typed command.
     Command(String),
+    /// Commands by a few letters, and which of them is chosen.
+    Palette(String, usize),
     /// A filter while it is typed, and what it was before.
     Filter(String),
     /// Why the thing in focus moves or not.
@@ -177,10 +198,16 @@ impl Model {
             shard: None,
             marks: BTreeSet::new(),
             filter: String::new(),
+            order: Order::default(),
             layer: None,
             pending: Vec::new(),
+            last_act: None,
             status: None,
-            shown: Vec::new(),
+            shown: Shown::default(),
+            seen: Seen::default(),
+            looked_at: None,
+            history: History::default(),
+            visible: Vec::new(),
             acts: 0,
         };
         let own = model.options.warnings.clone();

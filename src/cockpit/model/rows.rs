@@ -2,6 +2,8 @@
 //! the filter changes, never per frame.
 
 use super::Model;
+use super::filter::Filter;
+use super::order::Order;
 use crate::base::{RingName, ShardName};
 use crate::wire::{RingView, Scope, ShardView};
 
@@ -18,14 +20,14 @@ impl Model {
     /// Shards that pass the filter, in order.
     pub fn shown_shards(&self) -> impl ExactSizeIterator<Item = &ShardView> {
         let shards = self.view().map_or(&[][..], |v| &v.shards);
-        self.shown.iter().map(move |place| &shards[*place])
+        self.visible.iter().map(move |place| &shards[*place])
     }
 
     /// Shown shards from `from`, at most `count`.
     pub fn shard_window(&self, from: usize, count: usize) -> Vec<&ShardView> {
         let shards = self.view().map_or(&[][..], |v| &v.shards);
-        let end = (from + count).min(self.shown.len());
-        self.shown[from.min(end)..end]
+        let end = (from + count).min(self.visible.len());
+        self.visible[from.min(end)..end]
             .iter()
             .filter_map(|place| shards.get(*place))
             .collect()
@@ -33,7 +35,7 @@ impl Model {
 
     /// How many shards are shown.
     pub fn shown_count(&self) -> usize {
-        self.shown.len()
+        self.visible.len()
     }
 
     /// The shard in focus.
@@ -84,12 +86,15 @@ impl Model {
         let before = self.shard_row_in_old_order();
         let filter = Filter::parse(&self.filter);
         let shards = self.view().map_or(&[][..], |v| &v.shards);
-        let shown = (0..shards.len())
+        let mut shown: Vec<usize> = (0..shards.len())
             .filter(|place| filter.passes(&shards[*place]))
             .collect();
+        if self.order != Order::File {
+            shown.sort_by_cached_key(|place| self.order.key(&shards[*place]));
+        }
         let known = |name: &ShardName| shards.iter().any(|s| s.name == *name);
         let gone: Vec<ShardName> = self.marks.iter().filter(|m| !known(m)).cloned().collect();
-        self.shown = shown;
+        self.visible = shown;
         for name in gone {
             self.marks.remove(&name);
         }
@@ -108,7 +113,7 @@ impl Model {
         // The rows may be older than the view: look only at what exists.
         let name = self.shard.as_ref()?;
         let shards = &self.view()?.shards;
-        self.shown
+        self.visible
             .iter()
             .filter(|place| **place < count)
             .position(|place| shards[*place].name == *name)
@@ -116,9 +121,9 @@ impl Model {
 
     /// Puts the focus on a row, or on the last one.
     pub(in crate::cockpit) fn focus_shard_row(&mut self, row: usize) {
-        let last = self.shown.len().checked_sub(1);
+        let last = self.visible.len().checked_sub(1);
         let name = last.and_then(|last| {
-            let place = self.shown[row.min(last)];
+            let place = self.visible[row.min(last)];
             self.view()?.shards.get(place).map(|s| s.name.clone())
         });
         self.shard = name;
@@ -132,45 +137,5 @@ impl Model {
             None => FleetRow::Fleet,
             Some(place) => FleetRow::Ring(rings[place].name.clone()),
         };
-    }
-}
-
-/// A parsed filter: every word must match.
-struct Filter<'a> {
-    words: Vec<Word<'a>>,
-}
-
-enum Word<'a> {
-    Ring(&'a str),
-    Stage(&'a str),
-    Text(&'a str),
-}
-
-impl<'a> Filter<'a> {
-    fn parse(text: &'a str) -> Self {
-        let words = text.split_whitespace().map(|word| {
-            if let Some(ring) = word.strip_prefix("ring:") {
-                Word::Ring(ring)
-            } else if let Some(stage) = word.strip_prefix("stage:") {
-                Word::Stage(stage)
-            } else {
-                Word::Text(word)
-            }
-        });
-        Self {
-            words: words.collect(),
-        }
-    }
-
-    fn passes(&self, shard: &ShardView) -> bool {
-        self.words.iter().all(|word| match word {
-            Word::Ring(ring) => shard.ring.as_str().starts_with(ring),
-            Word::Stage(stage) => shard.stop.to_string().starts_with(stage),
-            Word::Text(text) => {
-                shard.name.as_str().contains(text)
-                    || shard.instance.contains(text)
-                    || shard.standing.word.contains(text)
-            }
-        })
     }
 }

@@ -153,6 +153,9 @@ pub(super) fn answered(model: &mut Model, key: &str, answer: &Answer) {
     let pending = model.pending.remove(place);
     let asked = pending.approved.get();
     let act = format!("{} {}", asked.verb.word(), asked.scope);
+    if !matches!(answer, Answer::Refused { .. }) {
+        model.last_act = Some((asked.verb.clone(), asked.scope.clone()));
+    }
     match answer {
         Answer::Accepted { seq } => model.say(Level::Good, format!("{act}: accepted, entry {seq}")),
         Answer::Repeated => model.say(Level::Good, format!("{act}: accepted before")),

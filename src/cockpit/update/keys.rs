@@ -1,10 +1,11 @@
 //! Keys: the top layer gets them first.
 
-use super::{act, server, theme};
-use crate::base::Timestamp;
+use super::{act, palette, screens, server, theme, undo};
+use crate::base::{ShardName, Timestamp};
 use crate::cockpit::action::{ACTIONS, Action, Item};
+use crate::cockpit::complete::complete;
 use crate::cockpit::keymap::Key;
-use crate::cockpit::model::{Frozen, Layer, Level, Model, Pane};
+use crate::cockpit::model::{Frozen, Layer, Level, Model, Pane, Screen};
 use crate::cockpit::msg::Effect;
 use ratatui::crossterm::event::KeyCode;
 
@@ -22,6 +23,7 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
         _ => {}
     }
     match model.layer.take() {
+        None if model.shown.screen != Screen::Fleet => screens::key(model, key),
         None => on_fleet(model, key),
         Some(Layer::Dialog(dialog)) => act::dialog_key(model, dialog, key, at),
         Some(Layer::Help(from)) => {
@@ -41,6 +43,7 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
         }
         Some(Layer::Menu(cursor)) => menu(model, key, cursor),
         Some(Layer::Command(text)) => command(model, key, text),
+        Some(Layer::Palette(text, cursor)) => palette::key(model, key, text, cursor),
         Some(Layer::Filter(before)) => filter(model, key, before),
     }
 }
@@ -61,10 +64,13 @@ fn in_detail(model: &mut Model, key: Key) -> Vec<Effect> {
     }
 }
 
-fn run(model: &mut Model, action: Action) -> Vec<Effect> {
+pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
     if action.item().mutates() {
         let scopes = act::targets(model, action);
         return act::ask(model, action, scopes);
+    }
+    if let Some(screen) = screens::of(action) {
+        return screens::show(model, screen);
     }
     match action {
         Action::Down => step(model, |row| row.saturating_add(1)),
@@ -79,11 +85,17 @@ fn run(model: &mut Model, action: Action) -> Vec<Effect> {
                 Pane::Shards => Pane::Rings,
             };
         }
+        Action::Open if model.pane == Pane::Shards => {
+            return screens::show(model, Screen::Shard);
+        }
         Action::Open => model.layer = Some(Layer::Detail),
         Action::Back => back(model),
         Action::MarkShard => mark(model),
         Action::Filter => model.layer = Some(Layer::Filter(model.filter.clone())),
         Action::CommandLine => model.layer = Some(Layer::Command(String::new())),
+        Action::Palette => model.layer = Some(Layer::Palette(String::new(), 0)),
+        Action::Undo => return undo::propose(model),
+        Action::Sort => sort(model),
         Action::Menu => model.layer = Some(Layer::Menu(0)),
         Action::Freeze => freeze(model),
         Action::Help => model.layer = Some(Layer::Help(0)),
@@ -120,6 +132,13 @@ fn mark(model: &mut Model) {
         model.marks.insert(name);
     }
     step(model, |row| row.saturating_add(1));
+}
+
+fn sort(model: &mut Model) {
+    model.order = model.order.next();
+    model.refresh_rows();
+    let word = model.order.word();
+    model.say(Level::Note, format!("Sorted: {word}"));
 }
 
 fn freeze(model: &mut Model) {
@@ -181,6 +200,7 @@ fn command(model: &mut Model, key: Key, mut text: String) -> Vec<Effect> {
         }
         Key::Plain(KeyCode::Enter) => return typed(model, text.trim()),
         Key::Plain(KeyCode::Backspace) => drop(text.pop()),
+        Key::Plain(KeyCode::Tab) => text = complete(model, &text),
         key => text.extend(key.typed().filter(|_| text.len() < LINE_CHARS_MAX)),
     }
     theme::preview(model, &text);
@@ -188,7 +208,7 @@ fn command(model: &mut Model, key: Key, mut text: String) -> Vec<Effect> {
     Vec::new()
 }
 
-fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
+pub(super) fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
     let text = text.replacen("rollback", "roll back", 1);
     // The longest name that the text begins with: "throttle up eu-05".
     let item = ACTIONS
@@ -212,6 +232,9 @@ fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
         theme::choose(model, rest);
         return Vec::new();
     }
+    if item.action == Action::ShowShard && !rest.is_empty() {
+        return named_shard(model, rest);
+    }
     if !item.mutates() {
         return run(model, item.action);
     }
@@ -219,21 +242,43 @@ fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
     act::ask(model, item.action, scopes)
 }
 
+/// `:shard eu-05` goes straight there.
+fn named_shard(model: &mut Model, name: &str) -> Vec<Effect> {
+    let found = ShardName::new(name)
+        .ok()
+        .filter(|name| model.shard_named(name).is_some());
+    let Some(found) = found else {
+        model.say(Level::Bad, format!("There is no shard {name}"));
+        return Vec::new();
+    };
+    model.pane = Pane::Shards;
+    model.shard = Some(found);
+    screens::show(model, Screen::Shard)
+}
+
 fn filter(model: &mut Model, key: Key, before: String) -> Vec<Effect> {
+    let in_journal = model.shown.screen == Screen::Journal;
+    let text = if in_journal {
+        &mut model.shown.filter
+    } else {
+        &mut model.filter
+    };
+    let mut layer = Some(Layer::Filter(before.clone()));
     match key {
-        Key::Plain(KeyCode::Enter) => return Vec::new(),
+        Key::Plain(KeyCode::Enter) => layer = None,
         Key::Plain(KeyCode::Esc) => {
-            model.filter = before;
-            model.refresh_rows();
-            return Vec::new();
+            *text = before;
+            layer = None;
         }
-        Key::Plain(KeyCode::Backspace) => drop(model.filter.pop()),
+        Key::Plain(KeyCode::Backspace) => drop(text.pop()),
         key => {
-            let room = model.filter.len() < LINE_CHARS_MAX;
-            model.filter.extend(key.typed().filter(|_| room));
+            let room = text.len() < LINE_CHARS_MAX;
+            text.extend(key.typed().filter(|_| room));
         }
     }
-    model.refresh_rows();
-    model.layer = Some(Layer::Filter(before));
+    if !in_journal {
+        model.refresh_rows();
+    }
+    model.layer = layer;
     Vec::new()
 }

@@ -2,13 +2,16 @@
 
 mod act;
 pub(in crate::cockpit) mod keys;
+mod palette;
+mod screens;
 mod server;
 mod theme;
+mod undo;
 
 pub use act::targets;
 
 use super::keymap::Key;
-use super::model::{Layer, Model};
+use super::model::{Layer, Model, Screen};
 use super::msg::{Effect, Msg};
 
 /// Folds one message; what comes back is all that should be done outside.
@@ -29,7 +32,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick(now) => {
             model.now = model.now.max(now);
-            act::tick(model)
+            let mut effects = act::tick(model);
+            effects.extend(screens::look(model, now));
+            effects
         }
         Msg::Terminate => vec![Effect::Quit],
     }
@@ -39,6 +44,9 @@ fn paste(model: &mut Model, text: &str) {
     let plain = text.chars().filter(|c| !c.is_control());
     match &mut model.layer {
         Some(Layer::Dialog(dialog)) => dialog.paste(text),
+        Some(Layer::Filter(_)) if model.shown.screen == Screen::Journal => {
+            model.shown.filter.extend(plain);
+        }
         Some(Layer::Filter(_)) => {
             model.filter.extend(plain);
             model.refresh_rows();

@@ -17,8 +17,15 @@ pub(super) fn message(model: &mut Model, message: ServerMessage, at: Timestamp) 
             act::answered(model, &key, &answer);
             Vec::new()
         }
+        ServerMessage::Sight(sight) => {
+            model.seen.take(sight);
+            Vec::new()
+        }
         ServerMessage::Stream(stream) => {
             let effects = streamed(model, stream);
+            if let Some(view) = &model.live {
+                model.history.take(view, at);
+            }
             if model.frozen.is_none() {
                 moved_on(model);
             }
@@ -66,8 +73,11 @@ fn ask(model: &mut Model) -> Vec<Effect> {
 /// The view on the screen is another one now.
 pub(super) fn moved_on(model: &mut Model) {
     model.refresh_rows();
-    if let Some(Layer::Dialog(mut dialog)) = model.layer.take() {
+    // Taken out, so that the question can be held against the model; whatever
+    // else lies there stays.
+    let mut layer = model.layer.take();
+    if let Some(Layer::Dialog(dialog)) = &mut layer {
         dialog.recheck(model);
-        model.layer = Some(Layer::Dialog(dialog));
     }
+    model.layer = layer;
 }

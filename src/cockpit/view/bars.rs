@@ -1,8 +1,10 @@
 //! Totals, what needs a person, the feed, the status line, the footer.
 
 use super::Room;
+use super::trend;
 use crate::cockpit::action::{ACTIONS, Action};
-use crate::cockpit::model::{Layer, Level, Model};
+use crate::cockpit::complete::candidates;
+use crate::cockpit::model::{Layer, Level, Model, Order, Screen};
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, bar, fit, part, sign, width};
 use crate::wire::{EventView, Need, Sign, words};
@@ -26,7 +28,10 @@ pub(super) fn totals(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         parts.push(part(Role::Text, format!(" {percent} %")));
     }
     if let Some(rate) = t.rows_per_s {
-        parts.push(part(Role::Text, format!("  {}/s", words::count(rate))));
+        parts.push(part(Role::Text, format!("  {}/s ", words::count(rate))));
+        if area.width >= 120 && model.history.fleet().len() > 1 {
+            parts.push(trend::of_fleet(model, 8));
+        }
     }
     if t.at_work > 0 {
         parts.push(part(Role::Text, format!("  ETA {}", words::eta(t.eta))));
@@ -111,8 +116,11 @@ pub(super) fn status(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
 
 fn status_parts(model: &Model) -> Vec<Part> {
     match &model.layer {
-        Some(Layer::Command(text)) => return vec![part(Role::Key, format!(" :{text}▏"))],
+        Some(Layer::Command(text)) => return command_parts(model, text),
         Some(Layer::Filter(_)) => {
+            if model.shown.screen == Screen::Journal {
+                return vec![part(Role::Key, format!(" /{}▏", model.shown.filter))];
+            }
             let count = model.shown_count();
             return vec![
                 part(Role::Key, format!(" /{}▏", model.filter)),
@@ -126,6 +134,9 @@ fn status_parts(model: &Model) -> Vec<Part> {
         let all = model.view().map_or(0, |v| v.shards.len());
         let text = format!("/{} ({} of {all})  ", model.filter, model.shown_count());
         parts.push(part(Role::Key, text));
+    }
+    if model.order != Order::File {
+        parts.push(part(Role::Key, format!("{}  ", model.order.word())));
     }
     if !model.marks.is_empty() {
         let text = format!("* {} marked  ", model.marks.len());
@@ -152,6 +163,24 @@ fn status_parts(model: &Model) -> Vec<Part> {
             Level::Bad => (Role::Fail, "✗ "),
         };
         parts.push(part(role, format!("{mark}{}", status.text)));
+    }
+    parts
+}
+
+/// The line as far as it is typed, and how it could go on.
+fn command_parts(model: &Model, text: &str) -> Vec<Part> {
+    let mut parts = vec![part(Role::Key, format!(" :{text}▏"))];
+    if !text.is_empty() {
+        let going_on: Vec<String> = candidates(model, text)
+            .into_iter()
+            .map(|candidate| candidate.command)
+            .take(4)
+            .collect();
+        let hint = match going_on.is_empty() {
+            true => "  no command goes on like this".into(),
+            false => format!("  Tab: {}", going_on.join(" · ")),
+        };
+        parts.push(part(Role::Muted, hint));
     }
     parts
 }

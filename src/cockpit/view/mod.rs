@@ -4,16 +4,21 @@ mod bars;
 mod detail;
 mod dialog;
 mod header;
+mod lines;
 mod lists;
+mod palette;
 mod plan;
+mod screen;
 mod table;
+mod trend;
 
-use super::model::{Layer, Model};
+use super::model::{Layer, Model, Screen};
 use super::theme::Role;
 use super::widgets::{Canvas, part};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+pub(super) use screen::rows as screen_rows;
 
 /// Below this there is no room for a decision.
 const WIDTH_MIN: u16 = 40;
@@ -41,10 +46,16 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
     if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
         too_small(&mut canvas, area);
     } else {
-        fleet(&mut canvas, model, area);
+        match model.shown.screen {
+            Screen::Fleet => fleet(&mut canvas, model, area),
+            _ => screen::draw(&mut canvas, model, area),
+        }
         match &model.layer {
             Some(Layer::Help(from)) => lists::help(&mut canvas, &model.options.keymap, *from),
             Some(Layer::Menu(cursor)) => lists::menu(&mut canvas, model, *cursor),
+            Some(Layer::Palette(text, cursor)) => {
+                palette::draw(&mut canvas, model, text, *cursor);
+            }
             Some(Layer::Detail) => detail::draw(&mut canvas, model),
             Some(Layer::Dialog(question)) => dialog::draw(&mut canvas, question),
             Some(Layer::Command(_) | Layer::Filter(_)) | None => {}

@@ -4,4 +4,4 @@ mod canvas;
 mod text;
 
 pub(super) use canvas::{Canvas, Part, part, sign};
-pub(super) use text::{bar, fit, fit_right, width};
+pub(super) use text::{bar, fit, fit_right, spark, width, wrap};

@@ -61,3 +61,40 @@ pub(in crate::cockpit) fn bar(percent: u8, cells: usize) -> String {
     out.extend(std::iter::repeat_n('░', cells - used));
     out
 }
+
+/// The newest values as a line of blocks, the last one at the right end; the
+/// highest is a full block, and nothing is an empty cell.
+pub(in crate::cockpit) fn spark(values: &[u64], cells: usize) -> String {
+    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let shown = &values[values.len().saturating_sub(cells)..];
+    let most = shown.iter().copied().max().unwrap_or(0);
+    let mut out = " ".repeat(cells - shown.len());
+    out.extend(shown.iter().map(|value| {
+        let level = u128::from(*value) * 8 / u128::from(most.max(1));
+        match usize::try_from(level).unwrap_or(8) {
+            0 if *value == 0 => ' ',
+            level => LEVELS[level.clamp(1, 8) - 1],
+        }
+    }));
+    out
+}
+
+/// Lines of at most `cells`, broken at spaces; a line break stays one.
+pub(in crate::cockpit) fn wrap(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let room = cells.saturating_sub(width(&line) + usize::from(!line.is_empty()));
+            if !line.is_empty() && width(word) > room {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}

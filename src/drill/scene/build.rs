@@ -250,6 +250,7 @@ impl Scene {
             }),
             throttled_percent: Some(0),
             wait: None,
+            flag_seen: None,
             checks: Some(CheckCount {
                 passed: 3,
                 total: 3,

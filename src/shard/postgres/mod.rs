@@ -13,6 +13,7 @@ mod dialect;
 mod error;
 mod expression;
 mod fence;
+mod lock_wait;
 mod long;
 mod measure;
 mod preflight;
@@ -32,6 +33,7 @@ use crate::shard::{
     CompileError, CompiledPlan, FleetFacts, Measurement, RolloutIdentity, Session, SessionRole,
     Shard, ShareSwitch,
 };
+use crate::wire::Locks;
 use crate::worker::{CallError, ErrorKind, Variant};
 use connect::{Identity, Primary, Purpose};
 use dialect::{Catalog, Program, RowSql};
@@ -268,6 +270,10 @@ impl Shard for PostgresShard {
 
     fn measure(&self) -> BoxFuture<'_, Vec<Measurement>> {
         Box::pin(async { self.measurer.lock().await.measure(&self.inner).await })
+    }
+
+    fn locks(&self) -> BoxFuture<'_, Locks> {
+        Box::pin(lock_wait::look(&self.inner))
     }
 
     fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {

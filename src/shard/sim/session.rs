@@ -5,6 +5,7 @@ use super::image::Image;
 use super::server::{ServerOptions, SimServer};
 use crate::base::{Fault, ShardName};
 use crate::shard::{CompiledPlan, Measurement, Session, SessionRole, Shard};
+use crate::wire::Locks;
 use crate::worker::{Reply, ShardCall, Variant};
 use futures_util::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,6 +83,10 @@ impl Shard for SimShard {
             value: Some(0),
         };
         Box::pin(std::future::ready(vec![lag]))
+    }
+
+    fn locks(&self) -> BoxFuture<'_, Locks> {
+        Box::pin(std::future::ready(Locks::Seen(Vec::new())))
     }
 
     fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {

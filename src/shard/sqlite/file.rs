@@ -11,6 +11,7 @@ use crate::shard::{
     CompileError, CompiledPlan, FleetFacts, Measurement, RolloutIdentity, Session, SessionRole,
     Shard, ShareSwitch,
 };
+use crate::wire::Locks;
 use crate::worker::{CallError, Variant};
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
@@ -213,6 +214,12 @@ impl Shard for SqliteShard {
             read.extend(self.pulse.take(&self.place).await);
             read
         })
+    }
+
+    fn locks(&self) -> BoxFuture<'_, Locks> {
+        Box::pin(std::future::ready(Locks::Unknown(
+            "a SQLite file has one writer at a time and does not say who it is".into(),
+        )))
     }
 
     fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {

@@ -125,7 +125,7 @@ pub(super) fn count_restore(form: &Form) -> RestoreCount {
     RestoreCount {
         is_dropped: when(&format!("NOT ({})", there.join(" AND "))),
         rows: format!(
-            "SELECT count(*), count(*) FILTER (WHERE coalesce({}, false)) FROM {table} AS t LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {}) AS e ON true WHERE {RANGE}",
+            "SELECT count(*), count(*) FILTER (WHERE coalesce({}, false)) FROM {table} AS t LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {} OFFSET 0) AS e ON true WHERE {RANGE}",
             all_unchanged(form),
             export_table(form),
             same_key(form, "e", "t"),
@@ -166,7 +166,7 @@ pub(super) fn restore(form: &Form) -> String {
         })
         .collect();
     format!(
-        "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {}) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce({}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
+        "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {} OFFSET 0) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce({}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
         sets.join(", "),
         export_table(form),
         same_key(form, "e", "s"),

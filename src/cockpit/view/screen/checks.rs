@@ -1,0 +1,102 @@
+//! What the checks of the shard in focus found: value, limit, remedy.
+
+use super::super::lines::{Lines, said};
+use super::list::List;
+use crate::cockpit::model::Model;
+use crate::cockpit::theme::Role;
+use crate::cockpit::widgets::{Canvas, Part, fit, part, sign, wrap};
+use crate::wire::{Finding, FindingVerdict, Sign, words};
+use ratatui::layout::Rect;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let mut found: Vec<&Finding> = model
+        .detail()
+        .map_or(Vec::new(), |d| d.findings.iter().collect());
+    // What is bad first; then by name, so that nothing jumps.
+    found.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| a.name.cmp(&b.name)));
+    let nothing = match model.detail() {
+        None => "Waiting for the shard.",
+        Some(_) => "No check has run since this engine began.",
+    };
+    let wide = usize::from(area.width);
+    let list = List {
+        head: head(model, &found),
+        count: found.len(),
+        nothing,
+        row: &|place| row(found[place]),
+        opened: &|place| opened(model, found[place], wide),
+    };
+    list.draw(canvas, model, area);
+}
+
+fn head(model: &Model, found: &[&Finding]) -> Lines {
+    let mut head = Vec::new();
+    let count = |verdict| found.iter().filter(|f| f.verdict == verdict).count();
+    let name = model
+        .shard
+        .as_ref()
+        .map_or_else(String::new, ToString::to_string);
+    head.push(said(
+        "Checks",
+        format!(
+            "{name}: {} failed, {} wait, {} to know, {} good",
+            count(FindingVerdict::Fail),
+            count(FindingVerdict::Wait),
+            count(FindingVerdict::Warn),
+            count(FindingVerdict::Pass)
+        ),
+    ));
+    let proof = model.focused_shard().and_then(|s| s.verified.as_ref());
+    let proof = proof.map_or_else(
+        || "no row was compared yet".to_owned(),
+        |proof| {
+            format!(
+                "{} rows at {} ({}), evidence {}",
+                words::count(proof.rows),
+                proof.at.clock(),
+                words::ended(model.now, proof.at),
+                proof.evidence.short()
+            )
+        },
+    );
+    head.push(said("Verified", proof));
+    let columns = format!("   {} {} NEEDED", fit("CHECK", 32), fit("FOUND", 44));
+    head.push(vec![part(Role::Muted, columns)]);
+    head
+}
+
+fn verdict(verdict: FindingVerdict) -> (Sign, &'static str) {
+    match verdict {
+        FindingVerdict::Pass => (Sign::Done, "good"),
+        FindingVerdict::Warn => (Sign::NeedsHuman, "worth knowing"),
+        FindingVerdict::Wait => (Sign::Held, "not yet"),
+        FindingVerdict::Fail => (Sign::Failed, "failed"),
+    }
+}
+
+fn row(found: &Finding) -> Vec<Part> {
+    let (mark, _) = verdict(found.verdict);
+    vec![
+        sign(mark, ""),
+        part(Role::Text, format!(" {} ", fit(&found.name, 32))),
+        part(Role::Text, format!("{} ", fit(&found.value, 44))),
+        part(Role::Muted, found.limit.clone()),
+    ]
+}
+
+fn opened(model: &Model, found: &Finding, wide: usize) -> Lines {
+    let room = wide.saturating_sub(16).max(20);
+    let (_, word) = verdict(found.verdict);
+    let age = words::ended(model.now, found.at);
+    let mut lines = vec![said("Verdict", format!("{word}, {age}"))];
+    for (label, text) in [
+        ("Found", &found.value),
+        ("Needed", &found.limit),
+        ("Remedy", &found.remedy),
+    ] {
+        for (place, text) in wrap(text, room).into_iter().enumerate() {
+            lines.push(said(if place == 0 { label } else { "" }, text));
+        }
+    }
+    lines
+}

@@ -1,0 +1,84 @@
+//! Every screen but the fleet's: a line of screens, a title, a body, and the
+//! same two lines at the bottom.
+
+mod checks;
+mod flags;
+mod journal;
+mod list;
+mod plan;
+mod shard;
+
+use super::{bars, header};
+use crate::cockpit::model::{Model, Screen};
+use crate::cockpit::theme::Role;
+use crate::cockpit::widgets::{Canvas, part, width};
+use ratatui::layout::Rect;
+pub(super) use shard::concerns;
+
+/// Draws the screen.
+pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    header::draw(canvas, model, Rect { height: 1, ..area });
+    let tabs_area = Rect {
+        y: area.y + 1,
+        height: 1,
+        ..area
+    };
+    tabs(canvas, model, tabs_area);
+    let body = Rect {
+        y: area.y + 2,
+        height: area.height.saturating_sub(4),
+        ..area
+    };
+    match model.shown.screen {
+        Screen::Fleet => {}
+        Screen::Shard => shard::draw(canvas, model, body),
+        Screen::Plan => plan::draw(canvas, model, body),
+        Screen::Checks => checks::draw(canvas, model, body),
+        Screen::Flags => flags::draw(canvas, model, body),
+        Screen::Journal => journal::draw(canvas, model, body),
+    }
+    let foot = Rect {
+        y: area.bottom().saturating_sub(2),
+        height: 2.min(area.height),
+        ..area
+    };
+    bars::status(canvas, model, foot);
+    bars::footer(canvas, model, foot);
+}
+
+/// How many rows the cursor of the screen can stand on.
+pub(in crate::cockpit) fn rows(model: &Model) -> usize {
+    match model.shown.screen {
+        Screen::Fleet => 0,
+        Screen::Shard => shard::lines(model, usize::MAX).len(),
+        Screen::Plan => model.seen.plan.as_ref().map_or(0, Vec::len),
+        Screen::Checks => model.detail().map_or(0, |d| d.findings.len()),
+        Screen::Flags => model.shown_count(),
+        Screen::Journal => journal::shown(model).count(),
+    }
+}
+
+/// Where one is, and what else there is. The screen that is shown stands in
+/// brackets, not only in another colour.
+fn tabs(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let mut parts = vec![part(Role::Text, " ")];
+    let mut used = 1;
+    for (place, screen) in Screen::ALL.iter().enumerate() {
+        let focus = match (screen, &model.shard) {
+            (Screen::Shard, Some(name)) => format!(" {name}"),
+            _ => String::new(),
+        };
+        let name = format!("{} {}{focus}", place + 1, screen.title());
+        let (role, text) = if *screen == model.shown.screen {
+            (Role::Title, format!("[{name}]"))
+        } else {
+            (Role::Muted, format!(" {name} "))
+        };
+        used += width(&text) + 1;
+        parts.push(part(role, format!("{text} ")));
+    }
+    if used + 12 < usize::from(area.width) {
+        parts.push(part(Role::Muted, "  Esc: fleet"));
+    }
+    canvas.line(area, 0, &parts);
+}

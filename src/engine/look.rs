@@ -1,0 +1,103 @@
+//! Answers those who look: never from the journal's disk, never waiting for a
+//! shard in the engine's own loop.
+
+use super::clock;
+use super::port::Looked;
+use super::supervisor::Engine;
+use super::throttle::limit_of;
+use crate::base::ShardName;
+use crate::shard::{Direction, Listed};
+use crate::wire::{
+    Finding, Head, JournalPage, Locks, Look, PlanStep, PlanWay, ShardDetail, Sight, SignalView,
+    entries,
+};
+use std::sync::Arc;
+
+impl Engine {
+    pub(super) fn looked(&mut self, looked: Looked) {
+        match looked.look().clone() {
+            Look::Restore => self.count_restore(),
+            Look::Plan => looked.answer(Sight::Plan(self.plan())),
+            Look::Journal => {
+                let page = self.journal_page();
+                looked.answer(Sight::Journal(page));
+            }
+            Look::Shard(name) => self.shard_detail(name, looked),
+        }
+    }
+
+    /// The statements of the first shard that is open: they are the same on
+    /// all, but for what depends on the kind of database.
+    fn plan(&self) -> Vec<PlanStep> {
+        let shard = self.setup.shards.values().next();
+        let listing = shard.map_or(&[][..], |shard| &shard.plan().listing);
+        listing.iter().map(step).collect()
+    }
+
+    fn journal_page(&mut self) -> JournalPage {
+        let head = self.setup.book.head();
+        let trouble = self.setup.book.trouble();
+        let trouble = trouble.map(|t| (t.since, t.why.clone()));
+        JournalPage {
+            head: Some(Head {
+                seq: head.seq,
+                hash: head.hash.short(),
+            }),
+            trouble,
+            entries: entries(self.setup.book.recent()),
+        }
+    }
+
+    fn shard_detail(&mut self, name: ShardName, looked: Looked) {
+        let detail = ShardDetail {
+            at: clock::now(),
+            signals: self.signals(&name),
+            findings: self.findings(&name),
+            locks: Locks::Unknown("the shard is not open".into()),
+            shard: name.clone(),
+        };
+        let shard = self.setup.shards.get(&name).map(Arc::clone);
+        self.tasks.spawn(async move {
+            let locks = match shard {
+                Some(shard) => shard.locks().await,
+                None => detail.locks.clone(),
+            };
+            let detail = Box::new(ShardDetail { locks, ..detail });
+            looked.answer(Sight::Shard(detail));
+        });
+    }
+
+    fn signals(&self, name: &ShardName) -> Vec<SignalView> {
+        let Some((at, measured)) = self.polled.get(name) else {
+            return Vec::new();
+        };
+        let limits = &self.setup.throttle;
+        let view = |m: &crate::shard::Measurement| SignalView {
+            signal: m.signal.clone(),
+            place: m.place.clone(),
+            value: m.value,
+            limit: limit_of(limits, &m.signal).map(|(limit, _)| limit),
+            at: *at,
+        };
+        measured.iter().map(view).collect()
+    }
+
+    fn findings(&self, name: &ShardName) -> Vec<Finding> {
+        self.meters
+            .get(name)
+            .map_or_else(Vec::new, |meter| meter.findings().cloned().collect())
+    }
+}
+
+fn step(listed: &Listed) -> PlanStep {
+    PlanStep {
+        stop: listed.stop,
+        way: match listed.direction {
+            Direction::Run => PlanWay::There,
+            Direction::Undo => PlanWay::Back,
+        },
+        title: listed.title.clone(),
+        sql: listed.sql.clone(),
+        lock: listed.lock.clone(),
+    }
+}

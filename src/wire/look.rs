@@ -1,0 +1,195 @@
+//! What a client asks for while somebody looks at it, and what it is told.
+//!
+//! None of it is part of the views: a fleet of ten thousand shards would
+//! carry it all, all the time, for one that is looked at.
+
+use super::view::Head;
+use crate::base::{ShardName, Stop, Timestamp};
+use crate::rollout::Scope;
+use serde::{Deserialize, Serialize};
+
+/// A question. Asking never changes anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// Everything about one shard.
+    Shard(ShardName),
+    /// What the rollout runs, stop by stop.
+    Plan,
+    /// The newest part of the journal.
+    Journal,
+    /// What a merge restore would give; the views carry the count.
+    Restore,
+}
+
+/// What somebody is told who looked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sight {
+    /// One shard.
+    Shard(Box<ShardDetail>),
+    /// The plan.
+    Plan(Vec<PlanStep>),
+    /// The journal.
+    Journal(JournalPage),
+}
+
+/// Everything about one shard that is not in its row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardDetail {
+    /// Which.
+    pub shard: ShardName,
+    /// When it was put together.
+    pub at: Timestamp,
+    /// Every signal of the last poll.
+    pub signals: Vec<SignalView>,
+    /// What the checks of this engine's life found last, by name.
+    pub findings: Vec<Finding>,
+    /// Sessions that wait for a lock, and whom they wait for.
+    pub locks: Locks,
+}
+
+/// One signal at one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalView {
+    /// Its wire name, which ends with its unit.
+    pub signal: String,
+    /// Where it was read.
+    pub place: String,
+    /// `None`: it could not be read.
+    pub value: Option<u64>,
+    /// The limit that closes the throttle, if it has one.
+    pub limit: Option<u64>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// Stable name, for example `preflight/usable_key`.
+    pub name: String,
+    /// How it came out.
+    pub verdict: FindingVerdict,
+    /// What was found.
+    pub value: String,
+    /// What is needed.
+    pub limit: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingVerdict {
+    /// Good.
+    Pass,
+    /// Worth knowing.
+    Warn,
+    /// Not yet.
+    Wait,
+    /// Bad.
+    Fail,
+}
+
+/// Who waits for whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Locks {
+    /// These wait now; empty: nobody.
+    Seen(Vec<LockWait>),
+    /// It cannot be told; why.
+    Unknown(String),
+}
+
+/// One session that waits for a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockWait {
+    /// Who waits.
+    pub waiter: LockParty,
+    /// For how long, in milliseconds.
+    pub waits_ms: u64,
+    /// Whom it waits for.
+    pub blockers: Vec<LockParty>,
+}
+
+/// One session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockParty {
+    /// Process id on the server.
+    pub pid: i32,
+    /// User and application.
+    pub who: String,
+    /// What it runs or ran last, the beginning of it.
+    pub query: String,
+    /// For how long its transaction is open, in milliseconds.
+    pub open_ms: u64,
+}
+
+/// One step of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanStep {
+    /// The stop it belongs to.
+    pub stop: Stop,
+    /// Towards the stop, or back.
+    pub way: PlanWay,
+    /// What it does.
+    pub title: String,
+    /// Its statements.
+    pub sql: Vec<String>,
+    /// The strongest lock, and for how long.
+    pub lock: String,
+}
+
+/// Towards a stop, or back from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanWay {
+    /// Reaches it.
+    There,
+    /// Undoes it.
+    Back,
+}
+
+/// The newest part of the journal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalPage {
+    /// The entries, oldest first.
+    pub entries: Vec<JournalEntry>,
+    /// Where the journal ends.
+    pub head: Option<Head>,
+    /// Why it cannot be written, and since when.
+    pub trouble: Option<(Timestamp, String)>,
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalEntry {
+    /// Its number.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Over what.
+    pub scope: Scope,
+    /// Who.
+    pub actor: String,
+    /// What made them act.
+    pub cause: String,
+    /// Their reason.
+    pub reason: String,
+    /// What happened.
+    pub text: String,
+    /// The fact itself, as it is in the journal.
+    pub json: String,
+}
