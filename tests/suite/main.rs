@@ -9,6 +9,7 @@ mod contract_cases;
 mod contract_sim;
 mod demo;
 mod desk;
+mod documents;
 mod expressions;
 mod files;
 mod hands;
