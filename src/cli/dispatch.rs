@@ -6,6 +6,7 @@ use super::args::{
 };
 use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
+use super::forget;
 use super::order::{self, OrderArgs};
 use super::plan::{self, PlanArgs};
 use super::run::{self, Face, Promote, RunArgs};
@@ -94,7 +95,7 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
             )
             .await
         }
-        Commands::Forget(args) => order::forget(&args.fleet).await.map(done),
+        Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
         // `dispatch` handles these itself.
         Commands::Journal(_) | Commands::Lab(_) | Commands::Drill { .. } => Ok(done(String::new())),
     }

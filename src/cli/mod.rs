@@ -7,6 +7,7 @@ pub mod demo;
 mod dispatch;
 pub mod drill;
 pub mod exit;
+pub mod forget;
 pub mod journal;
 pub mod lab;
 pub mod order;

@@ -158,7 +158,9 @@ fn undo(listings: &BTreeMap<&str, &[Listed]>) -> String {
         "-- Undo by hand, for the night when pilothouse itself is broken.\n\
          -- 1. Bring every flag back to the old form and wait until clients have seen it.\n\
          -- 2. On each shard, from the stop it stands at downwards, run what follows.\n\
-         -- 3. Row jobs ($1, $2 = key range, NULL for open ends) run over the whole table.\n",
+         -- 3. Stop at the first error (psql -v ON_ERROR_STOP=1): the last step of a shard\n\
+         --    removes the exported values, which the steps before it bring back.\n\
+         -- 4. Row jobs run over the whole table in one statement here.\n",
     );
     for (name, listing) in listings {
         let _ = writeln!(out, "-- shard {name}");
@@ -174,7 +176,6 @@ fn undo(listings: &BTreeMap<&str, &[Listed]>) -> String {
                 let _ = writeln!(out, "COMMIT;");
             }
         }
-        let _ = writeln!(out, "DROP SCHEMA IF EXISTS pilothouse CASCADE;");
     }
     out
 }

@@ -193,9 +193,13 @@ pub(super) async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
             say(format_args!("going on with rollout {}", rollout.opening.id));
             if let Some(mark) = &rollout.paused {
                 let (by, why) = (&mark.by, &mark.reason);
-                say(format_args!(
-                    "it is paused by {by}: {why}; `pilothouse resume` lets it go on"
-                ));
+                let failed = rollout.failed_now().len();
+                let budget = mark.cause == Cause::FailedBudget;
+                let can = match budget && failed > 0 {
+                    true => "`pilothouse retry`, or roll the failed shards back and resume",
+                    false => "`pilothouse resume` lets it go on",
+                };
+                say(format_args!("it is paused by {by}: {why}; {can}"));
             }
             return Ok(ready);
         }

@@ -282,7 +282,8 @@ fn fresh_verify(
     // A shard that is there already (another one fell back) needs no proof.
     for (name, shard) in rollout.live(ring).filter(|(_, shard)| shard.at < to) {
         let Some(verified) = shard.verified.as_ref() else {
-            let value = format!("{name} has no valid proof");
+            let value =
+                format!("{name} has no valid proof; roll back to backfill, and verify runs anew");
             return Some(reading(
                 Gate::FreshVerify,
                 Verdict::Inconclusive,

@@ -114,7 +114,9 @@ fn what(event: &Event) -> String {
         Event::Automated { auto: None } => "automatic promotion off".into(),
         Event::RolloutEnded { outcome } => match outcome {
             Outcome::Done => "rollout done".into(),
-            Outcome::Aborted => "rollout aborted, everything undone".into(),
+            Outcome::Aborted => {
+                "rollout aborted, undone on every shard that was not given up".into()
+            }
         },
     }
 }

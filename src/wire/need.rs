@@ -23,7 +23,11 @@ pub(super) fn project_needs(
         .as_ref()
         .filter(|m| m.cause != Cause::Operator)
     {
+        let failed = shards.iter().filter(|s| s.phase == Phase::Failed).count();
         let what = match mark.cause {
+            Cause::FailedBudget if failed <= rollout.failed_allowed as usize => {
+                "paused by the failed budget, which is kept again; resume lifts it"
+            }
             Cause::FailedBudget => "paused by the failed budget; retry lifts it, or roll back",
             _ => "paused by a rule; mend the cause, then resume",
         };

@@ -148,11 +148,18 @@ fn fold_list<T, N: Ord + Clone>(
     if changed.is_empty() && order.is_none() {
         return;
     }
+    let changed = match order {
+        Some(_) => changed,
+        None => in_order(list, changed, &name),
+    };
     let mut changed: BTreeMap<N, T> = changed
         .into_iter()
         .map(|item| (name(&item).clone(), item))
         .collect();
     let Some(order) = order else {
+        if changed.is_empty() {
+            return;
+        }
         for item in list.iter_mut() {
             if let Some(newer) = changed.remove(name(item)) {
                 *item = newer;
@@ -169,6 +176,18 @@ fn fold_list<T, N: Ord + Clone>(
             .into_iter()
             .filter_map(|n| changed.remove(&n).or_else(|| known.remove(&n))),
     );
+}
+
+/// Puts what stands in the order of the list in its place, in one pass; gives
+/// back what does not.
+fn in_order<T, N: PartialEq>(list: &mut [T], changed: Vec<T>, name: impl Fn(&T) -> &N) -> Vec<T> {
+    let mut changed = changed.into_iter().peekable();
+    for item in list.iter_mut() {
+        if let Some(newer) = changed.next_if(|newer| name(newer) == name(item)) {
+            *item = newer;
+        }
+    }
+    changed.collect()
 }
 
 fn diff_feed(old: &[EventView], new: &[EventView]) -> Option<Feed> {

@@ -170,7 +170,7 @@ fn number_keys_show_the_screens_and_escape_leads_back_to_the_fleet() {
 #[test]
 fn nothing_that_is_open_closes_because_the_engine_speaks() {
     let mut scene = troubled();
-    for opening in ["?", "x", ":pau", "/ring", "R", "xp"] {
+    for opening in ["?", "x", ":pau", "/ring", "B", "xp"] {
         let mut model = scene.model();
         keys(&mut model, opening);
         let before = std::mem::discriminant(model.layer.as_ref().expect(opening));

@@ -79,8 +79,11 @@ fn a_question_about_something_that_changed_cannot_be_confirmed() {
 fn abort_needs_the_typed_id_and_refuses_paste() {
     let mut model = healthy().model();
     keys(&mut model, "xA");
-    assert_eq!(question(&model).demanded.as_deref(), Some("r-0042"));
-    update(&mut model, Msg::Paste("r-0042".into()));
+    assert_eq!(
+        question(&model).demanded.as_deref(),
+        Some("customers-email-v2")
+    );
+    update(&mut model, Msg::Paste("customers-email-v2".into()));
     assert_eq!(question(&model).typed, "");
     let confirm = |model: &mut Model| {
         for code in [KeyCode::Tab, KeyCode::Tab, KeyCode::Tab] {
@@ -91,7 +94,7 @@ fn abort_needs_the_typed_id_and_refuses_paste() {
     };
     assert_eq!(confirm(&mut model), [], "nothing was typed");
     key_later(&mut model, press(KeyCode::Tab));
-    for c in "r-0042".chars() {
+    for c in "customers-email-v2".chars() {
         key_later(&mut model, letter(c));
     }
     let effects = confirm(&mut model);
@@ -138,7 +141,7 @@ fn promotion_into_contract_is_typed() {
     on_ring(&mut model, "canary");
     keys(&mut model, "P");
     let dialog = question(&model);
-    assert_eq!(dialog.demanded.as_deref(), Some("r-0042"));
+    assert_eq!(dialog.demanded.as_deref(), Some("customers-email-v2"));
     assert_eq!(dialog.focus, Field::Typed);
     assert!(dialog.radius.iter().any(|(what, _)| *what == "Retire"));
     for _ in 0..3 {
@@ -148,7 +151,7 @@ fn promotion_into_contract_is_typed() {
     let mut model = scene.model();
     on_ring(&mut model, "canary");
     keys(&mut model, "P");
-    for c in "r-0042".chars() {
+    for c in "customers-email-v2".chars() {
         key_later(&mut model, letter(c));
     }
     key_later(&mut model, press(KeyCode::Tab));
@@ -157,7 +160,7 @@ fn promotion_into_contract_is_typed() {
     let acts = sent(&effects);
     assert_eq!(acts.len(), 1);
     assert_eq!(acts[0].verb, Verb::Promote);
-    assert_eq!(acts[0].confirm.as_deref(), Some("r-0042"));
+    assert_eq!(acts[0].confirm.as_deref(), Some("customers-email-v2"));
 }
 
 #[test]

@@ -57,7 +57,10 @@ fn a_merge_restore_waits_until_every_shard_is_counted() {
     counted(&mut scene, &shards[0], 999_998, 2);
     hear(&mut model, &scene);
     let dialog = question(&model);
-    assert_eq!(dialog.blocked().as_deref(), Some("type r-0042 to confirm"));
+    assert_eq!(
+        dialog.blocked().as_deref(),
+        Some("type customers-email-v2 to confirm")
+    );
     let lines = &dialog.outlook.as_ref().unwrap().lines;
     assert_eq!(
         lines[0],
@@ -72,7 +75,7 @@ fn confirm_and_send(model: &mut Model) {
     while question(model).focus != Field::Typed {
         key_later(model, press(KeyCode::Tab));
     }
-    for typed in "r-0042".chars() {
+    for typed in "customers-email-v2".chars() {
         key_later(model, letter(typed));
     }
     while question(model).focus != Field::Confirm {
@@ -81,7 +84,7 @@ fn confirm_and_send(model: &mut Model) {
     let effects = key_later(model, press(KeyCode::Enter));
     let sent = sent(&effects);
     assert_eq!(sent.len(), 1, "{:?}", question(model).blocked());
-    assert_eq!(sent[0].confirm.as_deref(), Some("r-0042"));
+    assert_eq!(sent[0].confirm.as_deref(), Some("customers-email-v2"));
     assert!(matches!(sent[0].verb, Verb::RollBack { .. }));
 }
 

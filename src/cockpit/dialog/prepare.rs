@@ -146,15 +146,16 @@ fn sentence_case(text: &str) -> String {
     }
 }
 
+/// The migration's name: what one reads at the top of the screen.
+fn named(model: &Model) -> Option<String> {
+    model.rollout().map(|r| r.migration.to_string())
+}
+
 fn demanded(model: &Model, action: Action, targets: &[Target]) -> Option<String> {
     match action {
-        Action::Promote if !into_contract(model, targets).is_empty() => {
-            model.rollout().map(|r| r.id.clone())
-        }
-        Action::RollBack if !restore::dropped(model, targets).is_empty() => {
-            model.rollout().map(|r| r.id.clone())
-        }
-        Action::Abort => model.rollout().map(|r| r.id.clone()),
+        Action::Promote if !into_contract(model, targets).is_empty() => named(model),
+        Action::RollBack if !restore::dropped(model, targets).is_empty() => named(model),
+        Action::Abort => named(model),
         Action::Abandon => match &targets.first()?.scope {
             Scope::Shard(name) => Some(name.to_string()),
             _ => None,
@@ -313,7 +314,7 @@ pub(super) fn shards_of<'a>(model: &'a Model, scope: &Scope) -> Vec<&'a ShardVie
     match scope {
         Scope::Fleet => all.collect(),
         Scope::Ring(name) => all.filter(|s| s.ring == *name).collect(),
-        Scope::Shard(name) => all.filter(|s| s.name == *name).collect(),
+        Scope::Shard(name) => model.shard_named(name).into_iter().collect(),
     }
 }
 

@@ -40,19 +40,37 @@ impl Model {
 
     /// The shard in focus.
     pub fn focused_shard(&self) -> Option<&ShardView> {
-        let name = self.shard.as_ref()?;
-        self.view()?.shards.iter().find(|s| s.name == *name)
+        self.shard_named(self.shard.as_ref()?)
     }
 
     /// Its row.
     pub fn shard_row(&self) -> Option<usize> {
-        let name = self.shard.as_ref()?;
-        self.shown_shards().position(|s| s.name == *name)
+        let here = self.place_of(self.shard.as_ref()?)?;
+        self.visible.iter().position(|place| *place == here)
     }
 
     /// A shard by name.
     pub fn shard_named(&self, name: &ShardName) -> Option<&ShardView> {
-        self.view()?.shards.iter().find(|s| s.name == *name)
+        self.view()?.shards.get(self.place_of(name)?)
+    }
+
+    /// Where a shard stands in the view. What is remembered is checked: an
+    /// order that has changed costs a search, never a wrong shard.
+    fn place_of(&self, name: &ShardName) -> Option<usize> {
+        let shards = &self.view()?.shards;
+        let is_it = |place: &usize| shards.get(*place).is_some_and(|s| s.name == *name);
+        let known = self.places.get(name).copied().filter(is_it);
+        known.or_else(|| shards.iter().position(|s| s.name == *name))
+    }
+
+    /// Remembers where each shard stands.
+    pub(in crate::cockpit) fn remember_places(&mut self) {
+        let shards = self.live.as_ref().map_or(&[][..], |view| &view.shards);
+        self.places = shards
+            .iter()
+            .enumerate()
+            .map(|(place, shard)| (shard.name.clone(), place))
+            .collect();
     }
 
     /// A ring by name.

@@ -40,6 +40,7 @@ fn streamed(model: &mut Model, stream: Stream) -> Vec<Effect> {
             model.live = Some(*view);
             model.seq = seq;
             model.resync = None;
+            model.remember_places();
             Vec::new()
         }
         Stream::Delta { seq, delta, .. } => match &mut model.live {

@@ -203,6 +203,14 @@ impl Shard for SqliteShard {
             place: self.place.name.to_string(),
             value: self.place.disk_free_bytes(),
         });
+        if !self.place.path.exists() {
+            // As on a server that does not answer.
+            read.push(Measurement {
+                signal: "primary".into(),
+                place: self.place.path.display().to_string(),
+                value: None,
+            });
+        }
         // One direction at a time: once the flag stands at 100 % an old-form
         // write is refused, so there is never one to wait for.
         read.push(Measurement {

@@ -69,6 +69,13 @@ pub(super) fn compile(
         };
         program.plan.plan.stops.insert(*stop, plan);
     }
+    program.plan.listing.push(Listed {
+        stop: Stop::Preflight,
+        direction: Direction::Undo,
+        title: "forget what pilothouse keeps here, exported values too".into(),
+        sql: vec!["DROP SCHEMA IF EXISTS pilothouse CASCADE".into()],
+        lock: "none on your tables".into(),
+    });
     let estimate = |form: &Form| catalog.table(&form.table).map_or(0, |t| t.rows_estimate);
     program.plan.rows_estimate = forms.iter().filter(|f| f.is_dual()).map(estimate).sum();
     program.forms = forms;
@@ -94,7 +101,10 @@ impl Program {
                 let (word, tag) = job.id.split_once('/').unwrap_or((job.id.as_str(), ""));
                 if let Some(form) = forms.iter().find(|form| form.tag == tag) {
                     let sql = rows::row_sql(form, word, job.kind);
-                    listed.sql = vec![sql.filled(&sql.work, Bound::Given, Bound::Given)];
+                    listed.sql = vec![match direction {
+                        Direction::Run => sql.filled(&sql.work, Bound::Given, Bound::Given),
+                        Direction::Undo => sql.whole(&sql.work),
+                    }];
                     listed.lock = match job.kind {
                         RowJobKind::Fill | RowJobKind::Restore => {
                             "row locks of one chunk, for at most the chunk target".into()

@@ -122,6 +122,12 @@ impl RowSql {
         )
     }
 
+    /// One of the range statements for the whole table, without parameters: as
+    /// a person at psql runs it.
+    pub(crate) fn whole(&self, statement: &str) -> String {
+        statement.replace(RANGE, "true")
+    }
+
     /// One of the range statements with its range filled in.
     pub(crate) fn filled(&self, statement: &str, after: Bound, until: Bound) -> String {
         statement.replace(RANGE, &range(&self.key, "t.", after, until))

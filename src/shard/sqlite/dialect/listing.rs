@@ -9,6 +9,19 @@ use super::work::{Expansion, Work};
 use crate::shard::{Direction, Listed};
 use crate::worker::{RowJobKind, Step};
 
+/// The tables of our own that are always there.
+const OUR_TABLES: [&str; 9] = [
+    "pilothouse_fence",
+    "pilothouse_registry",
+    "pilothouse_checkpoint",
+    "pilothouse_chunk_log",
+    "pilothouse_step_done",
+    "pilothouse_dropped",
+    "pilothouse_heartbeat",
+    "pilothouse_receipts",
+    "pilothouse_witness",
+];
+
 const RANGE: &str = "/* after the cursor, up to the end of the chunk */ 1";
 
 pub(super) fn listing(work: &Work, steps: &Steps, shapes: &[TableShape]) -> Vec<Listed> {
@@ -27,7 +40,22 @@ pub(super) fn listing(work: &Work, steps: &Steps, shapes: &[TableShape]) -> Vec<
             });
         }
     }
+    listed.push(Listed {
+        stop: crate::base::Stop::Preflight,
+        direction: Direction::Undo,
+        title: "forget what pilothouse keeps here, exported values too".into(),
+        sql: forget(work),
+        lock: "the file's write lock, for milliseconds".into(),
+    });
     listed
+}
+
+fn forget(work: &Work) -> Vec<String> {
+    let exports = (0..work.tables.len()).map(rows::export_table);
+    let kept = OUR_TABLES.iter().map(|name| (*name).to_owned());
+    kept.chain(exports)
+        .map(|name| format!("DROP TABLE IF EXISTS {name}"))
+        .collect()
 }
 
 fn step_sql(
@@ -38,6 +66,15 @@ fn step_sql(
 ) -> (Vec<String>, String) {
     match step {
         Step::Act { id, .. } => match steps.actions.get(id) {
+            // What it also removes of expand is listed with expand: run by
+            // hand, each statement stands once.
+            Some(Action::Remove) => {
+                let triggers = work
+                    .tables
+                    .iter()
+                    .flat_map(|t| ddl::drop_triggers(&t.table));
+                (triggers.collect(), action_lock(Action::Remove))
+            }
             Some(action) => (ddl::action(work, shapes, *action), action_lock(*action)),
             None => (Vec::new(), String::new()),
         },

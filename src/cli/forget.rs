@@ -1,0 +1,92 @@
+//! `forget`: nothing of pilothouse stays on the shards.
+
+use super::exit::{Ended, Exit};
+use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
+use crate::base::ShardName;
+use crate::rollout::{Phase, State};
+use crate::worker::Variant;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Removes what pilothouse keeps on every shard once no rollout is open. A
+/// shard that was given up is left alone where it cannot be cleaned, and said
+/// to be.
+///
+/// # Errors
+/// A rollout is open, or a shard could not be cleaned.
+pub async fn forget(fleet: &Path) -> Result<String, Ended> {
+    let fleet = load_fleet(fleet)?;
+    let store = fleet.fleet.store.clone();
+    let lease = lease(&store, "forget")?;
+    let book = book(&store, Variant::Correct).await?;
+    if let Some(rollout) = book.state().open() {
+        return Err(Ended::new(
+            Exit::Refused,
+            format!(
+                "rollout {} is open: finish or abort it first",
+                rollout.opening.id
+            ),
+        ));
+    }
+    let Some(plan) = book.state().rollout.as_ref().map(|r| r.opening.plan_digest) else {
+        return Ok("nothing to forget\n".into());
+    };
+    let kept = kept_migration(&store, &plan);
+    if !kept.exists() {
+        return Ok("forgotten before\n".into());
+    }
+    let given_up = given_up(book.state());
+    let job = Job::read(fleet, &kept, Variant::Correct)?;
+    let mut opened = job.open_shards().await;
+    let text = clean(&mut opened, &given_up, &job).await?;
+    drop(lease);
+    // What is gone cannot be rolled back any more; `forgotten` tells by this.
+    let _ = std::fs::remove_file(kept_migration(&store, &plan));
+    Ok(text)
+}
+
+/// Shards that an abort has left behind.
+fn given_up(state: &State) -> BTreeSet<ShardName> {
+    let shards = state.rollout.iter().flat_map(|r| &r.shards);
+    shards
+        .filter(|(_, shard)| shard.phase == Phase::Abandoned)
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+async fn clean(
+    opened: &mut Opened,
+    given_up: &BTreeSet<ShardName>,
+    job: &Job,
+) -> Result<String, Ended> {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let mut left = |name: &ShardName, why: String| {
+        let _ = writeln!(
+            text,
+            "{name}: was given up and is left as it is ({why}); undo it by hand with the script of `pilothouse plan --undo`"
+        );
+    };
+    opened.missing.retain(|name, why| {
+        let known = given_up.contains(name);
+        if known {
+            left(name, why.to_string());
+        }
+        !known
+    });
+    if !opened.missing.is_empty() {
+        return Err(job.not_opened(&opened.missing));
+    }
+    let mut cleaned = String::new();
+    for (name, shard) in &opened.shards {
+        match shard.forget().await {
+            Ok(()) => {
+                let _ = writeln!(cleaned, "{name}: nothing of pilothouse remains");
+            }
+            Err(fault) if given_up.contains(name) => left(name, fault.to_string()),
+            Err(fault) => return Err(Ended::new(Exit::Failed, fault.to_string())),
+        }
+    }
+    Ok(cleaned + &text)
+}
