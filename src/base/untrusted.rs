@@ -18,6 +18,11 @@ impl Untrusted {
         Self(text.into())
     }
 
+    /// All of it, line by line: for logs, where nothing is cut.
+    pub fn in_full(&self) -> impl fmt::Display {
+        InFull(&self.0)
+    }
+
     /// The text as it came; never for a screen.
     pub fn raw(&self) -> &str {
         &self.0
@@ -27,16 +32,32 @@ impl Untrusted {
 impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars().take(SHOWN_CHARS_MAX) {
-            if is_active(c) {
-                write!(f, "\\u{{{:x}}}", c as u32)?;
-            } else {
-                write!(f, "{c}")?;
-            }
+            show(c, f)?;
         }
         if self.0.chars().nth(SHOWN_CHARS_MAX).is_some() {
             f.write_str("…")?;
         }
         Ok(())
+    }
+}
+
+/// See [`Untrusted::in_full`].
+struct InFull<'a>(&'a str);
+
+impl fmt::Display for InFull<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '\n' => f.write_str("\n"),
+            c => show(c, f),
+        })
+    }
+}
+
+fn show(c: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if is_active(c) {
+        write!(f, "\\u{{{:x}}}", c as u32)
+    } else {
+        write!(f, "{c}")
     }
 }
 

@@ -1,13 +1,16 @@
 //! What a command hears from whoever started it, and says to them.
 
+use crate::base::Untrusted;
 use std::fmt::Display;
 use std::io::Write as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Says a line on stderr. A reader that has gone away has heard enough: no
+/// Says a line on stderr, whose pieces may come from a database or a file: it
+/// is a terminal more often than not. A reader that has gone away has heard enough: no
 /// engine ends because nobody reads its events any more.
 pub(super) fn say(line: impl Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let line = Untrusted::new(line.to_string());
+    let _ = writeln!(std::io::stderr().lock(), "{}", line.in_full());
 }
 
 /// Waits for whatever asks a program to end. The cockpit hears it by itself.

@@ -1,0 +1,198 @@
+//! Every action of the list, by hand, on the smallest screen that is promised.
+
+use crate::terminal::{ESC, Pty, row_from_bottom};
+use pilothouse::cockpit::action::{ACTIONS, Action, Item, Tier};
+
+const SMALL: (u16, u16) = (80, 24);
+
+/// The status line is the second from below.
+fn status(screen: &vt100::Screen) -> String {
+    row_from_bottom(screen, 1).trim().to_owned()
+}
+
+/// Back to the fleet screen with nothing said, typed or marked.
+fn settle(pty: &mut Pty) {
+    // What is typed shows that the keys before were taken, and that nothing
+    // lies over the screen.
+    let typed = |screen: &vt100::Screen| status(screen).starts_with(":here");
+    pty.press_until(
+        &format!("{ESC}{ESC}{ESC}{ESC}:here"),
+        "a command line",
+        typed,
+    );
+    let quiet = |screen: &vt100::Screen| status(screen).is_empty();
+    pty.press_until(ESC, "an empty status line", quiet);
+}
+
+fn sentence_case(name: &str) -> String {
+    name[..1].to_uppercase() + &name[1..]
+}
+
+/// Whether the item's question is on the screen.
+fn asks(screen: &vt100::Screen, item: &Item) -> bool {
+    let text = screen.contents();
+    let asked = match item.tier {
+        Tier::Line => status(screen).contains("? y/N"),
+        _ => text.contains("Reason") && text.contains("Cancel"),
+    };
+    asked && text.contains(&format!("{} ", sentence_case(item.name)))
+}
+
+/// Whether the screen says why it cannot be done.
+fn refuses(screen: &vt100::Screen, item: &Item) -> bool {
+    let said = status(screen);
+    let reason = said.split_once(&format!("Cannot {}: ", item.name));
+    reason.is_some_and(|(_, reason)| reason.len() > 5)
+}
+
+/// A mutating action shows its question, which is answered with No, or says
+/// why it cannot be done now.
+fn asked_or_refused(pty: &mut Pty, item: &Item, keys: &str) -> Answer {
+    settle(pty);
+    pty.press(keys);
+    let what = format!("{keys:?}: the question of {}, or a reason", item.name);
+    let answer = pty.wait_found(&what, |screen| {
+        let asked = asks(screen, item).then_some(Answer::Question);
+        asked.or_else(|| refuses(screen, item).then_some(Answer::Reason))
+    });
+    if answer == Answer::Reason {
+        return answer;
+    }
+    let no = if item.tier == Tier::Typed { ESC } else { "n" };
+    let cancelled = format!("{}: cancelled, nothing was sent", item.name);
+    pty.press_until(no, &cancelled, |screen| status(screen).contains(&cancelled));
+    Answer::Question
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Question,
+    Reason,
+}
+
+#[test]
+fn every_action_can_be_reached_at_80_by_24() {
+    let mut pty = Pty::long_demo(SMALL);
+    let mut asked = 0;
+    for item in ACTIONS.iter().filter(|item| item.mutates()) {
+        let letter = item.menu.unwrap();
+        let by_menu = asked_or_refused(&mut pty, item, &format!("x{letter}"));
+        let by_name = asked_or_refused(&mut pty, item, &format!(":{}\r", item.name));
+        assert_eq!(by_menu, by_name, "{}", item.name);
+        asked += usize::from(by_menu == Answer::Question);
+    }
+    // Hold, pause, roll back, abort and both throttles at the least.
+    assert!(asked >= 5, "only {asked} questions were asked");
+    for item in ACTIONS.iter().filter(|item| !item.mutates()) {
+        looks(&mut pty, item.action);
+    }
+    settle(&mut pty);
+    pty.press("q");
+    assert_eq!(pty.left().code, 0);
+}
+
+/// An action that changes the view only, by its first key or its name.
+fn looks(pty: &mut Pty, action: Action) {
+    let item = action.item();
+    // These have tests of their own.
+    if matches!(action, Action::Quit | Action::QuitNow | Action::Suspend) {
+        return;
+    }
+    settle(pty);
+    let (keys, shows): (&str, &str) = match action {
+        // There, and back.
+        Action::NextPane => ("\t\t", "s01"),
+        Action::Open => ("\r", "Clears when"),
+        Action::MarkShard => (" ", "1 marked"),
+        Action::Filter => ("/early", "/early"),
+        Action::CommandLine => (":pause", ":pause"),
+        Action::Menu => ("x", "Operations"),
+        Action::Freeze => ("z", "FROZEN"),
+        Action::Theme => (":theme\r", "Themes: "),
+        Action::Help => ("?", "Help"),
+        _ => ("", ""),
+    };
+    if keys.is_empty() {
+        pty.press(&format!(":{}\r", item.name));
+    } else {
+        pty.press(keys);
+        pty.wait_text(shows);
+    }
+    if action == Action::Freeze {
+        pty.press("z");
+        pty.wait_text("LIVE");
+    }
+    // Whatever it was, one is never stuck in it.
+    settle(pty);
+}
+
+/// Asks, confirms, and waits for the engine's answer.
+fn act(pty: &mut Pty, keys: &str, question: &str, done: &str) {
+    settle(pty);
+    // The answer to the act before may have come sooner than the view that
+    // shows what it did.
+    let keys = format!("{ESC}{ESC}{keys}");
+    pty.press_until(&keys, question, |screen| status(screen).contains(question));
+    pty.press_until("y", done, |screen| screen.contents().contains(done));
+}
+
+#[test]
+fn what_is_asked_and_confirmed_is_done() {
+    let mut pty = Pty::long_demo(SMALL);
+    for (keys, question, done) in [
+        ("xp", "Pause shard s01? y/N", "pause shard s01: accepted"),
+        (
+            ":resume s01\r",
+            "Resume shard s01? y/N",
+            "resume shard s01: accepted",
+        ),
+        ("H", "Hold ring canary? y/N", "hold ring canary: accepted"),
+        (
+            "xl",
+            "Release ring canary? y/N",
+            "release ring canary: accepted",
+        ),
+        (
+            ":pause fleet\r",
+            "Pause the fleet? y/N",
+            "pause fleet: accepted",
+        ),
+        (
+            ":resume fleet\r",
+            "Resume the fleet? y/N",
+            "resume fleet: accepted",
+        ),
+    ] {
+        act(&mut pty, keys, question, done);
+    }
+    settle(&mut pty);
+    pty.press("q");
+    assert_eq!(pty.left().code, 0);
+}
+
+#[test]
+fn contract_is_promoted_with_the_typed_name_only() {
+    let args = ["demo", "--rows", "80", "--rate", "400000"];
+    let mut pty = Pty::start(SMALL, &args);
+    pty.wait_text("ring canary: promote to retire");
+    settle(&mut pty);
+    pty.press("P");
+    pty.wait_text("Promote canary to retire?");
+    let name = pty.demanded();
+    // The wrong name does nothing.
+    let field = format!("{name}  x_");
+    pty.press_until("\u{7f}x", "the field", |screen| {
+        screen.contents().contains(&field)
+    });
+    pty.press("\t\t\t\r");
+    pty.wait_text("Cannot be confirmed: type ");
+    pty.press(&format!("\t\u{7f}{name}"));
+    pty.press("\tevery client is there");
+    pty.wait_text("every client is there");
+    pty.press("\t\t\r");
+    pty.wait_text("promote ring canary: accepted");
+    settle(&mut pty);
+    pty.press("q");
+    let left = pty.left();
+    assert_eq!((left.code, left.behind), (0, Vec::new()), "{}", left.text);
+}

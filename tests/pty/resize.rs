@@ -1,0 +1,52 @@
+//! A terminal that changes its size while it is looked at.
+
+use crate::terminal::{ESC, Pty};
+
+/// Everything that must be readable whenever there is room for it.
+fn is_whole(screen: &vt100::Screen) -> bool {
+    let text = screen.contents();
+    let wanted = ["LIVE", "canary", "Needs you", "s01", "operations"];
+    wanted.iter().all(|word| text.contains(word)) && !text.contains("too small")
+}
+
+/// Whether the last row with something in it is the last row of the screen.
+fn reaches_the_bottom(screen: &vt100::Screen) -> bool {
+    let (_, wide) = screen.size();
+    let last = screen.rows(0, wide.get()).last();
+    last.is_some_and(|row| row.contains("help"))
+}
+
+#[test]
+fn every_size_is_drawn_and_none_is_fatal() {
+    let mut pty = Pty::long_demo((120, 40));
+    pty.wait_for("120x40", |s| is_whole(s) && reaches_the_bottom(s));
+    pty.resize(80, 24);
+    pty.wait_for("80x24", |s| is_whole(s) && reaches_the_bottom(s));
+    pty.resize(39, 9);
+    pty.wait_text("39×9 is too small.");
+    pty.wait_text("pilothouse needs 40×10.");
+    pty.resize(1, 1);
+    pty.wait_for("one cell", |screen| screen.contents() == "…");
+    // Keys that nobody could read are no reason to fall over.
+    pty.press("?jx");
+    pty.press(ESC);
+    pty.press(ESC);
+    pty.resize(40, 10);
+    pty.wait_for("40x10", |s| {
+        s.contents().contains("demo") && !s.contents().contains("small")
+    });
+    pty.resize(300, 90);
+    pty.wait_for("300x90", |s| is_whole(s) && reaches_the_bottom(s));
+    pty.resize(120, 40);
+    pty.wait_for("120x40 again", |s| is_whole(s) && reaches_the_bottom(s));
+    pty.press(":abort\r");
+    pty.wait_text("Abort");
+    // A question over a screen that shrinks keeps what decides.
+    pty.resize(80, 24);
+    pty.wait_for("the question at 80x24", |screen| {
+        let text = screen.contents();
+        text.contains("Cannot be confirmed: type ") && text.contains("Cancel")
+    });
+    pty.press("\u{3}");
+    assert_eq!(pty.left().code, 0);
+}
