@@ -23,6 +23,7 @@ mod oracle;
 mod rules_authority;
 mod rules_columns;
 mod rules_forms;
+mod rules_locks;
 mod rules_long;
 mod rules_pooler;
 mod rules_preflight;
