@@ -213,6 +213,12 @@ impl Shell {
     }
 
     fn draw(&mut self) -> Result<(), RunError> {
+        // Whoever panics takes the screen away first and writes then, so
+        // under this lock a frame is either before that or not drawn at all.
+        let _whole = io::stdout().lock();
+        if !is_taken() {
+            return Ok(());
+        }
         let model = &self.model;
         self.screen.terminal.draw(|frame| view(model, frame))?;
         Ok(())

@@ -66,8 +66,11 @@ fn ask(model: &mut Model) -> Vec<Effect> {
 /// The view on the screen is another one now.
 pub(super) fn moved_on(model: &mut Model) {
     model.refresh_rows();
-    if let Some(Layer::Dialog(mut dialog)) = model.layer.take() {
-        dialog.recheck(model);
-        model.layer = Some(Layer::Dialog(dialog));
-    }
+    model.layer = match model.layer.take() {
+        Some(Layer::Dialog(mut dialog)) => {
+            dialog.recheck(model);
+            Some(Layer::Dialog(dialog))
+        }
+        other => other,
+    };
 }
