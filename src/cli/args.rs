@@ -124,6 +124,9 @@ pub struct DemoCli {
     /// No screen: it steers itself to the end; one JSON object on stdout.
     #[arg(long)]
     pub headless: bool,
+    /// The cockpit in lines, for screen readers; commands on stdin, help lists them.
+    #[arg(long, conflicts_with = "headless")]
+    pub plain: bool,
 }
 
 /// A fleet file.
@@ -175,6 +178,9 @@ pub struct RunCli {
     /// No screen: events on stderr, one JSON object on stdout.
     #[arg(long)]
     pub headless: bool,
+    /// The cockpit in lines, for screen readers; commands on stdin, help lists them.
+    #[arg(long, conflicts_with = "headless")]
+    pub plain: bool,
     /// Who promotes.
     #[arg(long, value_enum, default_value = "manual")]
     pub promote: PromoteCli,

@@ -124,20 +124,20 @@ fn demo_args(args: DemoCli) -> DemoArgs {
             seed: args.seed,
             pace: Pace::WATCHED,
         },
-        face: face(args.headless),
+        face: face(args.headless, args.plain),
     }
 }
 
-fn face(headless: bool) -> Face {
-    if headless || !std::io::stdout().is_terminal() {
-        Face::Headless
-    } else {
-        Face::Screen
+fn face(headless: bool, plain: bool) -> Face {
+    match (headless, plain, std::io::stdout().is_terminal()) {
+        (_, true, _) => Face::Plain,
+        (true, ..) | (.., false) => Face::Headless,
+        (false, false, true) => Face::Screen,
     }
 }
 
 fn run_args(args: RunCli) -> Result<RunArgs, Ended> {
-    let face = face(args.headless);
+    let face = face(args.headless, args.plain);
     let promote = match args.promote {
         PromoteCli::Manual => Promote::ByHand,
         PromoteCli::Auto => Promote::Auto,

@@ -47,6 +47,8 @@ pub enum Face {
     Headless,
     /// The cockpit.
     Screen,
+    /// The cockpit in lines.
+    Plain,
 }
 
 /// Everything that is open while an engine runs.
@@ -111,7 +113,7 @@ pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
     let ready = automate(ready, &args).await?;
     match args.face {
         Face::Headless => headless(ready, goal).await,
-        Face::Screen => super::screen::run(ready).await,
+        Face::Screen | Face::Plain => super::screen::run(ready, args.face).await,
     }
 }
 
@@ -261,7 +263,7 @@ fn last_stop(ready: &Ready, args: &RunArgs) -> Stop {
 
 fn goal(ready: &Ready, args: &RunArgs) -> Goal {
     match args.face {
-        Face::Screen => Goal::Told,
+        Face::Screen | Face::Plain => Goal::Told,
         Face::Headless => Goal::Reached(
             args.to
                 .unwrap_or_else(|| ready.job.route.last().copied().unwrap_or(Stop::Drop)),

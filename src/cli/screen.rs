@@ -1,9 +1,10 @@
-//! `pilothouse run` on a terminal: engine and cockpit in one process.
+//! `pilothouse run` with a person at it: engine and cockpit in one process.
 
 use super::exit::{Ended, Exit};
-use super::run::{Ready, engine, finish};
+use super::run::{Face, Ready, engine, finish};
 use super::summary::Summary;
 use crate::api::embedded::attach;
+use crate::cockpit;
 use crate::engine::port::Publisher;
 use crate::engine::{Book, Engine, Goal, Stopped};
 use tokio::sync::oneshot;
@@ -22,9 +23,9 @@ pub struct Flown {
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn run(ready: Ready) -> Result<(Summary, Exit), Ended> {
+pub async fn run(ready: Ready, face: Face) -> Result<(Summary, Exit), Ended> {
     let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
-    let flown = fly(engine, &publisher).await?;
+    let flown = fly(engine, &publisher, face).await?;
     let result = finish(flown.why, flown.book).await;
     drop(lease);
     flown.left?;
@@ -35,13 +36,16 @@ pub async fn run(ready: Ready) -> Result<(Summary, Exit), Ended> {
 ///
 /// # Errors
 /// The engine ended badly.
-pub async fn fly(engine: Engine, publisher: &Publisher) -> Result<Flown, Ended> {
+pub async fn fly(engine: Engine, publisher: &Publisher, face: Face) -> Result<Flown, Ended> {
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
-    let options = crate::cockpit::Options::from_environment(super::run::person(), session);
+    let options = cockpit::Options::from_environment(super::run::person(), session);
     let (stop, stopped) = oneshot::channel();
     let client = Box::new(attach(publisher));
     let running = tokio::spawn(engine.run(stopped));
-    let left = crate::cockpit::run::run(client, options).await;
+    let left = match face {
+        Face::Plain => cockpit::plain::run(client, options).await,
+        Face::Screen | Face::Headless => cockpit::run::run(client, options).await,
+    };
     // The engine may have stopped by itself meanwhile.
     let _ = stop.send(());
     let (why, book, _) = running

@@ -13,6 +13,7 @@ mod glyphs;
 pub mod keymap;
 mod model;
 mod msg;
+pub mod plain;
 
 pub mod run;
 pub mod shot;

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 const FRAME: Duration = Duration::from_millis(16);
 
 /// Ages and countdowns move this often when nothing else does.
-const TICK: Duration = Duration::from_millis(1_000);
+pub(super) const TICK: Duration = Duration::from_millis(1_000);
 
 /// Most events that wait to be folded.
 const INPUT_MAX: usize = 256;
@@ -98,14 +98,15 @@ impl Drop for Input {
     }
 }
 
-struct Signals {
+/// What asks a cockpit to end.
+pub(super) struct Signals {
     terminate: Signal,
     hang_up: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
@@ -113,7 +114,7 @@ impl Signals {
         })
     }
 
-    async fn any(&mut self) {
+    pub(super) async fn any(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.hang_up.recv() => {}
@@ -213,6 +214,12 @@ impl Shell {
     }
 
     fn draw(&mut self) -> Result<(), RunError> {
+        // Whoever panics takes the screen away first and writes then, so
+        // under this lock a frame is either before that or not drawn at all.
+        let _whole = io::stdout().lock();
+        if !is_taken() {
+            return Ok(());
+        }
         let model = &self.model;
         self.screen.terminal.draw(|frame| view(model, frame))?;
         Ok(())
@@ -232,7 +239,8 @@ fn input(read: Option<Read>) -> io::Result<Woken> {
     })
 }
 
-fn now() -> Timestamp {
+/// The moment, by this machine's clock.
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let ms = since.map_or(0, |d| d.as_millis());
     Timestamp(u64::try_from(ms).unwrap_or(u64::MAX))

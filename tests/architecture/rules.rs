@@ -64,6 +64,9 @@ const PURE: &[&str] = &[
     "src/cockpit/view/",
     "src/cockpit/widgets/",
     "src/cockpit/dialog/",
+    "src/cockpit/plain/question.rs",
+    "src/cockpit/plain/talk.rs",
+    "src/cockpit/plain/words.rs",
 ];
 
 /// What pure code cannot name.

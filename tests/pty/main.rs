@@ -7,6 +7,7 @@ mod foreign;
 mod leaving;
 mod panic;
 mod paste;
+mod plain;
 mod resize;
 mod scanner;
 mod terminal;

@@ -7,10 +7,10 @@ use crate::scanner::foreign;
 use crate::terminal::{Pty, is_taken};
 use futures_util::future::BoxFuture;
 use pilothouse::api::client::Client;
-use pilothouse::base::Actor;
+use pilothouse::base::{Actor, Timestamp};
 use pilothouse::cockpit::run::run;
 use pilothouse::cockpit::{Exit, Options};
-use pilothouse::wire::{CommandEnvelope, ServerMessage};
+use pilothouse::wire::{CommandEnvelope, ServerMessage, Stream};
 use portable_pty::CommandBuilder;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,12 +21,13 @@ const ROLE: &str = "PILOTHOUSE_TEST_PANICS";
 const MOMENT: &str = "PILOTHOUSE_TEST_MOMENT";
 const WORD: &str = "panicked on purpose";
 
-/// An engine that says nothing; in one role, asking it panics.
-struct Silent {
+/// An engine that says all the time that nothing is new, so that the cockpit
+/// always has a frame to draw; in one role, asking it panics.
+struct Chatty {
     panics: bool,
 }
 
-impl Client for Silent {
+impl Client for Chatty {
     fn send(&mut self, _: CommandEnvelope) {}
     fn count_restore(&mut self) {}
     fn ask_snapshot(&mut self) {}
@@ -34,7 +35,11 @@ impl Client for Silent {
         if self.panics && moment().exists() {
             panic!("{WORD}");
         }
-        Box::pin(std::future::pending())
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let (seq, at) = (0, Timestamp(0));
+            Some(ServerMessage::Stream(Stream::Heartbeat { seq, at }))
+        })
     }
 }
 
@@ -60,7 +65,7 @@ fn act(role: &str) {
         })),
         _ => {}
     }
-    let client = Silent {
+    let client = Chatty {
         panics: role == "the cockpit",
     };
     let options = Options::from_environment(Actor::person("lee"), "test".into());
@@ -96,5 +101,8 @@ fn a_panic_on_any_thread_gives_the_terminal_back_first() {
         let text = String::from_utf8_lossy(&left.bytes);
         let (back, said) = (text.rfind("\u{1b}[?1049l"), text.find(WORD));
         assert!(back.unwrap() < said.unwrap(), "{role}: {text:?}");
+        // And nothing was drawn over it.
+        let after = &text[back.unwrap()..];
+        assert!(!after.contains("\u{1b}[?25l"), "{role}: {after:?}");
     }
 }

@@ -123,6 +123,20 @@ fn a_frozen_view_stands_still_and_does_not_act() {
 }
 
 #[test]
+fn what_lies_over_the_screen_stays_while_views_come() {
+    for typed in ["?", "x", ":pause ea", "/early", "xp", "xA"] {
+        let mut scene = healthy();
+        let mut model = scene.model();
+        keys(&mut model, typed);
+        let before = model.layer.clone();
+        assert!(before.is_some(), "{typed}");
+        scene.later(1);
+        show(&mut model, 2, &scene);
+        assert_eq!(model.layer, before, "{typed}");
+    }
+}
+
+#[test]
 fn the_focus_follows_its_shard() {
     let mut scene = healthy();
     let mut model = scene.model();

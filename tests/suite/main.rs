@@ -23,6 +23,7 @@ mod journal_cli;
 mod journal_full;
 mod loaded;
 mod loopback;
+mod plain;
 mod questions;
 mod restore;
 mod scene;

@@ -97,7 +97,7 @@ async fn play(args: &DemoArgs, layout: &DemoLayout) -> Result<Played, Ended> {
     let cast = Cast::start(layout, &args.spec).map_err(|e| failed(&e))?;
     let (summary, exit, directed) = match args.face {
         Face::Headless => headless(ready, cast, &args.spec).await?,
-        Face::Screen => on_screen(ready, cast, &args.spec).await?,
+        Face::Screen | Face::Plain => on_screen(ready, cast, args).await?,
     };
     if let Some(why) = &directed.gave_up {
         say(format_args!("gave up: {why}"));
@@ -141,18 +141,18 @@ async fn headless(
 async fn on_screen(
     ready: Ready,
     cast: Cast,
-    spec: &DemoSpec,
+    args: &DemoArgs,
 ) -> Result<(Summary, Exit, Directed), Ended> {
     let (engine, publisher, lease) = run::engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
     let (curtain, falls) = oneshot::channel::<()>();
     let director = Director {
         client: Box::new(attach(&publisher)),
         cast,
-        trouble: Trouble::new(spec),
+        trouble: Trouble::new(&args.spec),
         steward: None,
     };
     let flight = async {
-        let flown = screen::fly(engine, &publisher).await;
+        let flown = screen::fly(engine, &publisher, args.face).await;
         drop(curtain);
         flown
     };

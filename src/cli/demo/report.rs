@@ -53,7 +53,7 @@ pub fn exit_of(face: Face, flown: Exit, promises: Promises) -> Exit {
     match (promises, face) {
         (Promises::Broken, _) => Exit::Failed,
         // Whoever leaves a demo early has done nothing wrong.
-        (Promises::Held, Face::Screen) => Exit::Done,
+        (Promises::Held, Face::Screen | Face::Plain) => Exit::Done,
         (Promises::Held, Face::Headless) => flown,
     }
 }
@@ -71,6 +71,13 @@ pub(super) fn hint(args: &DemoArgs, directory: &Directory) -> String {
                 .replace('\n', " "),
             format!(
                 "Contract waits for you: P, then type {MIGRATION}. q leaves, and {}.",
+                staying(directory)
+            ),
+        ),
+        Face::Plain => (
+            "Rings go by themselves to 100 % of clients. A little trouble comes by itself: retry works on the shard that fails.".to_owned(),
+            format!(
+                "Contract waits for you: promote, and type its name. quit leaves, and {}.",
                 staying(directory)
             ),
         ),
@@ -119,7 +126,7 @@ pub(super) fn report(
     }
     let exit = exit_of(face, played.exit, promises);
     let text = match face {
-        Face::Screen => told(&summary, &played.examined, promises, left),
+        Face::Screen | Face::Plain => told(&summary, &played.examined, promises, left),
         Face::Headless => {
             say(left_behind(left));
             let told = DemoSummary {

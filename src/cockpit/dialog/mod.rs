@@ -213,9 +213,14 @@ impl Dialog {
         }
     }
 
+    /// Whether what was read at `at` can be meant for this question.
+    pub fn hears(&self, at: Timestamp) -> bool {
+        at >= self.opened_at.after(TYPE_AHEAD)
+    }
+
     /// Takes a key that was read at `at`.
     pub fn key(&mut self, key: Key, at: Timestamp, signer: &mut Signer<'_>) -> Answered {
-        if at < self.opened_at.after(TYPE_AHEAD) {
+        if !self.hears(at) {
             return Answered::Open;
         }
         self.hint = None;
