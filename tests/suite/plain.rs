@@ -13,7 +13,7 @@ use pilothouse::cockpit::plain::Talk;
 use pilothouse::cockpit::{Effect, GlyphSet, Layer, Msg};
 use pilothouse::drill::scene::Step;
 use pilothouse::rollout::Event;
-use pilothouse::wire::{Answer, Scope, ServerMessage, Stream, Verb};
+use pilothouse::wire::{Answer, Look, Scope, ServerMessage, Sight, Stream, Verb};
 use proptest::prelude::*;
 
 fn view_of(scene: &Scene, seq: u64) -> Msg {
@@ -193,7 +193,13 @@ fn what_was_typed_before_the_question_answers_nothing() {
 
 #[test]
 fn a_name_must_be_typed_and_a_reason_may_be() {
-    let id = healthy().view().header.rollout.unwrap().id;
+    let id = healthy()
+        .view()
+        .header
+        .rollout
+        .unwrap()
+        .migration
+        .to_string();
     let (mut talk, _) = begun(&healthy());
     let (_, lines) = types(&mut talk, "abort");
     let asked = format!("Type {id} to confirm; anything else cancels.");
@@ -252,9 +258,9 @@ fn what_a_merge_restore_gives_is_said_before_it_can_be_confirmed() {
     let mut scene = finished();
     let (mut talk, _) = begun(&scene);
     let (effects, lines) = types(&mut talk, "roll back fleet");
-    assert!(effects.contains(&Effect::CountRestore));
+    assert!(effects.contains(&Effect::Look(Look::Restore)));
     assert_has(&lines, "Gives back: counting: 0 of 12 shards counted");
-    let id = scene.view().header.rollout.unwrap().id;
+    let id = scene.view().header.rollout.unwrap().migration.to_string();
     types(&mut talk, "");
     types(&mut talk, &id);
     let (effects, lines) = types(&mut talk, "wrong column");
@@ -417,4 +423,28 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_screen_is_told_once_when_the_engine_has_looked() {
+    let scene = troubled();
+    let (mut talk, _) = begun(&scene);
+    let (effects, lines) = types(&mut talk, "shard eu-05");
+    let shard = crate::scene::shard("eu-05");
+    assert!(effects.contains(&Effect::Look(Look::Shard(shard))));
+    assert_has(&lines, "Shard eu-05, ring early, backfill");
+    let sight = |sight| Msg::Server(Box::new(ServerMessage::Sight(sight)), scene.now);
+    let detail = || sight(Sight::Shard(Box::new(crate::sights::detail(&scene))));
+    talk.hear(detail());
+    let lines = talk.take_lines();
+    assert_has(&lines, "Signal: replica_lag_ms 6.1 s, limit 5 s, eu-05-r2");
+    assert_has(
+        &lines,
+        "Lock: shop web (pid 5120) waits 2.1 s for batch nightly",
+    );
+    talk.hear(detail());
+    assert_eq!(talk.take_lines(), Vec::<String>::new());
+    types(&mut talk, "journal");
+    talk.hear(sight(Sight::Journal(crate::sights::journal(&scene))));
+    assert_has(&talk.take_lines(), "held: support sees odd mails");
 }

@@ -84,7 +84,7 @@ fn signal(
     }
 }
 
-fn detail(scene: &Scene) -> ShardDetail {
+pub fn detail(scene: &Scene) -> ShardDetail {
     let lag = "replica_lag_ms";
     ShardDetail {
         shard: shard("eu-05"),
@@ -275,7 +275,7 @@ fn plan() -> Vec<PlanStep> {
     ]
 }
 
-fn journal(scene: &Scene) -> JournalPage {
+pub fn journal(scene: &Scene) -> JournalPage {
     JournalPage {
         entries: entries(&scene.facts),
         head: Some(Head {

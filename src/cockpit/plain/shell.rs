@@ -49,7 +49,7 @@ pub async fn run(mut client: Box<dyn Client>, options: Options) -> Result<Exit, 
         for effect in effects {
             match effect {
                 Effect::Send(approved) => client.send(approved.into_inner()),
-                Effect::CountRestore => client.count_restore(),
+                Effect::Look(look) => client.look(look),
                 Effect::AskSnapshot => client.ask_snapshot(),
                 Effect::Suspend => suspend()?,
                 Effect::Quit => {

@@ -4,7 +4,7 @@ use super::question::Step;
 use super::words;
 use crate::base::{Timestamp, Untrusted};
 use crate::cockpit::glyphs::{GlyphSet, ascii};
-use crate::cockpit::model::{Layer, Link, Model, Options};
+use crate::cockpit::model::{Layer, Link, Model, Options, Screen};
 use crate::cockpit::msg::{Effect, Msg};
 use crate::cockpit::update::update;
 use crate::wire::{Need, Sign};
@@ -137,6 +137,10 @@ impl Talk {
             Some(_) => self.say(format!("{text} is for the screen; help lists the commands")),
             None => {}
         }
+        if self.model.shown.screen == Screen::Shard {
+            // Signals and locks follow when the engine has looked.
+            self.say_all(words::detail(&self.model));
+        }
         if words::focus(&self.model) != focus {
             self.say(words::focus(&self.model));
         }
@@ -167,7 +171,30 @@ impl Talk {
                 self.tell_needs();
             }
         }
+        self.tell_screen();
         self.tell_question();
+    }
+
+    /// A screen that was asked for is told once, as soon as it is known.
+    fn tell_screen(&mut self) {
+        let seen = &self.model.seen;
+        let known = match self.model.shown.screen {
+            Screen::Fleet => return,
+            Screen::Shard | Screen::Checks => self.model.detail().is_some(),
+            Screen::Plan => seen.plan.is_some(),
+            Screen::Journal => seen.journal.is_some(),
+            Screen::Flags => true,
+        };
+        if known {
+            let lines = match self.model.shown.screen {
+                Screen::Shard => words::closer(&self.model),
+                _ => words::screen(&self.model),
+            };
+            self.say_all(lines);
+            self.model.shown.go(Screen::Fleet);
+            // The next one who asks is told what is so then.
+            (self.model.seen.shard, self.model.seen.journal) = (None, None);
+        }
     }
 
     fn begin(&mut self) {

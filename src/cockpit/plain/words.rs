@@ -2,7 +2,11 @@
 
 use crate::cockpit::action::{ACTIONS, Item, Tier};
 use crate::cockpit::model::{FleetRow, Link, Model, Pane};
-use crate::wire::{EventView, FleetView, Need, RingView, RolloutView, ShardView, Standing, words};
+use crate::cockpit::shot;
+use crate::wire::{
+    EventView, FleetView, LockParty, Locks, Need, RingView, RolloutView, ShardView, SignalView,
+    Standing, words,
+};
 
 /// Newest events in a summary.
 const EVENTS: usize = 3;
@@ -233,4 +237,59 @@ pub(super) fn operations(model: &Model) -> Vec<String> {
         Some(reason) => format!("{}: not now: {reason}", item.name),
     };
     items.map(line).collect()
+}
+
+/// Signals and locks of the shard in focus, one sentence each.
+pub(super) fn closer(model: &Model) -> Vec<String> {
+    let Some(detail) = model.detail() else {
+        return Vec::new();
+    };
+    let worded = |signal: &SignalView, value: u64| words::signal_value(&signal.signal, value);
+    let mut out: Vec<String> = detail
+        .signals
+        .iter()
+        .map(|signal| {
+            let value = signal.value.map_or("unknown".into(), |v| worded(signal, v));
+            let limit = match signal.limit.filter(|n| *n > 0) {
+                Some(limit) => format!("limit {}", worded(signal, limit)),
+                None => "no limit".into(),
+            };
+            format!(
+                "Signal: {} {value}, {limit}, {}",
+                signal.signal, signal.place
+            )
+        })
+        .collect();
+    match &detail.locks {
+        Locks::Unknown(why) => out.push(format!("Locks: {why}")),
+        Locks::Seen(waits) if waits.is_empty() => out.push("Locks: nobody waits for one".into()),
+        Locks::Seen(waits) => out.extend(waits.iter().map(|wait| {
+            let blockers: Vec<String> = wait.blockers.iter().map(party).collect();
+            let waits = words::ms(wait.waits_ms);
+            let (who, whom) = (party(&wait.waiter), blockers.join(" and "));
+            format!("Lock: {who} waits {waits} for {whom}")
+        })),
+    }
+    out
+}
+
+fn party(party: &LockParty) -> String {
+    format!("{} (pid {})", party.who, party.pid)
+}
+
+/// Rows of a screen that are told at most.
+const SCREEN_ROWS: u16 = 200;
+/// And how wide they are.
+const SCREEN_CELLS: u16 = 120;
+
+/// The screen that is shown, without what frames it.
+pub(super) fn screen(model: &Model) -> Vec<String> {
+    let buffer = shot::buffer(model, SCREEN_CELLS, SCREEN_ROWS);
+    let cells = usize::from(SCREEN_CELLS);
+    let rows = buffer.content.chunks(cells).map(|row| {
+        let text: String = row.iter().map(|cell| cell.symbol()).collect();
+        text.trim_end().to_owned()
+    });
+    let body = rows.skip(2).take(usize::from(SCREEN_ROWS) - 4);
+    body.filter(|row| !row.is_empty()).collect()
 }
