@@ -17,7 +17,7 @@ use super::keymap::Keymap;
 use super::theme::{Depth, Library, Theme};
 use crate::base::{Actor, Period, ShardName, Timestamp};
 use crate::wire::{CommandEnvelope, FleetView, RolloutView, Scope, Verb};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Silence after which nothing may be changed.
 pub(super) const STALE_AFTER: Period = Period::from_ms(3_000);
@@ -93,7 +93,7 @@ pub struct Model {
     /// The last minutes.
     pub history: History,
     pub(super) visible: Vec<usize>,
-    pub(super) places: HashMap<ShardName, usize>,
+    pub(super) places: BTreeMap<ShardName, usize>,
     pub(super) acts: u64,
 }
 
@@ -209,7 +209,7 @@ impl Model {
             looked_at: None,
             history: History::default(),
             visible: Vec::new(),
-            places: HashMap::new(),
+            places: BTreeMap::new(),
             acts: 0,
         };
         let own = model.options.warnings.clone();

@@ -123,6 +123,9 @@ impl Talk {
             "?" => "help",
             text => text,
         };
+        // Lines have no screens to be on: whoever has asked for one and not
+        // been told yet has moved on.
+        self.model.shown.go(Screen::Fleet);
         let (focus, frozen) = (words::focus(&self.model), self.model.frozen.is_some());
         self.model.layer = Some(Layer::Command(text.to_owned()));
         let effects = self.press(KeyCode::Enter, at);
