@@ -29,7 +29,7 @@ struct Chatty {
 
 impl Client for Chatty {
     fn send(&mut self, _: CommandEnvelope) {}
-    fn count_restore(&mut self) {}
+    fn look(&mut self, _: pilothouse::wire::Look) {}
     fn ask_snapshot(&mut self) {}
     fn next(&mut self) -> BoxFuture<'_, Option<ServerMessage>> {
         if self.panics && moment().exists() {

@@ -20,7 +20,7 @@ const SCENARIOS: [&str; 5] = [
 ];
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("screenshots")
         .join(name)
@@ -124,7 +124,7 @@ fn screens() -> Vec<(String, Model)> {
     all
 }
 
-fn compare(path: &Path, fresh: &str) -> Option<String> {
+pub fn compare(path: &Path, fresh: &str) -> Option<String> {
     if std::env::var_os("UPDATE_SHOTS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, fresh).unwrap();
@@ -183,7 +183,18 @@ fn the_pictures_are_what_the_program_draws() {
     for name in SCENARIOS {
         shoot(&format!("{name}.svg"), named(name), usual, "dark", name);
     }
-    for name in ["shard", "retire", "roll-back", "operations", "help"] {
+    for name in [
+        "shard",
+        "plan-opened",
+        "checks-opened",
+        "journal-filtered",
+        "palette",
+        "merge-restore",
+        "retire",
+        "roll-back",
+        "operations",
+        "help",
+    ] {
         shoot(&format!("{name}.svg"), named(name), usual, "dark", name);
     }
     shoot(

@@ -1,9 +1,11 @@
 //! Pictures of screens, drawn from the same buffers as the screens. Pure.
 
+mod film;
 mod grid;
 mod shape;
 mod svg;
 
+pub use film::{Frame, film};
 pub use grid::roles;
 pub use svg::svg;
 

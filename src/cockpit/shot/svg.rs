@@ -14,25 +14,31 @@ const GROUND: &str = "#10151c";
 
 /// A picture of a screen; `title` is what a screen reader says of it.
 pub fn svg(buffer: &Buffer, title: &str) -> String {
-    let area = buffer.area;
-    let wide = f32::from(area.width) * CELL_WIDE + 2.0 * MARGIN;
-    let high = f32::from(area.height) * CELL_HIGH + 2.0 * MARGIN;
-    let ground = buffer.content.first().map_or(GROUND.to_owned(), ground);
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide} {high}\" \
-         font-family=\"JetBrains Mono, DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\">\n\
-         <title>{}</title>\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{ground}\"/>\n",
-        escape(title)
-    );
-    for y in 0..area.height {
+    let (mut out, ground) = begin(buffer, title);
+    for y in 0..buffer.area.height {
         row(&mut out, buffer, y, &ground);
     }
     out.push_str("</svg>\n");
     out
 }
 
-fn row(out: &mut String, buffer: &Buffer, y: u16, ground: &str) {
+/// Up to the ground of the screen; and its colour.
+pub(super) fn begin(buffer: &Buffer, title: &str) -> (String, String) {
+    let area = buffer.area;
+    let wide = f32::from(area.width) * CELL_WIDE + 2.0 * MARGIN;
+    let high = f32::from(area.height) * CELL_HIGH + 2.0 * MARGIN;
+    let ground = buffer.content.first().map_or(GROUND.to_owned(), ground);
+    let out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {wide} {high}\" \
+         font-family=\"JetBrains Mono, DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\">\n\
+         <title>{}</title>\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{ground}\"/>\n",
+        escape(title)
+    );
+    (out, ground)
+}
+
+pub(super) fn row(out: &mut String, buffer: &Buffer, y: u16, ground: &str) {
     let mut x = 0;
     while x < buffer.area.width {
         let first = &buffer[(x, y)];
