@@ -6,8 +6,9 @@ use crate::scene::{Scene, Step, Steps, opened, press, ring, shard, show};
 use crate::screens::{compare, folder};
 use pilothouse::base::{Actor, Period, Stop};
 use pilothouse::cockpit::theme::{Depth, Library};
-use pilothouse::cockpit::{Model, Pane, shot};
+use pilothouse::cockpit::{Model, Msg, Pane, shot, update};
 use pilothouse::rollout::{Auto, Event, Outcome, Scope};
+use pilothouse::wire::{ServerMessage, Sight};
 use ratatui::crossterm::event::KeyCode;
 
 const SIZE: (u16, u16) = (120, 40);
@@ -44,7 +45,12 @@ impl Flight {
         show(&mut self.model, seq, &self.scene);
         let buffer = shot::buffer(&self.model, SIZE.0, SIZE.1);
         self.frames.push((buffer, Period::from_ms(seconds * 1_000)));
-        self.scene.later(seconds);
+        // Meanwhile the engine talks, so that there is something to look back on.
+        for _ in 0..seconds {
+            self.scene.later(1);
+            let seq = self.model.seq + 1;
+            show(&mut self.model, seq, &self.scene);
+        }
     }
 
     fn early(&mut self, done: [u64; 3]) {
@@ -108,6 +114,9 @@ fn trouble(flight: &mut Flight) {
     flight.model.shard = Some(shard("eu-05"));
     flight.model.pane = Pane::Shards;
     key_later(&mut flight.model, press(KeyCode::Enter));
+    let detail = Sight::Shard(Box::new(crate::sights::detail(&flight.scene)));
+    let message = Box::new(ServerMessage::Sight(detail));
+    update(&mut flight.model, Msg::Server(message, flight.scene.now));
     flight.keep(5);
     key_later(&mut flight.model, press(KeyCode::Esc));
     flight
