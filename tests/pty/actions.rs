@@ -113,6 +113,7 @@ fn looks(pty: &mut Pty, action: Action) {
         Action::MarkShard => (" ", "1 marked"),
         Action::Filter => ("/early", "/early"),
         Action::CommandLine => (":pause", ":pause"),
+        Action::Sort => ("s", "what needs you first"),
         Action::Menu => ("x", "Operations"),
         Action::Freeze => ("z", "FROZEN"),
         Action::Theme => (":theme\r", "Themes: "),
@@ -135,6 +136,11 @@ fn looks(pty: &mut Pty, action: Action) {
     if action == Action::Freeze {
         pty.press("z");
         pty.wait_text("LIVE");
+    }
+    if action == Action::Sort {
+        // Round to the file's order, which says nothing on the screen.
+        pty.press("ssss");
+        pty.wait_text("file order");
     }
     // Whatever it was, one is never stuck in it.
     settle(pty);
