@@ -208,11 +208,14 @@ async fn a_person_promotes_stop_by_stop() {
     operator.run_auto(&["--to", "shift:100"]).await.is(0);
     let id = operator.rollout_id().await;
     let canary = ["--ring", "canary", "--confirm"];
-    operator
-        .pilothouse("promote", &canary[..2])
-        .await
-        .is(3)
-        .says(&format!("confirm with the rollout id {id}"));
+    // The soak of the flip just made is another reason to wait for.
+    let refused = loop {
+        let refused = operator.pilothouse("promote", &canary[..2]).await.is(3);
+        if !refused.err.contains("soaks for") {
+            break refused;
+        }
+    };
+    refused.says(&format!("confirm with the rollout id {id}"));
     let another = [&canary[..], &["another"]].concat();
     operator.pilothouse("promote", &another).await.is(3);
     let named = [&canary[..], &[id.as_str()]].concat();
