@@ -40,9 +40,9 @@ pub async fn forget(fleet: &Path) -> Result<String, Ended> {
     let job = Job::read(fleet, &kept, Variant::Correct)?;
     let mut opened = job.open_shards().await;
     let text = clean(&mut opened, &given_up, &job).await?;
-    drop(lease);
     // What is gone cannot be rolled back any more; `forgotten` tells by this.
-    let _ = std::fs::remove_file(kept_migration(&store, &plan));
+    let _ = std::fs::remove_file(&kept);
+    drop(lease);
     Ok(text)
 }
 

@@ -2,7 +2,7 @@
 //! when none does.
 
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, book, kept_migration, load_fleet};
+use super::prepare::{Job, ReadJournal, book, kept_migration, load_fleet, read_journal};
 use super::restore;
 use super::run::{headless, make_ready, order, recorded};
 use super::status::render;
@@ -10,7 +10,7 @@ use crate::base::Period;
 use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
 use crate::rollout::{Command, Gate, Observations, Order, Refusal, Scope, Verb, decide};
-use crate::store::{Inbox, Store};
+use crate::store::{Answered, Inbox, Lease, Store};
 use crate::wire::{
     Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project, without_engine,
 };
@@ -42,6 +42,10 @@ impl OrderArgs {
 
 /// How long an engine may take to answer.
 const ANSWER: Period = Period::from_ms(10_000);
+/// How long it is waited for before it is seen whether one is there at all.
+const LOOK_AGAIN: Period = Period::from_ms(500);
+/// What stands in the inbox for an order that its sender took back.
+const WITHDRAWN: &str = "\"withdrawn\"";
 
 /// Gives an order; the text is for stdout.
 ///
@@ -57,26 +61,36 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
         ));
     }
     restore::show_first(&fleet, &args).await?;
-    match Store::lock(&store, "order", now()) {
-        Err(_) => by_inbox(&store, &args).await,
-        Ok(lease) => {
-            let carried = directly(fleet, &args).await;
-            drop(lease);
-            match carried? {
-                Direct::Recorded(text) => Ok((text, Exit::Done)),
-                Direct::Undo(job) => undo(job).await,
-            }
-        }
+    let asked = args.order();
+    let lease = match Store::lock(&store, "order", now()) {
+        Ok(lease) => lease,
+        Err(_) => match by_inbox(&store, &args, asked.clone()).await? {
+            Posted::Answered(text) => return Ok((text, Exit::Done)),
+            Posted::NobodyThere(lease) => lease,
+        },
+    };
+    let carried = directly(fleet, &args, asked).await;
+    drop(lease);
+    match carried? {
+        Direct::Recorded(text) => Ok((text, Exit::Done)),
+        Direct::Undo(job) => undo(job).await,
     }
 }
 
+enum Posted {
+    Answered(String),
+    /// Whoever held the store has gone without an answer: another order, or an
+    /// engine that ended. The order is no longer in the inbox.
+    NobodyThere(Lease),
+}
+
+fn inbox_failed(e: impl std::fmt::Display) -> Ended {
+    Ended::new(Exit::Failed, format!("inbox: {e}"))
+}
+
 /// An engine runs: it decides.
-async fn by_inbox(store: &Path, args: &OrderArgs) -> Result<(String, Exit), Ended> {
-    let failed = |e: String| Ended::new(Exit::Failed, format!("inbox: {e}"));
-    let inbox = Inbox::open(store)
-        .await
-        .map_err(|e| failed(e.to_string()))?;
-    let asked = args.order();
+async fn by_inbox(store: &Path, args: &OrderArgs, asked: Order) -> Result<Posted, Ended> {
+    let inbox = Inbox::open(store).await.map_err(inbox_failed)?;
     let envelope = CommandEnvelope {
         key: asked.key.clone(),
         actor: asked.actor,
@@ -86,29 +100,44 @@ async fn by_inbox(store: &Path, args: &OrderArgs) -> Result<(String, Exit), Ende
         confirm: asked.confirm,
         reason: asked.reason,
     };
-    let json = serde_json::to_string(&envelope).map_err(|e| failed(e.to_string()))?;
+    let json = serde_json::to_string(&envelope).map_err(inbox_failed)?;
     let id = inbox
         .post(&asked.key, &json, now())
         .await
-        .map_err(|e| failed(e.to_string()))?;
-    let answer = inbox
-        .await_answer(id, ANSWER)
-        .await
-        .map_err(|e| failed(e.to_string()))?;
-    let Some(answer) = answer else {
-        return Err(Ended::new(
-            Exit::Failed,
-            "the engine has not answered within 10 s; the order is still in its inbox, look with status",
-        ));
-    };
+        .map_err(inbox_failed)?;
+    let until = now().after(ANSWER);
+    loop {
+        let answer = inbox
+            .await_answer(id, LOOK_AGAIN)
+            .await
+            .map_err(inbox_failed)?;
+        if let Some(answer) = answer {
+            return said(args, &answer).map(Posted::Answered);
+        }
+        if let Ok(lease) = Store::lock(store, "order", now()) {
+            // Answered for the engine that is not there: nobody takes it later.
+            let answered = inbox.answer(id, WITHDRAWN).await.map_err(inbox_failed)?;
+            if answered == Answered::First {
+                return Ok(Posted::NobodyThere(lease));
+            }
+        }
+        if now() >= until {
+            return Err(Ended::new(
+                Exit::Failed,
+                "the engine has not answered within 10 s; the order is still in its inbox, look with status",
+            ));
+        }
+    }
+}
+
+fn said(args: &OrderArgs, answer: &str) -> Result<String, Ended> {
     let what = format!("{} {}", args.verb.word(), args.scope);
-    match serde_json::from_str(&answer).map_err(|e| failed(e.to_string()))? {
-        Answer::Accepted { seq } => Ok((format!("{what}: accepted, journal #{seq}\n"), Exit::Done)),
-        Answer::Repeated => Ok((format!("{what}: accepted before\n"), Exit::Done)),
+    match serde_json::from_str(answer).map_err(inbox_failed)? {
+        Answer::Accepted { seq } => Ok(format!("{what}: accepted, journal #{seq}\n")),
+        Answer::Repeated => Ok(format!("{what}: accepted before\n")),
         Answer::Refused { text, .. } => Err(Ended::new(Exit::Refused, format!("{what}: {text}"))),
-        Answer::NotRecorded => Ok((
-            format!("{what}: works already, not yet recorded: the journal cannot be written\n"),
-            Exit::Done,
+        Answer::NotRecorded => Ok(format!(
+            "{what}: works already, not yet recorded: the journal cannot be written\n"
         )),
     }
 }
@@ -120,13 +149,13 @@ enum Direct {
 
 /// No engine runs: the order is decided and recorded here; undoing is also
 /// carried out, because a rollback that waits is no rollback.
-async fn directly(fleet: LoadedFleet, args: &OrderArgs) -> Result<Direct, Ended> {
+async fn directly(fleet: LoadedFleet, args: &OrderArgs, asked: Order) -> Result<Direct, Ended> {
     let store = fleet.fleet.store.clone();
     let mut book = book(&store, Variant::Correct).await?;
     if let Some(why) = forgotten(&book, &store, args) {
         return Err(Ended::new(Exit::Refused, why));
     }
-    let command = Command::Order(args.order());
+    let command = Command::Order(asked);
     let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
     let seen = match plan {
         Some(plan) if args.verb == Verb::Promote => {
@@ -255,7 +284,6 @@ async fn live_view(store: &Path) -> Option<FleetView> {
 
 async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
     let store = &fleet.fleet.store;
-    let failed = |e: String| Ended::new(Exit::Failed, format!("journal: {e}"));
     let path = store.join(crate::store::JOURNAL_FILE);
     if !path.exists() {
         return Err(Ended::new(
@@ -263,11 +291,11 @@ async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
             "no rollout was ever opened on this fleet",
         ));
     }
-    let reader = Store::open_read_only(store)
-        .await
-        .map_err(|e| failed(e.to_string()))?;
-    let entries = reader.entries(1).await.map_err(|e| failed(e.to_string()))?;
-    let (state, facts) = crate::engine::replay(&entries).map_err(|e| failed(e.to_string()))?;
+    let ReadJournal {
+        entries,
+        state,
+        facts,
+    } = read_journal(store).await?;
     let recent: Vec<_> = facts.into_iter().rev().take(50).rev().collect();
     let head = entries.last().map(|e| crate::wire::Head {
         seq: e.seq,

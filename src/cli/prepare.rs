@@ -2,11 +2,12 @@
 
 use super::exit::{Ended, Exit};
 use crate::base::{Digest, RingName, ShardName, Stop};
-use crate::engine::{Book, Opener, Shares, now};
+use crate::engine::{Book, Opener, Shares, now, replay};
 use crate::flags::FileFlags;
 use crate::fleet::{Fleet, LoadedFleet};
+use crate::journal::Entry;
 use crate::migration::{LoadedMigration, Migration};
-use crate::rollout::{Member, Opening};
+use crate::rollout::{Fact, Member, Opening, State};
 use crate::shard::{CompileError, Context, FleetFacts, RolloutIdentity, Shapes, Shard, open};
 use crate::store::{Lease, LeaseError, Store};
 use crate::worker::Variant;
@@ -306,4 +307,32 @@ pub async fn book(store: &Path, variant: Variant) -> Result<Book, Ended> {
 /// Where the store keeps the migration that is under way.
 pub fn kept_migration(store: &Path, plan: &Digest) -> PathBuf {
     store.join(format!("migration-{}.toml", plan.short()))
+}
+
+/// The journal as it is now, read without touching it.
+pub struct ReadJournal {
+    /// Every entry.
+    pub entries: Vec<Entry>,
+    /// What they come to.
+    pub state: State,
+    /// The facts in them, with their numbers.
+    pub facts: Vec<(u64, Fact)>,
+}
+
+/// Reads the journal of a store; writes nothing.
+///
+/// # Errors
+/// It cannot be read, or holds what this version does not know.
+pub async fn read_journal(store: &Path) -> Result<ReadJournal, Ended> {
+    let failed = |e: String| Ended::new(Exit::Failed, format!("journal: {e}"));
+    let reader = Store::open_read_only(store)
+        .await
+        .map_err(|e| failed(e.to_string()))?;
+    let entries = reader.entries(1).await.map_err(|e| failed(e.to_string()))?;
+    let (state, facts) = replay(&entries).map_err(|e| failed(e.to_string()))?;
+    Ok(ReadJournal {
+        entries,
+        state,
+        facts,
+    })
 }

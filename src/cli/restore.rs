@@ -3,13 +3,12 @@
 
 use super::exit::{Ended, Exit};
 use super::order::OrderArgs;
-use super::prepare::{Job, kept_migration};
+use super::prepare::{Job, kept_migration, read_journal};
 use crate::base::ShardName;
-use crate::engine::{RESTORE_WINDOW, replay};
+use crate::engine::RESTORE_WINDOW;
 use crate::fleet::LoadedFleet;
-use crate::rollout::{Restored, Rollout, Verb};
+use crate::rollout::{Restored, Verb};
 use crate::shard::count_restore;
-use crate::store::Store;
 use crate::wire::words;
 use crate::worker::Variant;
 
@@ -23,7 +22,7 @@ pub(super) async fn show_first(fleet: &LoadedFleet, args: &OrderArgs) -> Result<
         // What was typed is judged with the order.
         return Ok(());
     }
-    let Some(rollout) = rollout(fleet).await? else {
+    let Some(rollout) = read_journal(&fleet.fleet.store).await?.state.rollout else {
         return Ok(());
     };
     let shards = rollout.dropped(&args.scope);
@@ -44,16 +43,6 @@ pub(super) async fn show_first(fleet: &LoadedFleet, args: &OrderArgs) -> Result<
     ))
 }
 
-async fn rollout(fleet: &LoadedFleet) -> Result<Option<Rollout>, Ended> {
-    let failed = |e: String| Ended::new(Exit::Failed, format!("journal: {e}"));
-    let reader = Store::open_read_only(&fleet.fleet.store)
-        .await
-        .map_err(|e| failed(e.to_string()))?;
-    let entries = reader.entries(1).await.map_err(|e| failed(e.to_string()))?;
-    let (state, _) = replay(&entries).map_err(|e| failed(e.to_string()))?;
-    Ok(state.rollout)
-}
-
 type Counts = Vec<(ShardName, Result<Restored, String>)>;
 
 async fn counts(job: &Job, shards: &[ShardName]) -> Counts {
@@ -61,7 +50,7 @@ async fn counts(job: &Job, shards: &[ShardName]) -> Counts {
         let counted = match job.open_shard(name).await {
             Ok(shard) => count_restore(shard.as_ref(), RESTORE_WINDOW)
                 .await
-                .map_err(|e| format!("{} ({})", e.message, e.code)),
+                .map_err(|e| e.to_string()),
             Err(error) => Err(error.to_string()),
         };
         (name.clone(), counted)

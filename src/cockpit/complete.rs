@@ -21,15 +21,17 @@ pub struct Candidate {
 /// Commands that hold every word of the text, those that begin with it first.
 pub fn candidates(model: &Model, text: &str) -> Vec<Candidate> {
     let text = text.to_lowercase();
+    let text = text.as_str();
     let words: Vec<&str> = text.split_whitespace().collect();
-    let holds = |command: &str| {
-        words
-            .iter()
-            .all(|word| command.to_lowercase().contains(word))
+    // No word has a space in it, so each lies within one piece of a command.
+    let words = words.as_slice();
+    let holds = |pieces: [&str; 2]| {
+        let within = |word: &&str| pieces.iter().any(|p| p.to_lowercase().contains(*word));
+        words.iter().all(within)
     };
     let mut found: Vec<Candidate> = Vec::new();
     for item in ACTIONS {
-        if holds(item.name) {
+        if holds([item.name, ""]) {
             found.push(Candidate {
                 command: item.name.into(),
                 doc: item.doc.into(),
@@ -39,8 +41,7 @@ pub fn candidates(model: &Model, text: &str) -> Vec<Candidate> {
     }
     // Names only once something is typed: they would hide the actions.
     if !words.is_empty() {
-        let named = named(model).filter(|candidate| holds(&candidate.command));
-        found.extend(named.take(CANDIDATES_MAX));
+        found.extend(named(model, holds).take(CANDIDATES_MAX));
     }
     // Stable: what begins with the text first, everything else in its order.
     found.sort_by_key(|candidate| !candidate.command.to_lowercase().starts_with(text.trim()));
@@ -48,32 +49,43 @@ pub fn candidates(model: &Model, text: &str) -> Vec<Candidate> {
     found
 }
 
-/// Commands with a name in them: acts over rings, shards to go to, themes.
-fn named(model: &Model) -> impl Iterator<Item = Candidate> + '_ {
+/// Commands with a name in them: acts over rings, shards to go to, themes. Of
+/// ten thousand shards only those are spelt out that are wanted.
+fn named<'a>(
+    model: &'a Model,
+    holds: impl Fn([&str; 2]) -> bool + Copy + 'a,
+) -> impl Iterator<Item = Candidate> + 'a {
     let view = model.view();
     let rings = view.map_or(&[][..], |view| &view.rings);
     let shards = view.map_or(&[][..], |view| &view.shards);
+    let candidate = |command: &str, name: &str, doc: String| Candidate {
+        command: format!("{command} {name}"),
+        doc,
+        reason: None,
+    };
     let scoped = |tier: Tier| matches!(tier, Tier::Line | Tier::Dialog);
     let over_rings = ACTIONS
         .iter()
         .filter(move |item| scoped(item.tier))
         .flat_map(move |item| {
-            rings.iter().map(move |ring| Candidate {
-                command: format!("{} {}", item.name, ring.name),
-                doc: item.doc.into(),
-                reason: None,
-            })
+            let wanted = rings
+                .iter()
+                .filter(move |r| holds([item.name, r.name.as_str()]));
+            wanted.map(move |ring| candidate(item.name, ring.name.as_str(), item.doc.into()))
         });
-    let to_shards = shards.iter().map(|shard| Candidate {
-        command: format!("{} {}", Action::ShowShard.item().name, shard.name),
-        doc: format!("{}, {}", shard.stop, shard.standing.word),
-        reason: None,
-    });
-    let themes = model.options.themes.names().map(|name| Candidate {
-        command: format!("{} {name}", Action::Theme.item().name),
-        doc: "Change the colours.".into(),
-        reason: None,
-    });
+    let show = Action::ShowShard.item().name;
+    let to_shards = shards
+        .iter()
+        .filter(move |shard| holds([show, shard.name.as_str()]))
+        .map(move |shard| {
+            let doc = format!("{}, {}", shard.stop, shard.standing.word);
+            candidate(show, shard.name.as_str(), doc)
+        });
+    let theme = Action::Theme.item();
+    let themes = model.options.themes.names();
+    let themes = themes
+        .filter(move |name| holds([theme.name, name]))
+        .map(move |name| candidate(theme.name, name, theme.doc.into()));
     over_rings.chain(to_shards).chain(themes)
 }
 

@@ -18,10 +18,7 @@ impl Engine {
         match looked.look().clone() {
             Look::Restore => self.count_restore(),
             Look::Plan => looked.answer(Sight::Plan(self.plan())),
-            Look::Journal => {
-                let page = self.journal_page();
-                looked.answer(Sight::Journal(page));
-            }
+            Look::Journal => self.journal_page(looked),
             Look::Shard(name) => self.shard_detail(name, looked),
         }
     }
@@ -34,18 +31,23 @@ impl Engine {
         listing.iter().map(step).collect()
     }
 
-    fn journal_page(&mut self) -> JournalPage {
+    /// Spelling out hundreds of entries takes milliseconds, and a pause must
+    /// not wait for them: that is done in a task of its own.
+    fn journal_page(&mut self, looked: Looked) {
         let head = self.setup.book.head();
         let trouble = self.setup.book.trouble();
         let trouble = trouble.map(|t| (t.since, t.why.clone()));
-        JournalPage {
-            head: Some(Head {
-                seq: head.seq,
-                hash: head.hash.short(),
-            }),
-            trouble,
-            entries: entries(self.setup.book.recent()),
-        }
+        let facts = self.setup.book.recent().to_vec();
+        self.tasks.spawn(async move {
+            looked.answer(Sight::Journal(JournalPage {
+                head: Some(Head {
+                    seq: head.seq,
+                    hash: head.hash.short(),
+                }),
+                trouble,
+                entries: entries(&facts),
+            }));
+        });
     }
 
     fn shard_detail(&mut self, name: ShardName, looked: Looked) {

@@ -1,7 +1,7 @@
 //! Measures a shard's work for the screens: rate, chunk times, waits.
 
 use crate::base::{Period, Timestamp};
-use crate::wire::{CheckCount, Finding, FindingVerdict, FlagSeen, Rate, ShardTelemetry};
+use crate::wire::{CheckCount, Finding, FlagSeen, Rate, ShardTelemetry};
 use crate::worker::{Check, CheckVerdict, WaitReason};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -87,8 +87,8 @@ impl Meter {
                     at: now,
                 });
                 for check in checks {
-                    let found = finding(check, now);
-                    self.findings.insert(found.name.clone(), found);
+                    let found = Finding { check, at: now };
+                    self.findings.insert(found.check.name.clone(), found);
                 }
             }
             Tick::Seen { clients, behind } => {
@@ -166,22 +166,6 @@ impl Meter {
     }
 }
 
-fn finding(check: Check, at: Timestamp) -> Finding {
-    Finding {
-        name: check.name,
-        verdict: match check.verdict {
-            CheckVerdict::Pass => FindingVerdict::Pass,
-            CheckVerdict::Warn => FindingVerdict::Warn,
-            CheckVerdict::Wait => FindingVerdict::Wait,
-            CheckVerdict::Fail => FindingVerdict::Fail,
-        },
-        value: check.value,
-        limit: check.limit,
-        remedy: check.remedy,
-        at,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,5 +185,36 @@ mod tests {
         meter.begin(None, Timestamp(3_000));
         assert_eq!(meter.seen().rows_done, 0);
         assert_eq!(meter.seen().rows_total, None);
+    }
+
+    #[test]
+    fn checks_are_counted_and_the_newest_finding_of_each_is_kept() {
+        let mut meter = Meter::default();
+        let check = |name: &str, verdict| Check::new(name, verdict, "found", "needed", "remedy");
+        let first = vec![
+            check("a", CheckVerdict::Pass),
+            check("b", CheckVerdict::Warn),
+            check("c", CheckVerdict::Fail),
+        ];
+        meter.note(Tick::Checked(first), Timestamp(1));
+        let count = meter.seen().checks.map(|c| (c.passed, c.total));
+        assert_eq!(count, Some((2, 3)));
+        // Another assignment counts anew and forgets no finding.
+        meter.begin(None, Timestamp(2));
+        assert_eq!(meter.seen().checks, None);
+        let again = vec![check("c", CheckVerdict::Pass)];
+        meter.note(Tick::Checked(again), Timestamp(3));
+        let found: Vec<_> = meter
+            .findings()
+            .map(|f| (f.check.name.as_str(), f.check.verdict, f.at.0))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("a", CheckVerdict::Pass, 1),
+                ("b", CheckVerdict::Warn, 1),
+                ("c", CheckVerdict::Pass, 3),
+            ]
+        );
     }
 }

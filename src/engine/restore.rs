@@ -49,7 +49,7 @@ impl Engine {
         let count = match found {
             Ok(restored) => RestoreCount::Counted { restored, at },
             Err(error) => RestoreCount::Failed {
-                why: format!("{} ({})", error.message, error.code),
+                why: error.to_string(),
                 at,
             },
         };

@@ -6,6 +6,7 @@
 use super::view::Head;
 use crate::base::{ShardName, Stop, Timestamp};
 use crate::rollout::Scope;
+use crate::worker::Check;
 use serde::{Deserialize, Serialize};
 
 /// A question. Asking never changes anything.
@@ -66,36 +67,14 @@ pub struct SignalView {
     pub at: Timestamp,
 }
 
-/// What one check found.
+/// What one check found, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// Stable name, for example `preflight/usable_key`.
-    pub name: String,
-    /// How it came out.
-    pub verdict: FindingVerdict,
-    /// What was found.
-    pub value: String,
-    /// What is needed.
-    pub limit: String,
-    /// What to do about it.
-    pub remedy: String,
+    /// What.
+    pub check: Check,
     /// When.
     pub at: Timestamp,
-}
-
-/// How a check came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingVerdict {
-    /// Good.
-    Pass,
-    /// Worth knowing.
-    Warn,
-    /// Not yet.
-    Wait,
-    /// Bad.
-    Fail,
 }
 
 /// Who waits for whom.

@@ -28,8 +28,8 @@ pub use command::{Answer, CommandEnvelope, ServerMessage};
 pub use event::{describe, entries};
 pub use gate::GateView;
 pub use look::{
-    Finding, FindingVerdict, JournalEntry, JournalPage, LockParty, LockWait, Locks, Look, PlanStep,
-    PlanWay, ShardDetail, Sight, SignalView,
+    Finding, JournalEntry, JournalPage, LockParty, LockWait, Locks, Look, PlanStep, PlanWay,
+    ShardDetail, Sight, SignalView,
 };
 pub use project::{Source, project};
 pub use restore::RestoreCount;
@@ -46,3 +46,5 @@ pub use crate::rollout::{
     Auto, Gate, Mark, Outcome, Phase, Reading, Restored, Scope, ThrottleReason, Verb, Verdict,
     Verified,
 };
+// And those of the worker.
+pub use crate::worker::{Check, CheckVerdict};

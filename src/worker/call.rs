@@ -5,6 +5,7 @@ use crate::base::Stop;
 use crate::journal::Head;
 use crate::rollout::{Evidence, Restored};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One request. The executor runs it in one transaction (or outside one where
 /// the database demands it) and tells what came of it.
@@ -279,6 +280,12 @@ pub struct CallError {
     pub code: String,
     /// What the database said, escaped when shown.
     pub message: String,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
 }
 
 /// What an error means for the worker.

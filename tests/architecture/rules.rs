@@ -40,6 +40,7 @@ const NARROW: &[(&str, &[&str])] = &[
 const RE_EXPORTS: &[(&str, &str)] = &[
     // The words of the heart that a view carries.
     ("wire", "rollout"),
+    ("wire", "worker"),
     // `Source` is in the signatures of both file formats.
     ("fleet", "base"),
     ("migration", "base"),

@@ -12,19 +12,24 @@ use pilothouse::cockpit::run::run;
 use pilothouse::cockpit::{Exit, Options};
 use pilothouse::wire::{CommandEnvelope, ServerMessage, Stream};
 use portable_pty::CommandBuilder;
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UnixStream;
 
 /// Who panics in the program in the terminal.
 const ROLE: &str = "PILOTHOUSE_TEST_PANICS";
-/// The file that says when.
+/// The socket that says when: its other end closes.
 const MOMENT: &str = "PILOTHOUSE_TEST_MOMENT";
 const WORD: &str = "panicked on purpose";
 
 /// An engine that says all the time that nothing is new, so that the cockpit
-/// always has a frame to draw; in one role, asking it panics.
+/// always has a frame to draw; in one role, listening to it panics.
 struct Chatty {
-    panics: bool,
+    /// How often it says so.
+    beat: tokio::time::Interval,
+    moment: Option<UnixStream>,
 }
 
 impl Client for Chatty {
@@ -32,45 +37,59 @@ impl Client for Chatty {
     fn look(&mut self, _: pilothouse::wire::Look) {}
     fn ask_snapshot(&mut self) {}
     fn next(&mut self) -> BoxFuture<'_, Option<ServerMessage>> {
-        if self.panics && moment().exists() {
-            panic!("{WORD}");
-        }
         Box::pin(async {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::select! {
+                biased;
+                () = moment(&mut self.moment) => panic!("{WORD}"),
+                _ = self.beat.tick() => {}
+            }
             let (seq, at) = (0, Timestamp(0));
             Some(ServerMessage::Stream(Stream::Heartbeat { seq, at }))
         })
     }
 }
 
-fn moment() -> PathBuf {
-    PathBuf::from(std::env::var_os(MOMENT).unwrap())
+/// Comes when the other end closes; never without one.
+async fn moment(end: &mut Option<UnixStream>) {
+    match end {
+        Some(end) => assert_eq!(end.read(&mut [0]).await.unwrap(), 0),
+        None => std::future::pending().await,
+    }
 }
 
 /// What the program in the terminal does.
 fn act(role: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    let path = std::env::var_os(MOMENT).unwrap();
+    let mut end = std::os::unix::net::UnixStream::connect(path).unwrap();
+    let mut at_cockpit = None;
     match role {
-        "a thread" => drop(std::thread::spawn(|| {
-            while !moment().exists() {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+        "a thread" => drop(std::thread::spawn(move || {
+            assert_eq!(end.read(&mut [0]).unwrap(), 0);
             panic!("{WORD}");
         })),
-        "a task" => drop(runtime.spawn(async {
-            while !moment().exists() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            panic!("{WORD}");
-        })),
-        _ => {}
+        _ => {
+            end.set_nonblocking(true).unwrap();
+            let _inside = runtime.enter();
+            at_cockpit = Some(UnixStream::from_std(end).unwrap());
+        }
     }
-    let client = Chatty {
-        panics: role == "the cockpit",
-    };
+    if role == "a task" {
+        let mut end = at_cockpit.take();
+        runtime.spawn(async move {
+            moment(&mut end).await;
+            panic!("{WORD}");
+        });
+    }
     let options = Options::from_environment(Actor::person("lee"), "test".into());
-    let exit = runtime.block_on(run(Box::new(client), options)).unwrap();
-    assert_eq!(exit, Exit::Panicked);
+    let exit = runtime.block_on(async {
+        let client = Chatty {
+            beat: tokio::time::interval(Duration::from_millis(1)),
+            moment: at_cockpit,
+        };
+        run(Box::new(client), options).await
+    });
+    assert_eq!(exit.unwrap(), Exit::Panicked);
 }
 
 #[test]
@@ -81,6 +100,7 @@ fn a_panic_on_any_thread_gives_the_terminal_back_first() {
     for role in ["a thread", "a task", "the cockpit"] {
         let folder = tempfile::tempdir().unwrap();
         let moment = folder.path().join("now");
+        let listener = UnixListener::bind(&moment).unwrap();
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         let name = "panic::a_panic_on_any_thread_gives_the_terminal_back_first";
         command.args(["--exact", name, "--nocapture", "--test-threads", "1"]);
@@ -90,7 +110,8 @@ fn a_panic_on_any_thread_gives_the_terminal_back_first() {
         pty.wait_for("the cockpit", |screen| {
             is_taken(screen) && screen.contents().contains("CONNECTING")
         });
-        std::fs::write(&moment, "").unwrap();
+        let (end, _) = listener.accept().unwrap();
+        drop(end);
         let left = pty.left();
         // In two of three the cockpit itself ends as it should.
         let code = if role == "the cockpit" { 101 } else { 0 };

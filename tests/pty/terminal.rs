@@ -218,17 +218,13 @@ impl Pty {
 
     /// Waits until the program stands still, as after Ctrl-Z.
     pub fn wait_stopped(&self) {
-        let begun = Instant::now();
-        let options = WaitOptions::UNTRACED | WaitOptions::NOHANG;
-        loop {
-            match waitpid(Some(self.pid()), options).unwrap() {
-                Some((_, status)) if status.stopped() => return,
-                Some((_, status)) => panic!("it has ended: {status:?}\n{}", self.described()),
-                None if begun.elapsed() > DEADLINE => {
-                    panic!("it never stopped; the screen:\n{}", self.described())
-                }
-                None => std::thread::sleep(Duration::from_millis(5)),
-            }
+        let pid = self.pid();
+        let (tell, told) = std::sync::mpsc::channel();
+        // The kernel tells a thread that waits for it.
+        std::thread::spawn(move || tell.send(waitpid(Some(pid), WaitOptions::UNTRACED)));
+        match told.recv_timeout(DEADLINE) {
+            Ok(Ok(Some((_, status)))) if status.stopped() => {}
+            other => panic!("it did not stop: {other:?}\n{}", self.described()),
         }
     }
 

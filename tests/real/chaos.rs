@@ -303,6 +303,7 @@ impl Engine {
                 self.kill();
                 panic!("not at its end after {limit:?}:\n{}", self.stderr());
             }
+            // Looks again at the condition above.
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -334,6 +335,7 @@ pub async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -
             return found;
         }
         assert!(began.elapsed() < limit, "{what}: not within {limit:?}");
+        // A server does not tell when it has changed: it is asked again.
         sleep(LOOK).await;
     }
 }

@@ -101,6 +101,7 @@ async fn a_take_over_waits_for_one_chunk_at_most() {
         let held = number(&lab, "s01", sessions).await;
         most = most.max(held);
         if held < 4 {
+            // Asked again until enough sessions hold the fence.
             sleep(Duration::from_millis(20)).await;
             continue;
         }

@@ -78,6 +78,7 @@ async fn rampage(
             }
             return (tally, code);
         }
+        // The moment of the blow is drawn: nothing is waited for.
         tokio::time::sleep(Duration::from_millis(150 + dice.below(1_200))).await;
         if tally.servers < want.1 && dice.below(4) == 0 {
             let servers = lab.record().servers.clone();

@@ -1,21 +1,13 @@
 //! Who waits for whom is told while it is so.
 
 use crate::bench::{Case, run_on};
+use crate::contract::LABELS;
 use crate::support::require_postgres;
 use pilothouse::base::Stop;
 use pilothouse::wire::{LockWait, Locks};
 
 const ITEM: &str = "CREATE TABLE item (id bigint PRIMARY KEY, label text NOT NULL);
     INSERT INTO item SELECT n, 'v' || n FROM generate_series(1, 10) AS n";
-const TAG: &str = r#"
-[[operation]]
-[operation.add_column]
-table = "item"
-column = { name = "tag", type = "text" }
-up = "'n:' || label"
-down = { label = "substr(tag, 3)" }
-"#;
-
 async fn waits(host: &crate::contract_cases::host::Host) -> Vec<LockWait> {
     match host.shard.locks().await {
         Locks::Seen(waits) => waits,
@@ -28,7 +20,7 @@ async fn a_session_that_waits_is_named_with_the_one_it_waits_for() {
     if !require_postgres() {
         return;
     }
-    let (case, host) = Case::at(ITEM, TAG, Stop::Snapshot).await;
+    let (case, host) = Case::at(ITEM, LABELS, Stop::Snapshot).await;
     assert_eq!(waits(&host).await, []);
     let mut holder = case.connect("app").await;
     run_on(&mut holder, "SET application_name = 'nightly'")

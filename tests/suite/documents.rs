@@ -118,7 +118,8 @@ fn commands(text: &str) -> (Vec<Written>, Vec<usize>) {
     (found, unchecked)
 }
 
-async fn scratch() -> TempDir {
+/// A folder with a fleet of two files and a migration.
+pub async fn scratch() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("fleet.toml"), FLEET).unwrap();
     std::fs::write(folder.path().join("change.toml"), CHANGE).unwrap();

@@ -5,7 +5,7 @@ use crate::scene::{Scene, shard};
 use pilothouse::base::{Stop, Timestamp};
 use pilothouse::cockpit::{Model, Msg, update};
 use pilothouse::wire::{
-    Finding, FindingVerdict, Head, JournalPage, LockParty, LockWait, Locks, PlanStep, PlanWay,
+    Check, CheckVerdict, Finding, Head, JournalPage, LockParty, LockWait, Locks, PlanStep, PlanWay,
     ServerMessage, ShardDetail, Sight, SignalView, Stream, entries,
 };
 
@@ -137,14 +137,10 @@ pub fn detail(scene: &Scene) -> ShardDetail {
 fn findings(scene: &Scene) -> Vec<Finding> {
     let at = before(scene, 1_300_000);
     let found = |name: &str, verdict, value: &str, limit: &str, remedy: &str| Finding {
-        name: name.into(),
-        verdict,
-        value: value.into(),
-        limit: limit.into(),
-        remedy: remedy.into(),
+        check: Check::new(name, verdict, value, limit, remedy),
         at,
     };
-    use FindingVerdict::{Pass, Wait, Warn};
+    use CheckVerdict::{Pass, Wait, Warn};
     vec![
         found(
             "preflight/usable_key",

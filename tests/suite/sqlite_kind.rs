@@ -8,7 +8,7 @@ use crate::sqlite_fixture::{
 use pilothouse::base::{ShardName, Stop};
 use pilothouse::migration::{Backfill, Fill, Invariant, Operation, Sql, UserTriggers};
 use pilothouse::rollout::{Job, Report, Restored};
-use pilothouse::shard::SessionRole;
+use pilothouse::shard::{Measurement, SessionRole};
 use pilothouse::worker::{CheckVerdict, ErrorKind, Op, Reply, ShardCall};
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -408,6 +408,18 @@ async fn the_log_is_measured_and_a_follower_closes_the_throttle() {
     );
     let read = pilothouse::shard::Shard::measure(&gone).await;
     assert_eq!(read[0].value, None);
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_a_shard_that_does_not_answer() {
+    let fixture = SqliteFixture::new(1).await;
+    let silent = |measured: Vec<Measurement>| {
+        let mut primary = measured.into_iter().filter(|m| m.signal == "primary");
+        primary.any(|m| m.value.is_none())
+    };
+    assert!(!silent(fixture.shard().measure().await));
+    std::fs::remove_file(&fixture.path).unwrap();
+    assert!(silent(fixture.shard().measure().await));
 }
 
 #[cfg(feature = "broken")]

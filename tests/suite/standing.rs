@@ -1,6 +1,6 @@
 //! What `status` says must be true at 3 a.m.: at every state of a rollout.
 
-use crate::desk::{Desk, fault, on, ring, roll_back};
+use crate::desk::{Desk, SOAK_MS, fault, on, ring, roll_back};
 use crate::scene::{finished, healthy, troubled};
 use pilothouse::base::{Stop, Timestamp};
 use pilothouse::cli::status;
@@ -100,6 +100,23 @@ fn the_budgets_pause_names_the_act_that_lifts_it() {
     assert!(seen.needs_you[0].what.contains("retry lifts it"));
     desk.ask(on("b1"), Verb::Retry).unwrap();
     assert_ne!(fleet(&view(&desk)).sign, Sign::Paused);
+}
+
+#[test]
+fn a_budget_that_is_kept_again_says_that_resume_lifts_its_pause() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::DualWrite);
+    desk.wait(SOAK_MS);
+    desk.ask(ring("broad"), Verb::Promote).unwrap();
+    desk.reconcile();
+    let failed = Report::Failed { fault: fault("X") };
+    desk.report("b1", failed).unwrap();
+    assert!(view(&desk).needs_you[0].what.contains("retry lifts it"));
+    desk.ask(on("b1"), roll_back(Stop::Snapshot)).unwrap();
+    desk.work_off();
+    let what = &view(&desk).needs_you[0].what;
+    assert!(what.contains("resume lifts it"), "{what}");
+    desk.ask(Scope::Fleet, Verb::Resume).unwrap();
 }
 
 #[test]

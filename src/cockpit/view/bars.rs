@@ -109,8 +109,19 @@ fn event_line(event: &EventView) -> Vec<Part> {
     ]
 }
 
+/// The two lines at the bottom of every screen.
+pub(super) fn bottom(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let foot = Rect {
+        y: area.bottom().saturating_sub(2),
+        height: 2.min(area.height),
+        ..area
+    };
+    status(canvas, model, foot);
+    footer(canvas, model, foot);
+}
+
 /// The line above the footer: what is typed, what waits, what was answered.
-pub(super) fn status(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+fn status(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     canvas.line(area, 0, &status_parts(model));
 }
 
@@ -186,7 +197,7 @@ fn command_parts(model: &Model, text: &str) -> Vec<Part> {
 }
 
 /// What can be done now, out of the action list, the rarest left out first.
-pub(super) fn footer(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+fn footer(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     const LOOKS: [Action; 7] = [
         Action::Menu,
         Action::Help,

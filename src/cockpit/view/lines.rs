@@ -3,7 +3,7 @@
 use crate::cockpit::model::Model;
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Part, fit, part, sign};
-use crate::wire::{Standing, words};
+use crate::wire::{Standing, Verified, words};
 
 /// Cells of the label.
 pub(super) const LABEL_CELLS: usize = 14;
@@ -43,4 +43,15 @@ pub(super) fn standing(model: &Model, standing: &Standing) -> Lines {
     };
     rows.push(said("Next", next));
     rows
+}
+
+/// The newest proof of a shard.
+pub(super) fn proof(model: &Model, proof: &Verified) -> String {
+    format!(
+        "{} rows at {} ({}), evidence {}",
+        words::count(proof.rows),
+        proof.at.clock(),
+        words::ended(model.now, proof.at),
+        proof.evidence.short()
+    )
 }

@@ -112,11 +112,5 @@ fn fleet(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         ..below
     };
     bars::feed(canvas, model, rest, feed_rows);
-    let foot = Rect {
-        y: area.bottom().saturating_sub(2),
-        height: 2.min(area.height),
-        ..area
-    };
-    bars::status(canvas, model, foot);
-    bars::footer(canvas, model, foot);
+    bars::bottom(canvas, model, area);
 }

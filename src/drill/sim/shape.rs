@@ -33,8 +33,9 @@ pub(super) struct Shape {
 
 #[expect(clippy::expect_used, reason = "the names are written here and valid")]
 fn names(rings: usize, shards: usize) -> (Vec<RingName>, Vec<ShardName>) {
-    let ring = |n: usize| RingName::new(format!("ring-{n}")).expect("valid");
-    let shard = |n: usize| ShardName::new(format!("s{n}")).expect("valid");
+    let ring =
+        |n: usize| RingName::new(format!("ring-{n}")).expect("letters, a hyphen and a number");
+    let shard = |n: usize| ShardName::new(format!("s{n}")).expect("a letter and a number");
     (
         (0..rings).map(ring).collect(),
         (0..shards).map(shard).collect(),
@@ -43,7 +44,7 @@ fn names(rings: usize, shards: usize) -> (Vec<RingName>, Vec<ShardName>) {
 
 #[expect(clippy::expect_used, reason = "the name is written here and valid")]
 fn migration() -> MigrationName {
-    MigrationName::new("simulated").expect("valid")
+    MigrationName::new("simulated").expect("letters only")
 }
 
 pub(super) fn shape(dice: &mut Dice, options: Options) -> Shape {

@@ -31,7 +31,7 @@ const WAITS: &str = "SELECT w.pid, concat_ws(' ', w.usename, nullif(w.applicatio
 pub(super) async fn look(shard: &Inner) -> Locks {
     match tokio::time::timeout(ANSWER, waits(shard)).await {
         Ok(Ok(seen)) => Locks::Seen(seen),
-        Ok(Err(Failure(error))) => Locks::Unknown(format!("{} ({})", error.message, error.code)),
+        Ok(Err(Failure(error))) => Locks::Unknown(error.to_string()),
         Err(_) => Locks::Unknown(format!("no answer within {} s", ANSWER.as_secs())),
     }
 }

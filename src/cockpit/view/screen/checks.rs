@@ -1,11 +1,11 @@
 //! What the checks of the shard in focus found: value, limit, remedy.
 
-use super::super::lines::{Lines, said};
+use super::super::lines::{Lines, proof, said};
 use super::list::List;
 use crate::cockpit::model::Model;
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, part, sign, wrap};
-use crate::wire::{Finding, FindingVerdict, Sign, words};
+use crate::wire::{CheckVerdict, Finding, Sign, words};
 use ratatui::layout::Rect;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
@@ -13,7 +13,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         .detail()
         .map_or(Vec::new(), |d| d.findings.iter().collect());
     // What is bad first; then by name, so that nothing jumps.
-    found.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| a.name.cmp(&b.name)));
+    found.sort_by(|a, b| {
+        b.check
+            .verdict
+            .cmp(&a.check.verdict)
+            .then_with(|| a.check.name.cmp(&b.check.name))
+    });
     let nothing = match model.detail() {
         None => "Waiting for the shard.",
         Some(_) => "No check has run since this engine began.",
@@ -31,7 +36,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
 
 fn head(model: &Model, found: &[&Finding]) -> Lines {
     let mut head = Vec::new();
-    let count = |verdict| found.iter().filter(|f| f.verdict == verdict).count();
+    let count = |verdict| found.iter().filter(|f| f.check.verdict == verdict).count();
     let name = model
         .shard
         .as_ref()
@@ -40,59 +45,51 @@ fn head(model: &Model, found: &[&Finding]) -> Lines {
         "Checks",
         format!(
             "{name}: {} failed, {} wait, {} to know, {} good",
-            count(FindingVerdict::Fail),
-            count(FindingVerdict::Wait),
-            count(FindingVerdict::Warn),
-            count(FindingVerdict::Pass)
+            count(CheckVerdict::Fail),
+            count(CheckVerdict::Wait),
+            count(CheckVerdict::Warn),
+            count(CheckVerdict::Pass)
         ),
     ));
-    let proof = model.focused_shard().and_then(|s| s.verified.as_ref());
-    let proof = proof.map_or_else(
+    let newest = model.focused_shard().and_then(|s| s.verified.as_ref());
+    let verified = newest.map_or_else(
         || "no row was compared yet".to_owned(),
-        |proof| {
-            format!(
-                "{} rows at {} ({}), evidence {}",
-                words::count(proof.rows),
-                proof.at.clock(),
-                words::ended(model.now, proof.at),
-                proof.evidence.short()
-            )
-        },
+        |newest| proof(model, newest),
     );
-    head.push(said("Verified", proof));
+    head.push(said("Verified", verified));
     let columns = format!("   {} {} NEEDED", fit("CHECK", 32), fit("FOUND", 44));
     head.push(vec![part(Role::Muted, columns)]);
     head
 }
 
-fn verdict(verdict: FindingVerdict) -> (Sign, &'static str) {
+fn verdict(verdict: CheckVerdict) -> (Sign, &'static str) {
     match verdict {
-        FindingVerdict::Pass => (Sign::Done, "good"),
-        FindingVerdict::Warn => (Sign::NeedsHuman, "worth knowing"),
-        FindingVerdict::Wait => (Sign::Held, "not yet"),
-        FindingVerdict::Fail => (Sign::Failed, "failed"),
+        CheckVerdict::Pass => (Sign::Done, "good"),
+        CheckVerdict::Warn => (Sign::NeedsHuman, "worth knowing"),
+        CheckVerdict::Wait => (Sign::Held, "not yet"),
+        CheckVerdict::Fail => (Sign::Failed, "failed"),
     }
 }
 
 fn row(found: &Finding) -> Vec<Part> {
-    let (mark, _) = verdict(found.verdict);
+    let (mark, _) = verdict(found.check.verdict);
     vec![
         sign(mark, ""),
-        part(Role::Text, format!(" {} ", fit(&found.name, 32))),
-        part(Role::Text, format!("{} ", fit(&found.value, 44))),
-        part(Role::Muted, found.limit.clone()),
+        part(Role::Text, format!(" {} ", fit(&found.check.name, 32))),
+        part(Role::Text, format!("{} ", fit(&found.check.value, 44))),
+        part(Role::Muted, found.check.limit.clone()),
     ]
 }
 
 fn opened(model: &Model, found: &Finding, wide: usize) -> Lines {
     let room = wide.saturating_sub(16).max(20);
-    let (_, word) = verdict(found.verdict);
+    let (_, word) = verdict(found.check.verdict);
     let age = words::ended(model.now, found.at);
     let mut lines = vec![said("Verdict", format!("{word}, {age}"))];
     for (label, text) in [
-        ("Found", &found.value),
-        ("Needed", &found.limit),
-        ("Remedy", &found.remedy),
+        ("Found", &found.check.value),
+        ("Needed", &found.check.limit),
+        ("Remedy", &found.check.remedy),
     ] {
         for (place, text) in wrap(text, room).into_iter().enumerate() {
             lines.push(said(if place == 0 { label } else { "" }, text));

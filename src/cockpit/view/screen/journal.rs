@@ -19,6 +19,9 @@ pub(super) fn shown(model: &Model) -> impl Iterator<Item = &JournalEntry> {
         .map(str::to_lowercase)
         .collect();
     entries.iter().filter(move |entry| {
+        if words.is_empty() {
+            return true;
+        }
         let all = format!(
             "{} {} {} {} {}",
             entry.scope, entry.text, entry.actor, entry.cause, entry.reason

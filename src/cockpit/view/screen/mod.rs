@@ -37,13 +37,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         Screen::Flags => flags::draw(canvas, model, body),
         Screen::Journal => journal::draw(canvas, model, body),
     }
-    let foot = Rect {
-        y: area.bottom().saturating_sub(2),
-        height: 2.min(area.height),
-        ..area
-    };
-    bars::status(canvas, model, foot);
-    bars::footer(canvas, model, foot);
+    bars::bottom(canvas, model, area);
 }
 
 /// How many rows the cursor of the screen can stand on.

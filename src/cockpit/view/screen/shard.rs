@@ -1,7 +1,7 @@
 //! Why a shard moves or not: everything there is to know about it, from the
 //! reason to the last act.
 
-use super::super::lines::{Lines, labelled, said, standing};
+use super::super::lines::{Lines, labelled, proof, said, standing};
 use super::super::plan::first_row;
 use super::super::trend;
 use crate::cockpit::model::Model;
@@ -195,15 +195,8 @@ fn checkpoint(model: &Model, shard: &ShardView, lines: &mut Lines) {
         "Checkpoint",
         "safe to stop at any time: rows, log and checkpoint commit together",
     ));
-    if let Some(proof) = &shard.verified {
-        let text = format!(
-            "{} rows at {} ({}), evidence {}",
-            words::count(proof.rows),
-            proof.at.clock(),
-            words::ended(model.now, proof.at),
-            proof.evidence.short()
-        );
-        lines.push(said("Verified", text));
+    if let Some(newest) = &shard.verified {
+        lines.push(said("Verified", proof(model, newest)));
     }
     lines.push(said("Way back", shard.way_back.word()));
     let fence = format!("epoch {}, version {}", shard.epoch, shard.version);

@@ -125,12 +125,22 @@ pub(super) fn count_restore(form: &Form) -> RestoreCount {
     RestoreCount {
         is_dropped: when(&format!("NOT ({})", there.join(" AND "))),
         rows: format!(
-            "SELECT count(*), count(*) FILTER (WHERE coalesce({}, false)) FROM {table} AS t LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {} OFFSET 0) AS e ON true WHERE {RANGE}",
+            "SELECT count(*), count(*) FILTER (WHERE coalesce({}, false)) FROM {table} AS t LEFT JOIN LATERAL ({}) AS e ON true WHERE {RANGE}",
             all_unchanged(form),
-            export_table(form),
-            same_key(form, "e", "t"),
+            exported_row(form, "t"),
         ),
     }
+}
+
+/// The exported row with the key of row `of`, if there is one. `OFFSET 0`
+/// keeps the planner from turning the look-up by key into a join, which would
+/// read the whole export again for every chunk.
+fn exported_row(form: &Form, of: &str) -> String {
+    format!(
+        "SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {} OFFSET 0",
+        export_table(form),
+        same_key(form, "e", of),
+    )
 }
 
 fn same_key(form: &Form, left: &str, right: &str) -> String {
@@ -166,10 +176,9 @@ pub(super) fn restore(form: &Form) -> String {
         })
         .collect();
     format!(
-        "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL (SELECT e.*, true AS pilothouse_found FROM {} AS e WHERE {} OFFSET 0) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce({}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
+        "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL ({}) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce({}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
         sets.join(", "),
-        export_table(form),
-        same_key(form, "e", "s"),
+        exported_row(form, "s"),
         same_key(form, "s", "t"),
         all_unchanged(form),
         table = form.qualified(),

@@ -1,0 +1,43 @@
+//! Orders from other processes, while whoever holds the store comes and goes.
+
+use crate::documents::scratch;
+use pilothouse::engine::now;
+use pilothouse::store::{Inbox, Store};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A program in `folder`, which has a fleet and a change.
+pub fn pilothouse(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pilothouse"));
+    command.args(words).args(["--fleet", "fleet.toml"]);
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+#[tokio::test]
+async fn an_order_whose_engine_goes_away_is_taken_once_and_left_nowhere() {
+    let folder = scratch().await;
+    let folder = folder.path();
+    let run = ["run", "--headless", "--migration", "change.toml"];
+    let to = ["--promote", "auto", "--to", "snapshot"];
+    let run = [&run[..], &to[..]].concat();
+    assert!(pilothouse(folder, &run).output().unwrap().status.success());
+    let store = folder.join(".pilothouse");
+    let lease = Store::lock(&store, "an engine that hears nothing", now()).unwrap();
+    let pause = pilothouse(folder, &["pause", "--shard", "s01"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let inbox = Inbox::open(&store).await.unwrap();
+    while inbox.take_new(0).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(lease);
+    let pause = pause.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&pause.stdout);
+    assert!(pause.status.success(), "{pause:?}");
+    assert!(said.starts_with("pause shard s01: recorded as #"), "{said}");
+    assert_eq!(inbox.take_new(0).await.unwrap(), []);
+}
