@@ -8,7 +8,7 @@
 use pilothouse::base::{Actor, Period, Timestamp};
 use pilothouse::cockpit::keymap::Keymap;
 use pilothouse::cockpit::theme::{Depth, Library};
-use pilothouse::cockpit::{GlyphSet, Model, Msg, Options, shot, update};
+use pilothouse::cockpit::{GlyphSet, Leaving, Model, Msg, Options, shot, update};
 use pilothouse::drill::scene::Scene;
 use pilothouse::wire::{Delta, FleetView, ServerMessage, Stream, diff};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -27,6 +27,8 @@ fn model(scene: &Scene) -> Model {
         theme: "default".into(),
         keymap: Keymap::default(),
         warnings: Vec::new(),
+        leaving: Leaving::StopsTheEngine,
+        welcome: Vec::new(),
     };
     let mut model = Model::new(options, scene.now);
     let view = Box::new(scene.view());
@@ -54,6 +56,9 @@ fn moved(view: &mut FleetView, round: u64) -> Delta {
     for (nth, shard) in (0_u64..).zip(at_work) {
         shard.rows_done += 4_812 + nth;
         shard.rows_per_s = Some(40_000 + (round * 31 + nth) % 9_000);
+        if let Some(lag) = &mut shard.lag_ms {
+            lag.value = (round * 17 + nth * 7) % 3_000;
+        }
     }
     diff(&before, view)
 }

@@ -5,6 +5,7 @@ use super::run::{Face, Ready, engine, finish};
 use super::summary::Summary;
 use crate::api::embedded::attach;
 use crate::cockpit;
+use crate::cockpit::keymap::Keymap;
 use crate::engine::port::Publisher;
 use crate::engine::{Book, Engine, Goal, Stopped};
 use tokio::sync::oneshot;
@@ -25,7 +26,7 @@ pub struct Flown {
 /// What kept it from starting.
 pub async fn run(ready: Ready, face: Face) -> Result<(Summary, Exit), Ended> {
     let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
-    let flown = fly(engine, &publisher, face).await?;
+    let flown = fly(engine, &publisher, face, |_| Vec::new()).await?;
     let result = finish(flown.why, flown.book).await;
     drop(lease);
     flown.left?;
@@ -36,9 +37,15 @@ pub async fn run(ready: Ready, face: Face) -> Result<(Summary, Exit), Ended> {
 ///
 /// # Errors
 /// The engine ended badly.
-pub async fn fly(engine: Engine, publisher: &Publisher, face: Face) -> Result<Flown, Ended> {
+pub async fn fly(
+    engine: Engine,
+    publisher: &Publisher,
+    face: Face,
+    welcome: fn(&Keymap) -> Vec<String>,
+) -> Result<Flown, Ended> {
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
-    let options = cockpit::Options::from_environment(super::run::person(), session);
+    let mut options = cockpit::Options::from_environment(super::run::person(), session);
+    options.welcome = welcome(&options.keymap);
     let (stop, stopped) = oneshot::channel();
     let client = Box::new(attach(publisher));
     let running = tokio::spawn(engine.run(stopped));

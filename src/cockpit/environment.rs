@@ -3,7 +3,7 @@
 
 use super::glyphs::GlyphSet;
 use super::keymap::Keymap;
-use super::model::Options;
+use super::model::{Leaving, Options};
 use super::theme::{Depth, Library};
 use crate::base::Actor;
 use std::path::PathBuf;
@@ -49,6 +49,8 @@ impl Options {
             theme,
             keymap,
             warnings,
+            leaving: Leaving::StopsTheEngine,
+            welcome: Vec::new(),
         }
     }
 }

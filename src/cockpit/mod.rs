@@ -25,9 +25,10 @@ mod widgets;
 
 pub use glyphs::GlyphSet;
 pub use model::{
-    FleetRow, Frozen, Layer, Level, Link, Model, Options, Order, Pane, Pending, Screen, Status,
+    FleetRow, Frozen, Layer, Leaving, Level, Link, Model, Options, Order, Pane, Pending, Screen,
+    Status,
 };
-pub use msg::{Effect, Msg};
+pub use msg::{Attention, Effect, Mouse, MouseDid, Msg, Switch};
 
 pub use run::{Exit, RunError};
 pub use update::update;

@@ -4,13 +4,16 @@
 //! but the next thing to fold.
 
 use super::model::{Model, Options};
-use super::msg::{Effect, Msg};
+use super::msg::{Attention, Effect, Mouse, MouseDid, Msg};
 use super::terminal::{Screen, is_taken};
 use super::{update, view};
 use crate::api::client::Client;
 use crate::base::Timestamp;
 use futures_util::{FutureExt, StreamExt};
-use ratatui::crossterm::event::{Event, EventStream, KeyEventKind};
+use ratatui::crossterm::event::{
+    Event, EventStream, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
+};
+use ratatui::layout::Position;
 use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -204,7 +207,10 @@ impl Shell {
                 Effect::Send(approved) => self.client.send(approved.into_inner()),
                 Effect::Look(look) => self.client.look(look),
                 Effect::AskSnapshot => self.client.ask_snapshot(),
-                Effect::Suspend => self.screen.suspend()?,
+                Effect::Copy(text) => self.screen.copy(&text)?,
+                Effect::Call(text) => self.screen.call(&text)?,
+                Effect::Mouse(switch) => self.screen.mouse(switch)?,
+                Effect::Suspend => self.screen.suspend(self.model.mouse)?,
                 Effect::Quit => {
                     self.exit.get_or_insert(Exit::Left);
                 }
@@ -235,8 +241,23 @@ fn input(read: Option<Read>) -> io::Result<Woken> {
         Event::Key(key) if key.kind != KeyEventKind::Release => Woken::Message(Msg::Key(key, at)),
         Event::Paste(text) => Woken::Message(Msg::Paste(text)),
         Event::Resize(..) => Woken::Redraw,
+        Event::FocusLost => Woken::Message(Msg::Attention(Attention::Away)),
+        Event::FocusGained => Woken::Message(Msg::Attention(Attention::Here)),
+        Event::Mouse(mouse) => pointed(mouse)?,
         _ => Woken::Nothing,
     })
+}
+
+fn pointed(mouse: MouseEvent) -> io::Result<Woken> {
+    let did = match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => MouseDid::Press,
+        MouseEventKind::ScrollUp => MouseDid::WheelUp,
+        MouseEventKind::ScrollDown => MouseDid::WheelDown,
+        _ => return Ok(Woken::Nothing),
+    };
+    let at = Position::new(mouse.column, mouse.row);
+    let size = ratatui::crossterm::terminal::size()?.into();
+    Ok(Woken::Message(Msg::Mouse(Mouse { did, at, size })))
 }
 
 /// The moment, by this machine's clock.

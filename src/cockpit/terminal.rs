@@ -1,8 +1,14 @@
 //! The terminal: taken, and given back however this ends.
 
+use super::msg::Switch;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use ratatui::crossterm::clipboard::CopyToClipboard;
+use ratatui::crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+    EnableFocusChange, EnableMouseCapture,
+};
+use ratatui::crossterm::style::Print;
 use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -29,18 +35,45 @@ impl Screen {
     }
 
     /// Gives the terminal to the shell, stops, and takes it again.
-    pub(super) fn suspend(&mut self) -> io::Result<()> {
+    pub(super) fn suspend(&mut self, mouse: Switch) -> io::Result<()> {
         give_back();
         let own = rustix::process::getpid();
         // SIGSTOP, not SIGTSTP: the latter has a handler in some hosts.
         rustix::process::kill_process(own, rustix::process::Signal::STOP)?;
         enter()?;
+        self.mouse(mouse)?;
         // A new one knows nothing of what was drawn. `Terminal::clear` is of
         // no use: it asks the terminal for the cursor, and the answer goes to
         // the task that reads keys.
         self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         Ok(())
     }
+}
+
+impl Screen {
+    /// Puts a text on the terminal's clipboard (OSC 52), if it permits that.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        ours(|out| execute!(out, CopyToClipboard::to_clipboard_from(text)))
+    }
+
+    /// Rings the bell and asks for a notification (OSC 9). Terminals that know
+    /// only one of them do that one. The text has no control characters.
+    pub(super) fn call(&mut self, text: &str) -> io::Result<()> {
+        ours(|out| execute!(out, Print(format!("\x07\x1b]9;{text}\x07"))))
+    }
+
+    pub(super) fn mouse(&mut self, switch: Switch) -> io::Result<()> {
+        ours(|out| match switch {
+            Switch::On => execute!(out, EnableMouseCapture),
+            Switch::Off => execute!(out, DisableMouseCapture),
+        })
+    }
+}
+
+/// Writes to the terminal unless a panic has taken it away meanwhile.
+fn ours(write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if is_taken() { write(&mut out) } else { Ok(()) }
 }
 
 impl Drop for Screen {
@@ -62,6 +95,7 @@ fn enter() -> io::Result<()> {
         EnterAlternateScreen,
         Clear(ClearType::All),
         EnableBracketedPaste,
+        EnableFocusChange,
         cursor::Hide
     )
 }
@@ -73,6 +107,8 @@ fn give_back() {
     // Nothing better can be done when even this fails.
     let _ = execute!(
         io::stdout(),
+        DisableMouseCapture,
+        DisableFocusChange,
         DisableBracketedPaste,
         LeaveAlternateScreen,
         cursor::Show

@@ -34,7 +34,7 @@ pub use look::{
 pub use project::{Source, project};
 pub use restore::RestoreCount;
 pub use standing::{Sign, Standing};
-pub use stream::{Delta, Feed, Stream, diff, fold};
+pub use stream::{Delta, Feed, Foreign, Stream, Touched, diff, fold};
 pub use telemetry::{CheckCount, FlagSeen, Rate, ShardTelemetry, Telemetry};
 pub use view::{
     Cell, Eta, EventView, FleetView, Head, Header, Identity, LagMax, Need, Progress, RingView,

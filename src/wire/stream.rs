@@ -45,12 +45,12 @@ pub struct Delta {
     pub header: Option<Header>,
     /// The totals, if they changed.
     pub totals: Option<Totals>,
-    /// Changed and new rings.
-    pub rings: Vec<RingView>,
+    /// Changed and new rings, each with its place in the new list.
+    pub rings: Vec<(usize, RingView)>,
     /// All ring names in order, if that changed.
     pub ring_order: Option<Vec<RingName>>,
-    /// Changed and new shards.
-    pub shards: Vec<ShardView>,
+    /// Changed and new shards, each with its place in the new list.
+    pub shards: Vec<(usize, ShardView)>,
     /// All shard names in order, if that changed.
     pub shard_order: Option<Vec<ShardName>>,
     /// What needs a person, if it changed.
@@ -92,18 +92,36 @@ pub fn diff(old: &FleetView, new: &FleetView) -> Delta {
     }
 }
 
+/// Which shards a difference touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// Those at these places; all others stand where and as they stood.
+    Places(Vec<usize>),
+    /// The list is another one.
+    Order,
+}
+
+/// The difference was not made from this view: ask for a snapshot. What of it
+/// fitted may have been folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the difference was made from another view")]
+pub struct Foreign;
+
 /// Brings `view` forward by one difference.
-pub fn fold(view: &mut FleetView, delta: Delta) {
+///
+/// # Errors
+/// [`Foreign`].
+pub fn fold(view: &mut FleetView, delta: Delta) -> Result<Touched, Foreign> {
     if let Some(header) = delta.header {
         view.header = header;
     }
     if let Some(totals) = delta.totals {
         view.totals = totals;
     }
-    fold_list(&mut view.rings, delta.rings, delta.ring_order, |r| &r.name);
-    fold_list(&mut view.shards, delta.shards, delta.shard_order, |s| {
+    fold_list(&mut view.rings, delta.rings, delta.ring_order, |r| &r.name)?;
+    let touched = fold_list(&mut view.shards, delta.shards, delta.shard_order, |s| {
         &s.name
-    });
+    })?;
     if let Some(needs_you) = delta.needs_you {
         view.needs_you = needs_you;
     }
@@ -111,83 +129,63 @@ pub fn fold(view: &mut FleetView, delta: Delta) {
         view.events.drain(..feed.gone.min(view.events.len()));
         view.events.extend(feed.new);
     }
+    Ok(touched)
 }
 
 fn changed<T: PartialEq + Clone>(old: &T, new: &T) -> Option<T> {
     (old != new).then(|| new.clone())
 }
 
+/// Items with their places, and the names in order if that changed.
+type Difference<T, N> = (Vec<(usize, T)>, Option<Vec<N>>);
+
 fn diff_list<T: PartialEq + Clone, N: Ord + Clone>(
     old: &[T],
     new: &[T],
     name: impl Fn(&T) -> &N,
-) -> (Vec<T>, Option<Vec<N>>) {
+) -> Difference<T, N> {
+    let placed = new.iter().enumerate();
     let same_order = old.iter().map(&name).eq(new.iter().map(&name));
     if same_order {
-        let pairs = old.iter().zip(new).filter(|(a, b)| a != b);
-        return (pairs.map(|(_, b)| b.clone()).collect(), None);
+        let pairs = placed.zip(old).filter(|((_, b), a)| a != b);
+        let moved = pairs.map(|((place, b), _)| (place, b.clone()));
+        return (moved.collect(), None);
     }
     let known: BTreeMap<&N, &T> = old.iter().map(|item| (name(item), item)).collect();
-    let moved = new
-        .iter()
-        .filter(|item| known.get(name(item)) != Some(item))
-        .cloned()
+    let moved = placed
+        .filter(|(_, item)| known.get(name(item)) != Some(item))
+        .map(|(place, item)| (place, item.clone()))
         .collect();
-    (
-        moved,
-        Some(new.iter().map(|item| name(item).clone()).collect()),
-    )
+    let order = new.iter().map(|item| name(item).clone()).collect();
+    (moved, Some(order))
 }
 
 fn fold_list<T, N: Ord + Clone>(
     list: &mut Vec<T>,
-    changed: Vec<T>,
+    changed: Vec<(usize, T)>,
     order: Option<Vec<N>>,
     name: impl Fn(&T) -> &N,
-) {
-    if changed.is_empty() && order.is_none() {
-        return;
-    }
-    let changed = match order {
-        Some(_) => changed,
-        None => in_order(list, changed, &name),
-    };
-    let mut changed: BTreeMap<N, T> = changed
-        .into_iter()
-        .map(|item| (name(&item).clone(), item))
-        .collect();
+) -> Result<Touched, Foreign> {
     let Some(order) = order else {
-        if changed.is_empty() {
-            return;
-        }
-        for item in list.iter_mut() {
-            if let Some(newer) = changed.remove(name(item)) {
-                *item = newer;
+        let mut places = Vec::with_capacity(changed.len());
+        for (place, newer) in changed {
+            match list.get_mut(place) {
+                Some(item) if name(item) == name(&newer) => *item = newer,
+                _ => return Err(Foreign),
             }
+            places.push(place);
         }
-        return;
+        return Ok(Touched::Places(places));
     };
-    let mut known: BTreeMap<N, T> = list
-        .drain(..)
-        .map(|item| (name(&item).clone(), item))
-        .collect();
-    list.extend(
-        order
-            .into_iter()
-            .filter_map(|n| changed.remove(&n).or_else(|| known.remove(&n))),
-    );
-}
-
-/// Puts what stands in the order of the list in its place, in one pass; gives
-/// back what does not.
-fn in_order<T, N: PartialEq>(list: &mut [T], changed: Vec<T>, name: impl Fn(&T) -> &N) -> Vec<T> {
-    let mut changed = changed.into_iter().peekable();
-    for item in list.iter_mut() {
-        if let Some(newer) = changed.next_if(|newer| name(newer) == name(item)) {
-            *item = newer;
-        }
+    let known = list.drain(..).map(|item| (name(&item).clone(), item));
+    let mut known: BTreeMap<N, T> = known.collect();
+    for (_, newer) in changed {
+        known.insert(name(&newer).clone(), newer);
     }
-    changed.collect()
+    for wanted in order {
+        list.push(known.remove(&wanted).ok_or(Foreign)?);
+    }
+    Ok(Touched::Order)
 }
 
 fn diff_feed(old: &[EventView], new: &[EventView]) -> Option<Feed> {

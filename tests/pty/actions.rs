@@ -87,7 +87,7 @@ fn every_action_can_be_reached_at_80_by_24() {
         looks(&mut pty, item.action);
     }
     settle(&mut pty);
-    pty.press("q");
+    pty.press("Q");
     assert_eq!(pty.left().code, 0);
 }
 
@@ -186,7 +186,7 @@ fn what_is_asked_and_confirmed_is_done() {
         act(&mut pty, keys, question, done);
     }
     settle(&mut pty);
-    pty.press("q");
+    pty.press("Q");
     assert_eq!(pty.left().code, 0);
 }
 
@@ -233,7 +233,7 @@ fn contract_is_promoted_with_the_typed_name_only() {
     pty.press("\t\t\r");
     pty.wait_text("promote ring canary: accepted");
     settle(&mut pty);
-    pty.press("q");
+    pty.press("Q");
     let left = pty.left();
     assert_eq!((left.code, left.behind), (0, Vec::new()), "{}", left.text);
 }

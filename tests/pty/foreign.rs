@@ -14,12 +14,12 @@ const EVIL: &str =
 
 /// A fleet of one file whose trigger refuses every change with such a text,
 /// and bears such a name.
-struct Fleet {
+pub struct Fleet {
     folder: TempDir,
 }
 
 impl Fleet {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let fleet = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -41,7 +41,7 @@ impl Fleet {
         self.folder.path().join(name)
     }
 
-    fn args(&self) -> Vec<String> {
+    pub fn args(&self) -> Vec<String> {
         let path = |name: &str| self.path(name).to_str().unwrap().to_owned();
         let words = ["run", "--promote", "auto", "--fleet"].map(str::to_owned);
         let mut args = words.to_vec();

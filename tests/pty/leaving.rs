@@ -29,11 +29,24 @@ fn ended_in_order(pty: Pty) {
 
 #[test]
 fn quitting_leaves_the_terminal_as_it_was() {
-    for keys in ["q", "Q", "\u{3}", ":quit\r"] {
+    for keys in ["Q", "\u{3}", ":quit\r"] {
         let mut pty = shown();
         pty.press(keys);
         ended_in_order(pty);
     }
+}
+
+#[test]
+fn quitting_asks_first_while_a_shard_is_at_work() {
+    let mut pty = shown();
+    pty.press("q");
+    pty.wait_text("Leave?");
+    pty.press("n");
+    pty.wait_text("Stayed");
+    pty.press("q");
+    pty.wait_text("Leave?");
+    pty.press("y");
+    ended_in_order(pty);
 }
 
 #[test]

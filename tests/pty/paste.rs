@@ -39,7 +39,7 @@ fn a_paste_into_a_typed_confirmation_is_refused() {
     pty.press(&paste("ear\u{1b}[?1049lly"));
     pty.wait_text("/ear");
     pty.press(ESC);
-    pty.press("q");
+    pty.press("Q");
     let left = pty.left();
     assert_eq!(left.code, 0);
     assert_eq!(foreign(&left.bytes), Vec::<String>::new());

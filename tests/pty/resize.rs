@@ -19,6 +19,9 @@ fn reaches_the_bottom(screen: &vt100::Screen) -> bool {
 #[test]
 fn every_size_is_drawn_and_none_is_fatal() {
     let mut pty = Pty::long_demo((120, 40));
+    // The first words are over something until a key is pressed.
+    pty.wait_text("Welcome aboard");
+    pty.press("j");
     pty.wait_for("120x40", |s| is_whole(s) && reaches_the_bottom(s));
     pty.resize(80, 24);
     pty.wait_for("80x24", |s| is_whole(s) && reaches_the_bottom(s));

@@ -4,7 +4,12 @@
 
 /// Sequences of the library, without their escape and bracket, besides
 /// colours and places.
-const OURS: [&str; 7] = ["?1049h", "?1049l", "?2004h", "?2004l", "?25h", "?25l", "2J"];
+const OURS: [&str; 14] = [
+    "?1049h", "?1049l", "?2004h", "?2004l", "?25h", "?25l", "2J", // the screen
+    "?1004h", "?1004l", // whether somebody looks
+    // The mouse is left alone at the end, whoever switched it on.
+    "?1006l", "?1015l", "?1003l", "?1002l", "?1000l",
+];
 
 /// What is neither text nor ours, in words; the place of each.
 pub fn foreign(bytes: &[u8]) -> Vec<String> {

@@ -91,7 +91,7 @@ fn perform<C: Client>(client: &mut Lossy<C>, effects: Vec<Effect>) {
             Effect::Send(approved) => client.send(approved.into_inner()),
             Effect::AskSnapshot => client.ask_snapshot(),
             Effect::Look(look) => client.look(look),
-            Effect::Suspend | Effect::Quit => panic!("nobody asked for it"),
+            other => panic!("nobody asked for {other:?}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use pilothouse::base::Actor;
 use pilothouse::base::{Fault, Period, RingName, ShardName, Stop};
 use pilothouse::cockpit::keymap::Keymap;
 use pilothouse::cockpit::theme::{Depth, Library};
-use pilothouse::cockpit::{GlyphSet, Model, Msg, Options, update, view};
+use pilothouse::cockpit::{Effect, GlyphSet, Leaving, Model, Msg, Options, update, view};
 pub use pilothouse::drill::scene::{Scene, Step};
 use pilothouse::rollout::{Auto, Event, Outcome, Scope};
 use pilothouse::wire::{ServerMessage, Stream};
@@ -104,14 +104,14 @@ impl Steps for Scene {
 }
 
 /// A new snapshot of the scene.
-pub fn show(model: &mut Model, seq: u64, scene: &Scene) {
+pub fn show(model: &mut Model, seq: u64, scene: &Scene) -> Vec<Effect> {
     let snapshot = Stream::Snapshot {
         seq,
         at: scene.now,
         view: Box::new(scene.view()),
     };
     let message = Box::new(ServerMessage::Stream(snapshot));
-    update(model, Msg::Server(message, scene.now));
+    update(model, Msg::Server(message, scene.now))
 }
 
 pub fn options() -> Options {
@@ -124,6 +124,8 @@ pub fn options() -> Options {
         theme: "default".into(),
         keymap: Keymap::default(),
         warnings: Vec::new(),
+        leaving: Leaving::StopsTheEngine,
+        welcome: Vec::new(),
     }
 }
 

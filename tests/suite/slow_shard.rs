@@ -310,7 +310,9 @@ impl Operator {
         match message.expect("the engine is gone") {
             ServerMessage::Answer { answer, .. } => return Some(answer),
             ServerMessage::Stream(Stream::Snapshot { view, .. }) => self.view = *view,
-            ServerMessage::Stream(Stream::Delta { delta, .. }) => fold(&mut self.view, *delta),
+            ServerMessage::Stream(Stream::Delta { delta, .. }) => {
+                fold(&mut self.view, *delta).unwrap();
+            }
             ServerMessage::Stream(Stream::Heartbeat { .. }) | ServerMessage::Sight(_) => {}
         }
         None

@@ -51,7 +51,7 @@ proptest! {
         prop_assert_eq!(delta.is_empty(), old == new);
         let bytes = serde_json::to_vec(&delta).unwrap();
         let mut folded = old;
-        fold(&mut folded, serde_json::from_slice(&bytes).unwrap());
+        fold(&mut folded, serde_json::from_slice(&bytes).unwrap()).unwrap();
         prop_assert_eq!(folded, new);
     }
 }
@@ -62,7 +62,7 @@ fn a_difference_carries_only_what_changed() {
     let mut later = scene.clone();
     later.measure("eu-07", 950_000, 4_200_000);
     let delta = diff(&scene.view(), &later.view());
-    let names: Vec<&str> = delta.shards.iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<&str> = delta.shards.iter().map(|(_, s)| s.name.as_str()).collect();
     assert_eq!(names, ["eu-07"]);
     assert_eq!(delta.shard_order, None);
     assert_eq!(delta.events, None);

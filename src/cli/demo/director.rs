@@ -101,7 +101,8 @@ fn take_in(newest: &mut Option<FleetView>, message: ServerMessage) -> Option<Tim
         }
         ServerMessage::Stream(Stream::Delta { at, delta, .. }) => {
             if let Some(view) = newest {
-                fold(view, *delta);
+                // The engine is in this process: none of its messages is lost.
+                fold(view, *delta).ok()?;
             }
             Some(at)
         }

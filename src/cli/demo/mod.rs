@@ -152,7 +152,7 @@ async fn on_screen(
         steward: None,
     };
     let flight = async {
-        let flown = screen::fly(engine, &publisher, args.face).await;
+        let flown = screen::fly(engine, &publisher, args.face, report::welcome).await;
         drop(curtain);
         flown
     };

@@ -5,6 +5,8 @@ use crate::cli::exit::{Ended, Exit};
 use crate::cli::run::Face;
 use crate::cli::summary::Summary;
 use crate::cli::terminal::say;
+use crate::cockpit::action::Action;
+use crate::cockpit::keymap::Keymap;
 use crate::lab::demo::{Directory, Examined, MIGRATION, TroubleSeen};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -91,6 +93,31 @@ pub(super) fn hint(args: &DemoArgs, directory: &Directory) -> String {
         ),
     };
     format!("{what}\n{first}\n{then}")
+}
+
+/// The same on the screen, for as long as no key was pressed.
+pub(super) fn welcome(keymap: &Keymap) -> Vec<String> {
+    let key = |action| match keymap.keys(action).next() {
+        Some(key) => key.to_string(),
+        None => format!(":{}", action.item().name),
+    };
+    vec![
+        format!(
+            "{} on a shard: why it moves or not. {}: what can be done. {}: every key.",
+            key(Action::Open),
+            key(Action::Menu),
+            key(Action::Help),
+        ),
+        format!(
+            "Rings go by themselves to 100 %. One shard will fail: {} on it tries again.",
+            key(Action::Retry),
+        ),
+        format!(
+            "Contract waits for you: {} on the fleet's row, and a typed name. {} leaves.",
+            key(Action::Promote),
+            key(Action::Quit),
+        ),
+    ]
 }
 
 fn staying(directory: &Directory) -> &'static str {

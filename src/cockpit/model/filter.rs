@@ -5,6 +5,7 @@
 //! before a word turns it round.
 
 use crate::wire::ShardView;
+use memchr::memmem::Finder;
 
 /// A parsed filter.
 pub(super) struct Filter<'a> {
@@ -18,7 +19,7 @@ enum Word<'a> {
     Instance(&'a str),
     LagOver(u64),
     LagUnder(u64),
-    Text(&'a str),
+    Text(Box<Finder<'a>>),
 }
 
 impl<'a> Filter<'a> {
@@ -60,7 +61,7 @@ impl<'a> Word<'a> {
         } else if let Some(limit) = lag('<') {
             Self::LagUnder(limit)
         } else {
-            Self::Text(word)
+            Self::Text(Box::new(Finder::new(word)))
         }
     }
 
@@ -76,9 +77,10 @@ impl<'a> Word<'a> {
             Self::LagOver(limit) => lag.is_some_and(|lag| lag > *limit),
             Self::LagUnder(limit) => lag.is_some_and(|lag| lag < *limit),
             Self::Text(text) => {
-                shard.name.as_str().contains(text)
-                    || shard.instance.contains(text)
-                    || shard.standing.word.contains(text)
+                let within = |place: &str| text.find(place.as_bytes()).is_some();
+                within(shard.name.as_str())
+                    || within(&shard.instance)
+                    || within(&shard.standing.word)
             }
         }
     }

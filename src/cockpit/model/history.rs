@@ -1,9 +1,9 @@
 //! The last minutes of rate and lag, for trends. Bounded: 150 samples of eight
 //! bytes per shard, 12 MB for ten thousand shards.
 
-use crate::base::{Period, ShardName, Timestamp};
+use crate::base::{Period, Timestamp};
 use crate::wire::FleetView;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Time between two samples.
 pub const SAMPLE: Period = Period::from_ms(2_000);
@@ -23,7 +23,9 @@ pub struct Sample {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     fleet: VecDeque<Sample>,
-    shards: BTreeMap<ShardName, VecDeque<Sample>>,
+    /// One row a moment, one sample a shard, in the order of the view: taking
+    /// one is a single pass over memory that lies together.
+    shards: VecDeque<Vec<Sample>>,
     at: Timestamp,
 }
 
@@ -36,13 +38,18 @@ impl History {
         self.at = now;
         let lag = view.totals.lag_max.as_ref().map(|max| max.lag_ms.value);
         push(&mut self.fleet, sample(view.totals.rows_per_s, lag));
-        for shard in &view.shards {
+        let shards = view.shards.iter().map(|shard| {
             let lag = shard.lag_ms.map(|lag| lag.value);
-            let next = sample(shard.rows_per_s, lag);
-            match self.shards.get_mut(&shard.name) {
-                Some(kept) => push(kept, next),
-                None => push(self.shards.entry(shard.name.clone()).or_default(), next),
-            }
+            sample(shard.rows_per_s, lag)
+        });
+        push(&mut self.shards, shards.collect());
+    }
+
+    /// The view lists other shards now; `before` says where each of them stood.
+    pub(in crate::cockpit) fn reorder(&mut self, before: &[Option<usize>]) {
+        for moment in &mut self.shards {
+            let old = |place: &Option<usize>| place.and_then(|place| moment.get(place).copied());
+            *moment = before.iter().map(|p| old(p).unwrap_or_default()).collect();
         }
     }
 
@@ -51,10 +58,10 @@ impl History {
         self.fleet.iter().copied()
     }
 
-    /// One shard's samples.
-    pub fn shard(&self, name: &ShardName) -> Vec<Sample> {
-        let kept = self.shards.get(name);
-        kept.map_or_else(Vec::new, |kept| kept.iter().copied().collect())
+    /// The samples of the shard at a place of the view.
+    pub fn shard(&self, place: usize) -> Vec<Sample> {
+        let of = |moment: &Vec<Sample>| moment.get(place).copied();
+        self.shards.iter().filter_map(of).collect()
     }
 
     /// When the newest sample was taken.
@@ -71,7 +78,7 @@ fn sample(rows_per_s: Option<u64>, lag_ms: Option<u64>) -> Sample {
     }
 }
 
-fn push(kept: &mut VecDeque<Sample>, next: Sample) {
+fn push<T>(kept: &mut VecDeque<T>, next: T) {
     if kept.len() == SAMPLES_MAX {
         kept.pop_front();
     }

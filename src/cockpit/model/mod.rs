@@ -14,6 +14,7 @@ pub use screen::{Screen, Seen, Shown};
 use super::dialog::{Approved, Dialog};
 use super::glyphs::GlyphSet;
 use super::keymap::Keymap;
+use super::msg::{Attention, Switch};
 use super::theme::{Depth, Library, Theme};
 use crate::base::{Actor, Period, ShardName, Timestamp};
 use crate::wire::{CommandEnvelope, FleetView, RolloutView, Scope, Verb};
@@ -41,6 +42,19 @@ pub struct Options {
     pub keymap: Keymap,
     /// What was wrong with the person's own files.
     pub warnings: Vec<String>,
+    /// What leaving does to the engine.
+    pub leaving: Leaving,
+    /// What a newcomer should press first; gone with the first key.
+    pub welcome: Vec<String>,
+}
+
+/// What leaving a cockpit does to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// It is in this process, and stops.
+    StopsTheEngine,
+    /// It goes on.
+    LeavesTheEngine,
 }
 
 /// The cockpit's whole state.
@@ -76,6 +90,10 @@ pub struct Model {
     pub filter: String,
     /// In which order.
     pub order: Order,
+    /// Whether somebody looks at the terminal.
+    pub attention: Attention,
+    /// Whether the mouse is heard.
+    pub mouse: Switch,
     /// What lies over the fleet screen and gets keys first.
     pub layer: Option<Layer>,
     /// Acts without an answer.
@@ -92,9 +110,11 @@ pub struct Model {
     pub looked_at: Option<Timestamp>,
     /// The last minutes.
     pub history: History,
+    pub(super) ranks: Vec<Option<order::Rank>>,
     pub(super) visible: Vec<usize>,
     pub(super) places: BTreeMap<ShardName, usize>,
     pub(super) acts: u64,
+    pub(super) called_at: Option<Timestamp>,
 }
 
 /// A view that stands still.
@@ -126,10 +146,18 @@ pub enum Layer {
     Command(String),
     /// Commands by a few letters, and which of them is chosen.
     Palette(String, usize),
-    /// A filter while it is typed, and what it was before.
-    Filter(String),
+    /// A filter while it is typed.
+    Filter {
+        /// What it was before.
+        before: String,
+        /// The shard that had the focus: hidden by half a word, it has it
+        /// again as soon as it is shown.
+        focus: Option<ShardName>,
+    },
     /// Why the thing in focus moves or not.
     Detail,
+    /// Whether to leave while something is under way.
+    Leave,
     /// A question.
     Dialog(Box<Dialog>),
 }
@@ -200,6 +228,8 @@ impl Model {
             marks: BTreeSet::new(),
             filter: String::new(),
             order: Order::default(),
+            attention: Attention::Here,
+            mouse: Switch::Off,
             layer: None,
             pending: Vec::new(),
             last_act: None,
@@ -208,9 +238,11 @@ impl Model {
             seen: Seen::default(),
             looked_at: None,
             history: History::default(),
+            ranks: Vec::new(),
             visible: Vec::new(),
             places: BTreeMap::new(),
             acts: 0,
+            called_at: None,
         };
         let own = model.options.warnings.clone();
         if let Some(warning) = own.into_iter().chain(loaded.warnings).next() {

@@ -1,7 +1,7 @@
 //! The order of the shards on the screen.
 
+use super::filter::Filter;
 use crate::wire::{Progress, ShardView, Sign};
-use std::cmp::Reverse;
 
 /// What the rows are sorted by. The file's order breaks ties, so that rows do
 /// not jump.
@@ -43,26 +43,33 @@ impl Order {
         }
     }
 
-    /// The place of a shard: smaller is further up.
-    pub(super) fn key(self, shard: &ShardView) -> (Reverse<u64>, u64) {
-        let up = |n: u64| (Reverse(n), 0);
+    /// The rank of a shard; `None` when the filter hides it.
+    pub(super) fn rank(self, filter: &Filter<'_>, shard: &ShardView) -> Option<Rank> {
+        filter.passes(shard).then(|| self.of(shard))
+    }
+
+    fn of(self, shard: &ShardView) -> Rank {
         match self {
-            Self::File => up(0),
-            Self::Need => up(gravity(shard.standing.sign)),
-            Self::Lag => up(shard.lag_ms.map_or(0, |lag| lag.value)),
+            Self::File => Rank(0),
+            Self::Need => Rank(u64::MAX - gravity(shard.standing.sign)),
+            Self::Lag => Rank(u64::MAX - shard.lag_ms.map_or(0, |lag| lag.value)),
             // Shards without a rate do not work: they are not slow.
-            Self::Rate => (Reverse(0), shard.rows_per_s.unwrap_or(u64::MAX)),
+            Self::Rate => Rank(shard.rows_per_s.unwrap_or(u64::MAX)),
             Self::Progress => {
                 let within = match shard.progress {
                     Progress::None | Progress::Unmeasured => 0,
                     Progress::Percent(percent) => u64::from(percent),
                     Progress::Done => 100,
                 };
-                (Reverse(0), stop_rank(shard) * 1_000 + within)
+                Rank(stop_rank(shard) * 1_000 + within)
             }
         }
     }
 }
+
+/// Where a shard stands in an order: the smaller, the further up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::cockpit) struct Rank(u64);
 
 fn stop_rank(shard: &ShardView) -> u64 {
     let stage = crate::base::Stage::ALL

@@ -3,7 +3,7 @@
 
 use super::Model;
 use super::filter::Filter;
-use super::order::Order;
+use super::order::{Order, Rank};
 use crate::base::{RingName, ShardName};
 use crate::wire::{RingView, Scope, ShardView};
 
@@ -56,16 +56,25 @@ impl Model {
 
     /// Where a shard stands in the view. What is remembered is checked: an
     /// order that has changed costs a search, never a wrong shard.
-    fn place_of(&self, name: &ShardName) -> Option<usize> {
+    pub(in crate::cockpit) fn place_of(&self, name: &ShardName) -> Option<usize> {
         let shards = &self.view()?.shards;
         let is_it = |place: &usize| shards.get(*place).is_some_and(|s| s.name == *name);
         let known = self.places.get(name).copied().filter(is_it);
         known.or_else(|| shards.iter().position(|s| s.name == *name))
     }
 
-    /// Remembers where each shard stands.
+    /// The list of shards is another one: remembers where each stands.
     pub(in crate::cockpit) fn remember_places(&mut self) {
         let shards = self.live.as_ref().map_or(&[][..], |view| &view.shards);
+        let before: Vec<Option<usize>> = shards
+            .iter()
+            .map(|shard| self.places.get(&shard.name).copied())
+            .collect();
+        let stood = before.iter().copied().eq((0..self.places.len()).map(Some));
+        if stood {
+            return;
+        }
+        self.history.reorder(&before);
         self.places = shards
             .iter()
             .enumerate()
@@ -101,20 +110,49 @@ impl Model {
 
     /// Works out the shown rows again and keeps the focus on its shard.
     pub(in crate::cockpit) fn refresh_rows(&mut self) {
-        let before = self.shard_row_in_old_order();
         let filter = Filter::parse(&self.filter);
         let shards = self.view().map_or(&[][..], |v| &v.shards);
-        let mut shown: Vec<usize> = (0..shards.len())
-            .filter(|place| filter.passes(&shards[*place]))
+        let ranks = shards
+            .iter()
+            .map(|shard| self.order.rank(&filter, shard))
             .collect();
-        if self.order != Order::File {
-            shown.sort_by_cached_key(|place| self.order.key(&shards[*place]));
-        }
         let known = |name: &ShardName| shards.iter().any(|s| s.name == *name);
         let gone: Vec<ShardName> = self.marks.iter().filter(|m| !known(m)).cloned().collect();
-        self.visible = shown;
         for name in gone {
             self.marks.remove(&name);
+        }
+        self.ranks = ranks;
+        self.sort_rows();
+    }
+
+    /// The same, when only the shards at these places have changed.
+    pub(in crate::cockpit) fn refresh_places(&mut self, places: &[usize]) {
+        let filter = Filter::parse(&self.filter);
+        let shards = self.view().map_or(&[][..], |v| &v.shards);
+        let moved: Vec<(usize, Option<Rank>)> = places
+            .iter()
+            .map(|place| (*place, self.order.rank(&filter, &shards[*place])))
+            .filter(|(place, rank)| self.ranks.get(*place) != Some(rank))
+            .collect();
+        if moved.is_empty() {
+            return;
+        }
+        for (place, rank) in moved {
+            match self.ranks.get_mut(place) {
+                Some(kept) => *kept = rank,
+                None => return self.refresh_rows(),
+            }
+        }
+        self.sort_rows();
+    }
+
+    /// The rows are the shards with a rank, the smallest first.
+    fn sort_rows(&mut self) {
+        let before = self.shard_row();
+        let ranks = &self.ranks;
+        self.visible = (0..ranks.len()).filter(|p| ranks[*p].is_some()).collect();
+        if self.order != Order::File {
+            self.visible.sort_by_key(|place| ranks[*place]);
         }
         if self.shard_row().is_none() {
             self.focus_shard_row(before.unwrap_or(0));
@@ -126,17 +164,6 @@ impl Model {
         }
     }
 
-    fn shard_row_in_old_order(&self) -> Option<usize> {
-        let count = self.view().map_or(0, |v| v.shards.len());
-        // The rows may be older than the view: look only at what exists.
-        let name = self.shard.as_ref()?;
-        let shards = &self.view()?.shards;
-        self.visible
-            .iter()
-            .filter(|place| **place < count)
-            .position(|place| shards[*place].name == *name)
-    }
-
     /// Puts the focus on a row, or on the last one.
     pub(in crate::cockpit) fn focus_shard_row(&mut self, row: usize) {
         let last = self.visible.len().checked_sub(1);
@@ -145,6 +172,14 @@ impl Model {
             self.view()?.shards.get(place).map(|s| s.name.clone())
         });
         self.shard = name;
+    }
+
+    /// Puts the focus on a shard if it is shown.
+    pub(in crate::cockpit) fn focus_again(&mut self, name: Option<&ShardName>) {
+        let place = name.and_then(|name| self.place_of(name));
+        if place.is_some_and(|place| self.visible.contains(&place)) {
+            self.shard = name.cloned();
+        }
     }
 
     /// Puts the focus on a row of the ring pane, or on the last one.

@@ -1,6 +1,6 @@
 //! Keys: the top layer gets them first.
 
-use super::{act, palette, screens, server, theme, undo};
+use super::{act, copy, leave, mouse, palette, screens, server, theme, undo};
 use crate::base::{ShardName, Timestamp};
 use crate::cockpit::action::{ACTIONS, Action, Item};
 use crate::cockpit::complete::complete;
@@ -41,10 +41,11 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
             model.layer = Some(Layer::Detail);
             in_detail(model, key)
         }
+        Some(Layer::Leave) => leave::key(model, key),
         Some(Layer::Menu(cursor)) => menu(model, key, cursor),
         Some(Layer::Command(text)) => command(model, key, text),
         Some(Layer::Palette(text, cursor)) => palette::key(model, key, text, cursor),
-        Some(Layer::Filter(before)) => filter(model, key, before),
+        Some(Layer::Filter { before, focus }) => filter(model, key, before, focus),
     }
 }
 
@@ -91,7 +92,12 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Open => model.layer = Some(Layer::Detail),
         Action::Back => back(model),
         Action::MarkShard => mark(model),
-        Action::Filter => model.layer = Some(Layer::Filter(model.filter.clone())),
+        Action::Filter => {
+            model.layer = Some(Layer::Filter {
+                before: model.filter.clone(),
+                focus: model.shard.clone(),
+            });
+        }
         Action::CommandLine => model.layer = Some(Layer::Command(String::new())),
         Action::Palette => model.layer = Some(Layer::Palette(String::new(), 0)),
         Action::Undo => return undo::propose(model),
@@ -100,7 +106,10 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Freeze => freeze(model),
         Action::Help => model.layer = Some(Layer::Help(0)),
         Action::Suspend => return vec![Effect::Suspend],
-        Action::Quit | Action::QuitNow => return vec![Effect::Quit],
+        Action::Copy => return copy::focused(model),
+        Action::Mouse => return mouse::switch(model),
+        Action::Quit => return leave::ask(model),
+        Action::QuitNow => return vec![Effect::Quit],
         _ => {}
     }
     Vec::new()
@@ -235,6 +244,10 @@ pub(super) fn typed(model: &mut Model, text: &str) -> Vec<Effect> {
     if item.action == Action::ShowShard && !rest.is_empty() {
         return named_shard(model, rest);
     }
+    // Whoever types it out has decided.
+    if item.action == Action::Quit {
+        return vec![Effect::Quit];
+    }
     if !item.mutates() {
         return run(model, item.action);
     }
@@ -256,19 +269,19 @@ fn named_shard(model: &mut Model, name: &str) -> Vec<Effect> {
     screens::show(model, Screen::Shard)
 }
 
-fn filter(model: &mut Model, key: Key, before: String) -> Vec<Effect> {
+fn filter(model: &mut Model, key: Key, before: String, focus: Option<ShardName>) -> Vec<Effect> {
     let in_journal = model.shown.screen == Screen::Journal;
     let text = if in_journal {
         &mut model.shown.filter
     } else {
         &mut model.filter
     };
-    let mut layer = Some(Layer::Filter(before.clone()));
+    let mut typed_on = true;
     match key {
-        Key::Plain(KeyCode::Enter) => layer = None,
+        Key::Plain(KeyCode::Enter) => typed_on = false,
         Key::Plain(KeyCode::Esc) => {
-            *text = before;
-            layer = None;
+            text.clone_from(&before);
+            typed_on = false;
         }
         Key::Plain(KeyCode::Backspace) => drop(text.pop()),
         key => {
@@ -278,7 +291,8 @@ fn filter(model: &mut Model, key: Key, before: String) -> Vec<Effect> {
     }
     if !in_journal {
         model.refresh_rows();
+        model.focus_again(focus.as_ref());
     }
-    model.layer = layer;
+    model.layer = typed_on.then_some(Layer::Filter { before, focus });
     Vec::new()
 }

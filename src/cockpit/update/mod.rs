@@ -1,7 +1,11 @@
 //! Folds a message into the model. The only way the model changes.
 
 mod act;
+mod call;
+mod copy;
 pub(in crate::cockpit) mod keys;
+mod leave;
+mod mouse;
 mod palette;
 mod screens;
 mod server;
@@ -18,9 +22,17 @@ use super::msg::{Effect, Msg};
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event, at) => match Key::of(&event) {
-            Some(key) => keys::key(model, key, at),
+            Some(key) => {
+                model.options.welcome.clear();
+                keys::key(model, key, at)
+            }
             None => Vec::new(),
         },
+        Msg::Mouse(mouse) => mouse::moved(model, mouse),
+        Msg::Attention(attention) => {
+            model.attention = attention;
+            Vec::new()
+        }
         Msg::Paste(text) => {
             paste(model, &text);
             Vec::new()
@@ -44,12 +56,14 @@ fn paste(model: &mut Model, text: &str) {
     let plain = text.chars().filter(|c| !c.is_control());
     match &mut model.layer {
         Some(Layer::Dialog(dialog)) => dialog.paste(text),
-        Some(Layer::Filter(_)) if model.shown.screen == Screen::Journal => {
+        Some(Layer::Filter { .. }) if model.shown.screen == Screen::Journal => {
             model.shown.filter.extend(plain);
         }
-        Some(Layer::Filter(_)) => {
+        Some(Layer::Filter { focus, .. }) => {
+            let focus = focus.clone();
             model.filter.extend(plain);
             model.refresh_rows();
+            model.focus_again(focus.as_ref());
         }
         // A pasted command could hold more than its reader saw.
         _ => {}

@@ -59,25 +59,41 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     let Some(action) = model.options.keymap.action(key) else {
         return Vec::new();
     };
-    let rows = screen_rows(model);
-    let here = model.shown.cursor(rows);
     match action {
-        Action::Down => model.shown.put(here.saturating_add(1).min(rows)),
-        Action::Up => model.shown.put(here.saturating_sub(1)),
-        Action::First => model.shown.put(0),
-        Action::Last => model.shown.put(usize::MAX),
-        Action::PageDown => model.shown.put(here.saturating_add(PAGE).min(rows)),
-        Action::PageUp => model.shown.put(here.saturating_sub(PAGE)),
+        Action::Down
+        | Action::Up
+        | Action::First
+        | Action::Last
+        | Action::PageDown
+        | Action::PageUp => step(model, action),
         Action::Open => model.shown.open = !model.shown.open,
         Action::NextPane => return next_shard(model),
         Action::Filter if model.shown.screen == Screen::Journal => {
-            model.layer = Some(Layer::Filter(model.shown.filter.clone()));
+            model.layer = Some(Layer::Filter {
+                before: model.shown.filter.clone(),
+                focus: None,
+            });
         }
         Action::Filter | Action::MarkShard => {}
         Action::Back | Action::Quit => return back(model),
         other => return keys::run(model, other),
     }
     Vec::new()
+}
+
+/// Moves the cursor of the screen.
+pub(super) fn step(model: &mut Model, action: Action) {
+    let rows = screen_rows(model);
+    let here = model.shown.cursor(rows);
+    model.shown.put(match action {
+        Action::Down => here.saturating_add(1).min(rows),
+        Action::Up => here.saturating_sub(1),
+        Action::First => 0,
+        Action::Last => usize::MAX,
+        Action::PageDown => here.saturating_add(PAGE).min(rows),
+        Action::PageUp => here.saturating_sub(PAGE),
+        _ => here,
+    });
 }
 
 /// One level back: the open row, the filter, then the fleet.

@@ -1,10 +1,10 @@
 //! What the engine says.
 
-use super::act;
+use super::{act, call};
 use crate::base::{Period, Timestamp};
 use crate::cockpit::model::{Layer, Model};
 use crate::cockpit::msg::Effect;
-use crate::wire::{ServerMessage, Stream, fold};
+use crate::wire::{ServerMessage, Stream, Touched, fold};
 
 /// How long to wait for a snapshot before asking again.
 const RESYNC_AGAIN: Period = Period::from_ms(1_000);
@@ -22,41 +22,54 @@ pub(super) fn message(model: &mut Model, message: ServerMessage, at: Timestamp) 
             Vec::new()
         }
         ServerMessage::Stream(stream) => {
-            let effects = streamed(model, stream);
+            let needs = call::needs_before(model);
+            let (touched, mut effects) = streamed(model, stream);
+            effects.extend(needs.and_then(|before| call::new_need(model, &before)));
             if let Some(view) = &model.live {
                 model.history.take(view, at);
             }
             if model.frozen.is_none() {
-                moved_on(model);
+                match touched {
+                    Some(Touched::Places(places)) => model.refresh_places(&places),
+                    Some(Touched::Order) => model.refresh_rows(),
+                    None => {}
+                }
+                recheck(model);
             }
             effects
         }
     }
 }
 
-fn streamed(model: &mut Model, stream: Stream) -> Vec<Effect> {
+/// What of the view is another one now, and what to do.
+fn streamed(model: &mut Model, stream: Stream) -> (Option<Touched>, Vec<Effect>) {
     match stream {
         Stream::Snapshot { seq, view, .. } => {
             model.live = Some(*view);
             model.seq = seq;
             model.resync = None;
             model.remember_places();
-            Vec::new()
+            (Some(Touched::Order), Vec::new())
         }
-        Stream::Delta { seq, delta, .. } => match &mut model.live {
-            Some(view) if seq == model.seq + 1 && model.resync.is_none() => {
-                fold(view, *delta);
-                model.seq = seq;
-                Vec::new()
+        Stream::Delta { seq, delta, .. } => {
+            let fits = seq == model.seq + 1 && model.resync.is_none();
+            let folded = match &mut model.live {
+                Some(view) if fits => fold(view, *delta).ok(),
+                _ => None,
+            };
+            let Some(touched) = folded else {
+                return (None, ask(model));
+            };
+            model.seq = seq;
+            if touched == Touched::Order {
+                model.remember_places();
             }
-            _ => ask(model),
-        },
+            (Some(touched), Vec::new())
+        }
         Stream::Heartbeat { seq, .. } => {
-            if model.live.is_some() && seq == model.seq && model.resync.is_none() {
-                Vec::new()
-            } else {
-                ask(model)
-            }
+            let whole = model.live.is_some() && seq == model.seq && model.resync.is_none();
+            let effects = if whole { Vec::new() } else { ask(model) };
+            (None, effects)
         }
     }
 }
@@ -74,8 +87,12 @@ fn ask(model: &mut Model) -> Vec<Effect> {
 /// The view on the screen is another one now.
 pub(super) fn moved_on(model: &mut Model) {
     model.refresh_rows();
-    // Taken out, so that the question can be held against the model; whatever
-    // else lies there stays.
+    recheck(model);
+}
+
+/// Holds an open question against the model.
+fn recheck(model: &mut Model) {
+    // Taken out meanwhile; whatever else lies there stays.
     let mut layer = model.layer.take();
     if let Some(Layer::Dialog(dialog)) = &mut layer {
         dialog.recheck(model);

@@ -1,6 +1,6 @@
 //! Totals, what needs a person, the feed, the status line, the footer.
 
-use super::Room;
+use super::place::Room;
 use super::trend;
 use crate::cockpit::action::{ACTIONS, Action};
 use crate::cockpit::complete::candidates;
@@ -92,7 +92,8 @@ fn need_line(model: &Model, need: &Need) -> Vec<Part> {
     ]
 }
 
-pub(super) fn feed(canvas: &mut Canvas<'_>, model: &Model, area: Rect, rows: u16) {
+pub(super) fn feed(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let rows = area.height;
     let events = model.view().map_or(&[][..], |v| &v.events);
     let from = events.len().saturating_sub(usize::from(rows));
     for (row, event) in (0..rows).zip(&events[from..]) {
@@ -128,7 +129,7 @@ fn status(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
 fn status_parts(model: &Model) -> Vec<Part> {
     match &model.layer {
         Some(Layer::Command(text)) => return command_parts(model, text),
-        Some(Layer::Filter(_)) => {
+        Some(Layer::Filter { .. }) => {
             if model.shown.screen == Screen::Journal {
                 return vec![part(Role::Key, format!(" /{}▏", model.shown.filter))];
             }

@@ -4,9 +4,11 @@ mod bars;
 mod detail;
 mod dialog;
 mod header;
+mod leave;
 mod lines;
 mod lists;
 mod palette;
+mod place;
 mod plan;
 mod screen;
 mod table;
@@ -15,24 +17,17 @@ mod trend;
 use super::model::{Layer, Model, Screen};
 use super::theme::Role;
 use super::widgets::{Canvas, part};
+use place::Places;
+pub(super) use place::{Hit, hit};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-pub(super) use screen::rows as screen_rows;
+pub(super) use screen::{journal_entries, rows as screen_rows};
 
 /// Below this there is no room for a decision.
 const WIDTH_MIN: u16 = 40;
 /// See [`WIDTH_MIN`].
 const HEIGHT_MIN: u16 = 10;
-
-/// How much room there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Room {
-    /// 80×24: everything, in fewer columns.
-    Compact,
-    /// 100×30 and more.
-    Full,
-}
 
 /// Draws the model.
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
@@ -57,8 +52,9 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
                 palette::draw(&mut canvas, model, text, *cursor);
             }
             Some(Layer::Detail) => detail::draw(&mut canvas, model),
+            Some(Layer::Leave) => leave::draw(&mut canvas, model),
             Some(Layer::Dialog(question)) => dialog::draw(&mut canvas, question),
-            Some(Layer::Command(_) | Layer::Filter(_)) | None => {}
+            Some(Layer::Command(_) | Layer::Filter { .. }) | None => {}
         }
     }
     canvas.finish(model.options.glyphs);
@@ -72,45 +68,16 @@ fn too_small(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn fleet(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
-    let room = if area.width >= 100 && area.height >= 30 {
-        Room::Full
-    } else {
-        Room::Compact
-    };
-    let mut below = area;
-    let mut take = |rows: u16| {
-        let rows = rows.min(below.height);
-        let part = Rect {
-            height: rows,
-            ..below
-        };
-        below.y += rows;
-        below.height -= rows;
-        part
-    };
-    let top = take(1);
-    let plan_area = take(plan::height(model, room));
-    let totals = take(1);
-    let needs = take(bars::needs_height(model, room));
-    header::draw(canvas, model, top);
-    plan::draw(canvas, model, plan_area, room);
-    bars::totals(canvas, model, totals);
-    bars::needs(canvas, model, needs, room);
-    let feed_rows = match room {
-        Room::Full => 5,
-        Room::Compact => 2.min(below.height.saturating_sub(5)),
-    };
-    let bottom = 2 + feed_rows;
-    let table_area = Rect {
-        height: below.height.saturating_sub(bottom),
-        ..below
-    };
-    table::draw(canvas, model, table_area, room);
-    let rest = Rect {
-        y: table_area.bottom(),
-        height: below.height - table_area.height,
-        ..below
-    };
-    bars::feed(canvas, model, rest, feed_rows);
+    let places = Places::of(model, area);
+    let room = places.room;
+    header::draw(canvas, model, places.header);
+    plan::draw(canvas, model, places.plan, room);
+    bars::totals(canvas, model, places.totals);
+    bars::needs(canvas, model, places.needs, room);
+    table::draw(canvas, model, places.table, room);
+    bars::feed(canvas, model, places.feed);
     bars::bottom(canvas, model, area);
+    if !model.options.welcome.is_empty() {
+        leave::welcome(canvas, &model.options.welcome, places.feed);
+    }
 }

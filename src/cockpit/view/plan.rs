@@ -1,6 +1,6 @@
 //! The flight plan: rings by stages, and what happens next by itself.
 
-use super::Room;
+use super::place::Room;
 use crate::base::Stage;
 use crate::cockpit::model::{Model, Pane};
 use crate::cockpit::theme::Role;
@@ -55,6 +55,20 @@ fn full(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         canvas.line(inner, row, &why(model, standing));
         canvas.line(inner, row + 1, &next(model, standing));
     }
+}
+
+/// The row of the ring pane at a line of the screen.
+pub(super) fn row_at(model: &Model, area: Rect, room: Room, y: u16) -> Option<usize> {
+    let line = usize::from(y.checked_sub(area.y)?);
+    let focus = model.ring_row();
+    if room == Room::Compact {
+        return (line == 0).then_some(focus);
+    }
+    let shown = rows(model);
+    let count = model.view().map_or(1, |v| v.rings.len() + 1);
+    // The frame and the stages' names stand above the first.
+    let place = line.checked_sub(2).filter(|place| *place < shown)?;
+    Some(first_row(focus, shown, count) + place)
 }
 
 fn compact(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {

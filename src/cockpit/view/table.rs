@@ -1,6 +1,6 @@
 //! The shards. Only rows on the screen are built.
 
-use super::Room;
+use super::place::Room;
 use super::plan::first_row;
 use crate::cockpit::model::{Model, Pane};
 use crate::cockpit::theme::Role;
@@ -136,6 +136,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect, room: Roo
             canvas.focus(area, row);
         }
     }
+}
+
+/// The row of the shards at a line of the screen.
+pub(super) fn row_at(model: &Model, area: Rect, y: u16) -> Option<usize> {
+    let line = usize::from(y.checked_sub(area.y)?).checked_sub(1)?;
+    let shown = usize::from(area.height - 1);
+    let count = model.shown_count();
+    let from = first_row(model.shard_row().unwrap_or(0), shown, count);
+    Some(from + line).filter(|row| *row < count)
 }
 
 fn line(model: &Model, shard: &ShardView, here: bool, (room, wide): (Room, u16)) -> Vec<Part> {

@@ -137,8 +137,15 @@ impl<'a> Canvas<'a> {
             width: wide,
             height: high,
         };
-        for row in 0..high {
-            let blank = part(Role::Text, " ".repeat(usize::from(wide)));
+        self.clear(area);
+        area
+    }
+
+    /// Empties a box for what is drawn there instead.
+    pub(in crate::cockpit) fn clear(&mut self, area: Rect) {
+        let area = area.intersection(self.buffer.area);
+        for row in 0..area.height {
+            let blank = part(Role::Text, " ".repeat(usize::from(area.width)));
             self.buffer.set_style(
                 Rect {
                     y: area.y + row,
@@ -149,7 +156,6 @@ impl<'a> Canvas<'a> {
             );
             self.line(area, row, &[blank]);
         }
-        area
     }
 
     /// The last thing done to a screen: every cell in the wanted characters.

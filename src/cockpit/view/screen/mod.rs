@@ -12,7 +12,8 @@ use super::{bars, header};
 use crate::cockpit::model::{Model, Screen};
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, part, width};
-use ratatui::layout::Rect;
+use crate::wire::JournalEntry;
+use ratatui::layout::{Position, Rect};
 pub(super) use shard::concerns;
 
 /// Draws the screen.
@@ -52,21 +53,38 @@ pub(in crate::cockpit) fn rows(model: &Model) -> usize {
     }
 }
 
+/// The journal's entries that pass its filter.
+pub(in crate::cockpit) fn journal_entries(model: &Model) -> impl Iterator<Item = &JournalEntry> {
+    journal::shown(model)
+}
+
+/// The screen whose name stands at a cell.
+pub(super) fn tab_at(model: &Model, area: Rect, at: Position) -> Option<Screen> {
+    if at.y != area.y + 1 {
+        return None;
+    }
+    let mut from = 1;
+    for (place, screen) in Screen::ALL.into_iter().enumerate() {
+        let until = from + width(&tab(model, place, screen)) + 1;
+        if (from..until).contains(&usize::from(at.x)) {
+            return Some(screen);
+        }
+        from = until;
+    }
+    None
+}
+
 /// Where one is, and what else there is. The screen that is shown stands in
 /// brackets, not only in another colour.
 fn tabs(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let mut parts = vec![part(Role::Text, " ")];
     let mut used = 1;
     for (place, screen) in Screen::ALL.iter().enumerate() {
-        let focus = match (screen, &model.shard) {
-            (Screen::Shard, Some(name)) => format!(" {name}"),
-            _ => String::new(),
-        };
-        let name = format!("{} {}{focus}", place + 1, screen.title());
-        let (role, text) = if *screen == model.shown.screen {
-            (Role::Title, format!("[{name}]"))
+        let text = tab(model, place, *screen);
+        let role = if *screen == model.shown.screen {
+            Role::Title
         } else {
-            (Role::Muted, format!(" {name} "))
+            Role::Muted
         };
         used += width(&text) + 1;
         parts.push(part(role, format!("{text} ")));
@@ -75,4 +93,17 @@ fn tabs(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         parts.push(part(Role::Muted, "  Esc: fleet"));
     }
     canvas.line(area, 0, &parts);
+}
+
+fn tab(model: &Model, place: usize, screen: Screen) -> String {
+    let focus = match (screen, &model.shard) {
+        (Screen::Shard, Some(name)) => format!(" {name}"),
+        _ => String::new(),
+    };
+    let name = format!("{} {}{focus}", place + 1, screen.title());
+    if screen == model.shown.screen {
+        format!("[{name}]")
+    } else {
+        format!(" {name} ")
+    }
 }

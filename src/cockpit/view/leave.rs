@@ -1,0 +1,83 @@
+//! The first words and the last ones.
+
+use super::lines::{Lines, labelled};
+use crate::cockpit::model::Model;
+use crate::cockpit::theme::Role;
+use crate::cockpit::widgets::{Canvas, fit, part, sign};
+use crate::wire::{Progress, words};
+use ratatui::layout::Rect;
+
+/// Shards that are named.
+const NAMED_MAX: usize = 6;
+
+/// What a newcomer should press first, over the feed.
+pub(super) fn welcome(canvas: &mut Canvas<'_>, lines: &[String], feed: Rect) {
+    let high = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let area = Rect {
+        y: feed.bottom().saturating_sub(high),
+        height: high,
+        ..feed
+    };
+    canvas.clear(area);
+    let inner = canvas.frame(area, "Welcome aboard", Role::Title);
+    for (row, text) in (0..inner.height).zip(lines) {
+        canvas.line(inner, row, &[part(Role::Text, format!(" {text}"))]);
+    }
+}
+
+/// Whether to leave while something is under way.
+pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model) {
+    let rows = rows(model);
+    let high = u16::try_from(rows.len() + 2).unwrap_or(u16::MAX);
+    let area = canvas.clear_middle(76, high);
+    let inner = canvas.frame(area, "Leave?", Role::Danger);
+    for (row, parts) in (0..inner.height).zip(&rows) {
+        canvas.line(inner, row, parts);
+    }
+}
+
+fn rows(model: &Model) -> Lines {
+    let shards = model.live.as_ref().map_or(&[][..], |view| &view.shards);
+    let mut at_work = shards
+        .iter()
+        .filter(|shard| matches!(shard.progress, Progress::Percent(_) | Progress::Unmeasured));
+    let mut rows = Vec::new();
+    for shard in at_work.by_ref().take(NAMED_MAX) {
+        let label = if rows.is_empty() { "At work" } else { "" };
+        rows.push(vec![
+            labelled(label),
+            sign(shard.standing.sign, &fit(shard.name.as_str(), 12)),
+            part(Role::Text, format!(" {}", fit(&shard.stop.to_string(), 11))),
+            part(Role::Text, shard.now.clone()),
+        ]);
+    }
+    let more = at_work.count();
+    if more > 0 {
+        let text = format!("and {} more", words::shards(more));
+        rows.push(vec![labelled(""), part(Role::Muted, text)]);
+    }
+    let mut say = |label: &str, text: &str| {
+        rows.push(vec![labelled(label), part(Role::Text, text)]);
+    };
+    say(
+        "If you leave",
+        "the engine stops with this cockpit, each shard after its chunk.",
+    );
+    say(
+        "",
+        "What is committed stays; triggers keep the new form right.",
+    );
+    say("Afterwards", "the same command goes on from here.");
+    say(
+        "To stop work",
+        "without leaving: pause, in the operations menu.",
+    );
+    rows.push(vec![
+        labelled(""),
+        part(Role::Key, "y"),
+        part(Role::Text, " leave   "),
+        part(Role::Key, "N"),
+        part(Role::Text, " stay"),
+    ]);
+    rows
+}
