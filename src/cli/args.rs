@@ -127,6 +127,9 @@ pub struct DemoCli {
     /// The cockpit in lines, for screen readers; commands on stdin, help lists them.
     #[arg(long, conflicts_with = "headless")]
     pub plain: bool,
+    /// Draw what the screen showed as a moving SVG of a minute.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["headless", "plain"])]
+    pub film: Option<PathBuf>,
 }
 
 /// A fleet file.

@@ -124,6 +124,7 @@ fn demo_args(args: DemoCli) -> DemoArgs {
             seed: args.seed,
             pace: Pace::WATCHED,
         },
+        film: args.film,
         face: face(args.headless, args.plain),
     }
 }

@@ -3,12 +3,33 @@
 use super::exit::{Ended, Exit};
 use super::run::{Face, Ready, engine, finish};
 use super::summary::Summary;
+use super::terminal::say;
+use crate::api::client::Client;
 use crate::api::embedded::attach;
 use crate::cockpit;
 use crate::cockpit::keymap::Keymap;
 use crate::engine::port::Publisher;
 use crate::engine::{Book, Engine, Goal, Stopped};
+use std::path::Path;
 use tokio::sync::oneshot;
+
+/// What a cockpit is shown with.
+#[derive(Clone, Copy)]
+pub struct Show<'a> {
+    /// What a newcomer should press first.
+    pub welcome: fn(&Keymap) -> Vec<String>,
+    /// Where all that was on the screen is drawn afterwards.
+    pub film: Option<&'a Path>,
+}
+
+impl Default for Show<'_> {
+    fn default() -> Self {
+        Self {
+            welcome: |_| Vec::new(),
+            film: None,
+        }
+    }
+}
 
 /// What is there when the cockpit was left and the engine has stopped.
 pub struct Flown {
@@ -26,7 +47,7 @@ pub struct Flown {
 /// What kept it from starting.
 pub async fn run(ready: Ready, face: Face) -> Result<(Summary, Exit), Ended> {
     let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
-    let flown = fly(engine, &publisher, face, |_| Vec::new()).await?;
+    let flown = fly(engine, &publisher, face, Show::default()).await?;
     let result = finish(flown.why, flown.book).await;
     drop(lease);
     flown.left?;
@@ -41,17 +62,17 @@ pub async fn fly(
     engine: Engine,
     publisher: &Publisher,
     face: Face,
-    welcome: fn(&Keymap) -> Vec<String>,
+    show: Show<'_>,
 ) -> Result<Flown, Ended> {
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
     let mut options = cockpit::Options::from_environment(super::run::person(), session);
-    options.welcome = welcome(&options.keymap);
+    options.welcome = (show.welcome)(&options.keymap);
     let (stop, stopped) = oneshot::channel();
     let client = Box::new(attach(publisher));
     let running = tokio::spawn(engine.run(stopped));
     let left = match face {
         Face::Plain => cockpit::plain::run(client, options).await,
-        Face::Screen | Face::Headless => cockpit::run::run(client, options).await,
+        Face::Screen | Face::Headless => on_screen(client, options, show.film).await,
     };
     // The engine may have stopped by itself meanwhile.
     let _ = stop.send(());
@@ -64,4 +85,20 @@ pub async fn fly(
         book,
         left: left.map(|_| ()),
     })
+}
+
+async fn on_screen(
+    client: Box<dyn Client>,
+    options: cockpit::Options,
+    film: Option<&Path>,
+) -> Result<cockpit::Exit, cockpit::RunError> {
+    let mut recorder = film.map(|_| cockpit::shot::Recorder::default());
+    let left = cockpit::run::run(client, options, recorder.as_mut()).await;
+    if let (Some(path), Some(recorder)) = (film, recorder) {
+        let drawn = recorder.film("A demo of pilothouse", crate::engine::now());
+        if let Err(why) = std::fs::write(path, drawn) {
+            say(format_args!("the film {}: {why}", path.display()));
+        }
+    }
+    left
 }

@@ -5,6 +5,7 @@
 
 use super::model::{Model, Options};
 use super::msg::{Attention, Effect, Mouse, MouseDid, Msg};
+use super::shot::Recorder;
 use super::terminal::{Screen, is_taken};
 use super::{update, view};
 use crate::api::client::Client;
@@ -45,11 +46,15 @@ pub enum Exit {
 #[error("the terminal cannot be used ({0}); run with --headless, or look with `pilothouse status`")]
 pub struct RunError(#[from] io::Error);
 
-/// Runs a cockpit until it is left.
+/// Runs a cockpit until it is left; a recorder keeps what it shows.
 ///
 /// # Errors
 /// When the terminal cannot be taken or drawn on.
-pub async fn run(client: Box<dyn Client>, options: Options) -> Result<Exit, RunError> {
+pub async fn run(
+    client: Box<dyn Client>,
+    options: Options,
+    recorder: Option<&mut Recorder>,
+) -> Result<Exit, RunError> {
     let mut shell = Shell {
         model: Model::new(options, now()),
         client,
@@ -57,17 +62,19 @@ pub async fn run(client: Box<dyn Client>, options: Options) -> Result<Exit, RunE
         screen: Screen::take()?,
         input: Input::listen(),
         exit: None,
+        recorder,
     };
     shell.run().await
 }
 
-struct Shell {
+struct Shell<'a> {
     model: Model,
     client: Box<dyn Client>,
     signals: Signals,
     screen: Screen,
     input: Input,
     exit: Option<Exit>,
+    recorder: Option<&'a mut Recorder>,
 }
 
 type Read = (io::Result<Event>, Timestamp);
@@ -134,7 +141,7 @@ enum Woken {
     Nothing,
 }
 
-impl Shell {
+impl Shell<'_> {
     async fn run(&mut self) -> Result<Exit, RunError> {
         self.draw()?;
         let mut drawn = Instant::now();
@@ -227,7 +234,10 @@ impl Shell {
             return Ok(());
         }
         let model = &self.model;
-        self.screen.terminal.draw(|frame| view(model, frame))?;
+        let drawn = self.screen.terminal.draw(|frame| view(model, frame))?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.take(drawn.buffer, now());
+        }
         Ok(())
     }
 }

@@ -87,7 +87,7 @@ fn act(role: &str) {
             beat: tokio::time::interval(Duration::from_millis(1)),
             moment: at_cockpit,
         };
-        run(Box::new(client), options).await
+        run(Box::new(client), options, None).await
     });
     assert_eq!(exit.unwrap(), Exit::Panicked);
 }

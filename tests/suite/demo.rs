@@ -54,6 +54,7 @@ async fn headless(directory: Option<&Path>, spec: DemoSpec) -> (Value, Exit) {
         directory: directory.map(Path::to_path_buf),
         spec,
         face: Face::Headless,
+        film: None,
     };
     let (text, exit) = demo::run(args)
         .await

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod cockpit;
+mod columns;
 mod commands;
 mod contract;
 #[path = "../contract/mod.rs"]
@@ -28,11 +29,13 @@ mod loaded;
 mod loopback;
 mod orders;
 mod plain;
+mod png;
 mod questions;
 mod restore;
 mod rows;
 mod scene;
 mod screens;
+mod shown;
 mod sights;
 mod simulator;
 mod slow_shard;

@@ -3,22 +3,21 @@
 //! `UPDATE_SHOTS=1 cargo test --features broken --test suite screens` draws
 //! the pictures and the grids anew; otherwise a stale one fails.
 
-use crate::hands::{key_later, keys, on_ring};
-use crate::scene::{Scene, Step, Steps, press};
-use crate::sights::watched;
+use crate::scene::{Scene, Steps};
+use crate::shown::{SCENARIOS, screens};
 use pilothouse::cockpit::theme::{Depth, Library, Role};
 use pilothouse::cockpit::{GlyphSet, Model, shot};
-use ratatui::crossterm::event::KeyCode;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const SCENARIOS: [&str; 5] = [
-    "healthy",
-    "troubled",
-    "contract",
-    "rolling-back",
-    "finished",
-];
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+/// A theme for every depth of colour, as people have them.
+const DEPTHS: [(Depth, &str, &str); 3] = [
+    (Depth::True, "dark", "true colour"),
+    (Depth::Sixteen, "default", "16 colours"),
+    (Depth::Plain, "no-colour", "no colour"),
+];
 
 pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,80 +47,46 @@ fn telling() -> Library {
     library
 }
 
-fn told(model: &Model, size: (u16, u16)) -> String {
-    let mut model = model.clone();
-    model.theme = telling().load("telling", Depth::True).theme;
-    let buffer = shot::buffer(&model, size.0, size.1);
-    shot::roles(&buffer, &model.theme)
+/// The text of a screen, and its runs of roles.
+fn told(model: &mut Model, size: (u16, u16)) -> (String, String) {
+    let buffer = shot::buffer(model, size.0, size.1);
+    let all = shot::roles(&buffer, &model.theme);
+    let lines = all.split_inclusive('\n');
+    let text: String = lines.clone().take(usize::from(size.1)).collect();
+    // An empty line stands between them.
+    let roles = lines.skip(usize::from(size.1) + 1).collect();
+    (text, roles)
 }
 
-/// Every screen and question there is: name, and the model that shows it.
-fn screens() -> Vec<(String, Model)> {
-    let mut all: Vec<(String, Model)> = SCENARIOS
-        .iter()
-        .map(|name| ((*name).to_owned(), scene(name).model()))
-        .collect();
-    let mut add = |name: &str, scenario: &str, act: &dyn Fn(&mut Model)| {
-        let mut model = scene(scenario).model();
-        act(&mut model);
-        all.push((name.to_owned(), model));
-    };
-    add("help", "healthy", &|m| drop(keys(m, "?")));
-    add("operations", "troubled", &|m| drop(keys(m, "x")));
-    for (name, typed) in [
-        ("shard", "2"),
-        ("plan", "3"),
-        ("checks", "4"),
-        ("flags", "5"),
-        ("journal", "6"),
-        ("shard-scrolled", "2jjjjjjjj"),
-        ("plan-opened", "3jj\n"),
-        ("checks-opened", "4\n"),
-        ("flags-opened", "5\n"),
-        ("journal-filtered", "6/ana\n\n"),
-    ] {
-        add(name, "troubled", &|m| {
-            *m = watched(&scene("troubled"));
-            for letter in typed.chars() {
-                match letter {
-                    '\n' => drop(key_later(m, press(KeyCode::Enter))),
-                    letter => drop(keys(m, &letter.to_string())),
-                }
-            }
-        });
+/// A screen in both sets of characters and at every depth of colour. Text is
+/// the same at every depth, and so are roles in both sets: that is looked at,
+/// not taken for granted.
+fn matrix(name: &str, model: &Model, size: (u16, u16)) -> String {
+    let mut model = model.clone();
+    model.theme = telling().load("telling", Depth::True).theme;
+    let (text, roles) = told(&mut model, size);
+    let mut out = format!("{text}\n-- roles\n{roles}");
+    model.options.glyphs = GlyphSet::Ascii;
+    let (ascii, same) = told(&mut model, size);
+    assert_eq!(same, roles, "{name}: roles in ASCII");
+    assert!(ascii.is_ascii(), "{name}:\n{ascii}");
+    // A String takes every write.
+    let _ = writeln!(out, "-- ascii\n{ascii}");
+    for (depth, theme, title) in DEPTHS {
+        model.options.glyphs = GlyphSet::Unicode;
+        model.theme = Library::default().load(theme, depth).theme;
+        let (same, looks) = told(&mut model, size);
+        assert_eq!(same, text, "{name}: text with {title}");
+        let _ = writeln!(out, "-- {title}, by the first role that looks so\n{looks}");
+        model.options.glyphs = GlyphSet::Ascii;
+        let (same, again) = told(&mut model, size);
+        assert_eq!(
+            (same, again),
+            (ascii.clone(), looks),
+            "{name}: ASCII, {title}"
+        );
     }
-    add("ring", "troubled", &|m| {
-        on_ring(m, "canary");
-        key_later(m, press(KeyCode::Enter));
-    });
-    add("retire", "contract", &|m| {
-        on_ring(m, "canary");
-        keys(m, "P");
-    });
-    add("roll-back", "troubled", &|m| {
-        on_ring(m, "early");
-        keys(m, "B");
-    });
-    let mut restored = scene("finished");
-    for (place, shard) in restored.view().shards.into_iter().enumerate() {
-        restored.step(Step::CountRestore {
-            shard: shard.name,
-            exported: 1_183_402,
-            down: [12, 1_204][place % 2] * u64::from(place < 2),
-        });
-    }
-    let mut model = restored.model();
-    model.pane = pilothouse::cockpit::Pane::Rings;
-    keys(&mut model, "B");
-    add("merge-restore", "finished", &|m| *m = model.clone());
-    add("abort", "troubled", &|m| drop(keys(m, "xA")));
-    add("pause", "healthy", &|m| drop(keys(m, "xp")));
-    add("filter", "healthy", &|m| drop(keys(m, "/ring:early")));
-    add("command", "healthy", &|m| drop(keys(m, ":pause ea")));
-    add("palette", "troubled", &|m| {
-        m.layer = Some(pilothouse::cockpit::Layer::Palette("re".into(), 1));
-    });
-    all
+    out
 }
 
 pub fn compare(path: &Path, fresh: &str) -> Option<String> {
@@ -138,34 +103,46 @@ pub fn compare(path: &Path, fresh: &str) -> Option<String> {
 fn every_screen_is_as_it_was() {
     let grids = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
     let mut stale = Vec::new();
+    let mut known = Vec::new();
     for (name, model) in screens() {
         for (wide, high) in SIZES {
-            let path = grids.join(format!("{name}-{wide}x{high}.txt"));
-            stale.extend(compare(&path, &told(&model, (wide, high))));
+            let file = format!("{name}-{wide}x{high}.txt");
+            stale.extend(compare(
+                &grids.join(&file),
+                &matrix(&name, &model, (wide, high)),
+            ));
+            known.push(file);
         }
     }
     assert!(stale.is_empty(), "{}", stale.join("\n"));
+    for file in std::fs::read_dir(grids).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(
+            known.contains(&name),
+            "tests/screens/{name} shows nothing any more"
+        );
+    }
 }
 
 #[test]
-fn every_screen_is_whole_in_ascii_and_in_every_theme() {
+fn every_screen_is_whole_in_every_theme() {
     let library = Library::default();
     for (name, mut model) in screens() {
-        model.options.glyphs = GlyphSet::Ascii;
-        for (wide, high) in SIZES {
-            let buffer = shot::buffer(&model, wide, high);
-            let foreign = buffer.content.iter().find(|c| !c.symbol().is_ascii());
-            assert_eq!(foreign.map(|c| c.symbol()), None, "{name} {wide}x{high}");
-        }
-        model.options.glyphs = GlyphSet::Unicode;
         for theme in library.names() {
-            for depth in [Depth::Plain, Depth::Sixteen, Depth::True] {
+            for (depth, ..) in DEPTHS {
                 model.theme = library.load(theme, depth).theme;
                 let buffer = shot::buffer(&model, 120, 40);
                 assert!(shot::svg(&buffer, &name).contains("</svg>"));
             }
         }
     }
+}
+
+/// The picture of a scenario, as the documents show it.
+pub fn picture(scenario: &str) -> String {
+    let mut model = scene(scenario).model();
+    model.theme = Library::default().load("dark", Depth::True).theme;
+    shot::svg(&shot::buffer(&model, 120, 40), scenario)
 }
 
 #[test]

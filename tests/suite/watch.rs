@@ -17,10 +17,7 @@ fn leaving_asks_while_shards_are_at_work() {
     assert_eq!(keys(&mut model, "q"), []);
     assert_eq!(model.layer, Some(Layer::Leave));
     let text = screen(&model, 80, 24);
-    assert!(
-        text.contains("the engine stops with this cockpit"),
-        "{text}"
-    );
+    assert!(text.contains("the engine stops too"), "{text}");
     assert!(text.contains("eu-05"), "what is at work is named: {text}");
     for stays in [
         letter('n'),

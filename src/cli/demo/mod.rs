@@ -14,7 +14,7 @@ pub use steward::{Steered, Steward};
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, load_fleet};
 use super::run::{self, Face, Promote, Ready, RunArgs};
-use super::screen;
+use super::screen::{self, Show};
 use super::summary::Summary;
 use super::terminal::{say, told_to_end};
 use crate::api::embedded::attach;
@@ -35,6 +35,8 @@ pub struct DemoArgs {
     pub spec: DemoSpec,
     /// With a screen or without.
     pub face: Face,
+    /// Where all that was on the screen is drawn afterwards.
+    pub film: Option<PathBuf>,
 }
 
 /// How it ended, before it is told.
@@ -151,8 +153,12 @@ async fn on_screen(
         trouble: Trouble::new(&args.spec),
         steward: None,
     };
+    let show = Show {
+        welcome: report::welcome,
+        film: args.film.as_deref(),
+    };
     let flight = async {
-        let flown = screen::fly(engine, &publisher, args.face, report::welcome).await;
+        let flown = screen::fly(engine, &publisher, args.face, show).await;
         drop(curtain);
         flown
     };

@@ -2,11 +2,13 @@
 
 mod film;
 mod grid;
+mod recorder;
 mod shape;
 mod svg;
 
 pub use film::{Frame, film};
 pub use grid::roles;
+pub use recorder::Recorder;
 pub use svg::svg;
 
 use super::model::Model;

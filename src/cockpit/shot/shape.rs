@@ -1,4 +1,5 @@
-//! Lines and blocks as shapes: fonts leave gaps between them.
+//! Lines, blocks and some marks as shapes: fonts leave gaps between the first
+//! two, and many lack the marks.
 
 /// Width of a cell in a picture, in SVG user units.
 pub(super) const CELL_WIDE: f32 = 9.0;
@@ -52,4 +53,25 @@ pub(super) fn arms(symbol: &str) -> Option<[bool; 4]> {
         "┼" => [true, true, true, true],
         _ => return None,
     })
+}
+
+/// A mark drawn in a cell, from the cell's upper left corner: what is stroked,
+/// and what is filled.
+pub(super) struct Drawing {
+    pub(super) stroked: &'static str,
+    pub(super) filled: &'static str,
+}
+
+/// The marks that are not left to a font.
+pub(super) fn drawing(symbol: &str) -> Option<Drawing> {
+    let (stroked, filled) = match symbol {
+        "‖" => ("M3 4.5v10M6 4.5v10", ""),
+        "◐" => (
+            "M4.5 6a3.5 3.5 0 0 0 0 7a3.5 3.5 0 0 0 0 -7",
+            "M4.5 6a3.5 3.5 0 0 0 0 7z",
+        ),
+        "↺" => ("M1.9 7.2a3.4 3.4 0 1 1 -0.7 3", "M0.6 4.6v3.8h3.8z"),
+        _ => return None,
+    };
+    Some(Drawing { stroked, filled })
 }

@@ -1,6 +1,6 @@
 //! A buffer as SVG: the same bytes for the same buffer, on every machine.
 
-use super::shape::{CELL_HIGH, CELL_WIDE, arms, block};
+use super::shape::{CELL_HIGH, CELL_WIDE, Drawing, arms, block, drawing};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write as _;
@@ -67,7 +67,11 @@ fn kind(cell: &Cell) -> Kind {
     let symbol = cell.symbol();
     if symbol.trim().is_empty() && !cell.modifier.contains(Modifier::UNDERLINED) {
         Kind::Blank
-    } else if block(symbol).is_some() || arms(symbol).is_some() || symbol == "░" {
+    } else if block(symbol).is_some()
+        || arms(symbol).is_some()
+        || drawing(symbol).is_some()
+        || symbol == "░"
+    {
         Kind::Drawn
     } else {
         Kind::Letters
@@ -165,6 +169,9 @@ fn drawn(out: &mut String, symbol: &str, (left, top): (f32, f32), ink: &str) {
             "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\" fill=\"{ink}\"/>"
         );
     }
+    if let Some(mark) = drawing(symbol) {
+        marked(out, &mark, (left, top), ink);
+    }
     if let Some([to_left, to_right, up, down]) = arms(symbol) {
         let (x, y) = (left + CELL_WIDE / 2.0, top + CELL_HIGH / 2.0);
         let mut path = String::new();
@@ -178,6 +185,18 @@ fn drawn(out: &mut String, symbol: &str, (left, top): (f32, f32), ink: &str) {
             let _ = write!(path, "M{x} {y}L{to_x} {to_y}");
         }
         let _ = writeln!(out, "<path d=\"{path}\" stroke=\"{ink}\" fill=\"none\"/>");
+    }
+}
+
+fn marked(out: &mut String, mark: &Drawing, (left, top): (f32, f32), ink: &str) {
+    let Drawing { stroked, filled } = mark;
+    let begin = format!("<path transform=\"translate({left} {top})\" d=");
+    let _ = writeln!(
+        out,
+        "{begin}\"{stroked}\" stroke=\"{ink}\" stroke-width=\"1.4\" fill=\"none\"/>"
+    );
+    if !filled.is_empty() {
+        let _ = writeln!(out, "{begin}\"{filled}\" fill=\"{ink}\"/>");
     }
 }
 

@@ -61,7 +61,7 @@ fn rows(model: &Model) -> Lines {
     };
     say(
         "If you leave",
-        "the engine stops with this cockpit, each shard after its chunk.",
+        "the engine stops too, each shard after its chunk.",
     );
     say(
         "",
