@@ -27,7 +27,7 @@ fn model(scene: &Scene) -> Model {
         theme: "default".into(),
         keymap: Keymap::default(),
         warnings: Vec::new(),
-        leaving: Leaving::StopsTheEngine,
+        leaving: Leaving::StopsTheEngine("the same command goes on from here"),
         welcome: Vec::new(),
     };
     let mut model = Model::new(options, scene.now);

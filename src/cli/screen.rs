@@ -18,6 +18,8 @@ use tokio::sync::oneshot;
 pub struct Show<'a> {
     /// What a newcomer should press first.
     pub welcome: fn(&Keymap) -> Vec<String>,
+    /// How one goes on after leaving.
+    pub afterwards: &'static str,
     /// Where all that was on the screen is drawn afterwards.
     pub film: Option<&'a Path>,
 }
@@ -26,6 +28,7 @@ impl Default for Show<'_> {
     fn default() -> Self {
         Self {
             welcome: |_| Vec::new(),
+            afterwards: "the same command goes on from here",
             film: None,
         }
     }
@@ -67,6 +70,7 @@ pub async fn fly(
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
     let mut options = cockpit::Options::from_environment(super::run::person(), session);
     options.welcome = (show.welcome)(&options.keymap);
+    options.leaving = cockpit::Leaving::StopsTheEngine(show.afterwards);
     let (stop, stopped) = oneshot::channel();
     let client = Box::new(attach(publisher));
     let running = tokio::spawn(engine.run(stopped));

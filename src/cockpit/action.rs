@@ -390,6 +390,11 @@ impl Action {
             }
             Link::Gone => return Some("the engine is gone".into()),
         }
+        // What stops something never waits for a picture.
+        let calming = matches!(self, Self::Pause | Self::Hold | Self::ThrottleDown);
+        if model.resync.is_some() && !calming {
+            return Some("a word of the engine was lost and is asked for again".into());
+        }
         if model.frozen.is_some() {
             return Some("the view is frozen; z goes live again".into());
         }

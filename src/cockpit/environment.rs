@@ -6,6 +6,7 @@ use super::keymap::Keymap;
 use super::model::{Leaving, Options};
 use super::theme::{Depth, Library};
 use crate::base::Actor;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 impl Options {
@@ -38,6 +39,10 @@ impl Options {
         let (keymap, warnings) = match keymap.map(std::fs::read_to_string) {
             Some(Ok(text)) => Keymap::patched(&text),
             // No file: the defaults.
+            Some(Err(why)) if why.kind() != ErrorKind::NotFound => {
+                let warning = format!("keymap.toml cannot be read: {why}");
+                (Keymap::default(), vec![warning])
+            }
             Some(Err(_)) | None => (Keymap::default(), Vec::new()),
         };
         Self {
@@ -49,7 +54,7 @@ impl Options {
             theme,
             keymap,
             warnings,
-            leaving: Leaving::StopsTheEngine,
+            leaving: Leaving::StopsTheEngine("the same command goes on from here"),
             welcome: Vec::new(),
         }
     }

@@ -9,13 +9,14 @@ use super::shot::Recorder;
 use super::terminal::{Screen, is_taken};
 use super::{update, view};
 use crate::api::client::Client;
-use crate::base::Timestamp;
+use crate::base::{Period, Timestamp};
 use futures_util::{FutureExt, StreamExt};
 use ratatui::crossterm::event::{
     Event, EventStream, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
 };
 use ratatui::layout::Position;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -270,9 +271,23 @@ fn pointed(mouse: MouseEvent) -> io::Result<Woken> {
     Ok(Woken::Message(Msg::Mouse(Mouse { did, at, size })))
 }
 
-/// The moment, by this machine's clock.
+/// The moment, by this machine's clock, which may be set back: this one goes on
+/// then, so that no question waits for a moment that was there already.
 pub(super) fn now() -> Timestamp {
+    static LAST: Mutex<Option<(Instant, Timestamp)>> = Mutex::new(None);
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let ms = since.map_or(0, |d| d.as_millis());
-    Timestamp(u64::try_from(ms).unwrap_or(u64::MAX))
+    let wall = Timestamp(u64::try_from(ms).unwrap_or(u64::MAX));
+    // Nobody panics while holding it; if so, what it holds is whole.
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let here = Instant::now();
+    let now = last.map_or(wall, |(then, at)| {
+        let passed = u64::try_from(here.duration_since(then).as_millis()).unwrap_or(u64::MAX);
+        wall.max(at.after(Period::from_ms(passed)))
+    });
+    // Whole milliseconds only, or many short steps would stand still.
+    if last.is_none_or(|(_, at)| now > at) {
+        *last = Some((here, now));
+    }
+    now
 }

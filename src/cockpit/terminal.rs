@@ -30,12 +30,18 @@ impl Screen {
     pub(super) fn take() -> io::Result<Self> {
         hook();
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        let screen = Self { terminal };
+        // From here on dropping it gives the terminal back, half taken or whole.
         enter()?;
-        Ok(Self { terminal })
+        Ok(screen)
     }
 
     /// Gives the terminal to the shell, stops, and takes it again.
     pub(super) fn suspend(&mut self, mouse: Switch) -> io::Result<()> {
+        if !is_taken() {
+            // A panic's message is on the terminal.
+            return Ok(());
+        }
         give_back();
         let own = rustix::process::getpid();
         // SIGSTOP, not SIGTSTP: the latter has a handler in some hosts.

@@ -3,7 +3,7 @@
 use super::view::{EventView, FleetView, Header, Need, RingView, ShardView, Totals};
 use crate::base::{RingName, ShardName, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a server tells a client, in order. A client that misses a number
 /// asks for a new snapshot; it never guesses.
@@ -101,8 +101,8 @@ pub enum Touched {
     Order,
 }
 
-/// The difference was not made from this view: ask for a snapshot. What of it
-/// fitted may have been folded.
+/// The difference was not made from this view, and nothing of it was taken: ask
+/// for a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the difference was made from another view")]
 pub struct Foreign;
@@ -112,20 +112,30 @@ pub struct Foreign;
 /// # Errors
 /// [`Foreign`].
 pub fn fold(view: &mut FleetView, delta: Delta) -> Result<Touched, Foreign> {
-    if let Some(header) = delta.header {
+    let Delta {
+        header,
+        totals,
+        rings,
+        ring_order,
+        shards,
+        shard_order,
+        needs_you,
+        events,
+    } = delta;
+    fits(&view.rings, &rings, ring_order.as_deref(), |r| &r.name)?;
+    fits(&view.shards, &shards, shard_order.as_deref(), |s| &s.name)?;
+    fold_list(&mut view.rings, rings, ring_order, |r| &r.name);
+    let touched = fold_list(&mut view.shards, shards, shard_order, |s| &s.name);
+    if let Some(header) = header {
         view.header = header;
     }
-    if let Some(totals) = delta.totals {
+    if let Some(totals) = totals {
         view.totals = totals;
     }
-    fold_list(&mut view.rings, delta.rings, delta.ring_order, |r| &r.name)?;
-    let touched = fold_list(&mut view.shards, delta.shards, delta.shard_order, |s| {
-        &s.name
-    })?;
-    if let Some(needs_you) = delta.needs_you {
+    if let Some(needs_you) = needs_you {
         view.needs_you = needs_you;
     }
-    if let Some(feed) = delta.events {
+    if let Some(feed) = events {
         view.events.drain(..feed.gone.min(view.events.len()));
         view.events.extend(feed.new);
     }
@@ -160,32 +170,49 @@ fn diff_list<T: PartialEq + Clone, N: Ord + Clone>(
     (moved, Some(order))
 }
 
+/// Whether a list can become the new one by this difference.
+fn fits<T, N: Ord>(
+    list: &[T],
+    changed: &[(usize, T)],
+    order: Option<&[N]>,
+    name: impl Fn(&T) -> &N,
+) -> Result<(), Foreign> {
+    let fits = match order {
+        None => changed.iter().all(|(place, newer)| {
+            let item = list.get(*place);
+            item.is_some_and(|item| name(item) == name(newer))
+        }),
+        Some(order) => {
+            let known = list.iter().chain(changed.iter().map(|(_, newer)| newer));
+            let known: BTreeSet<&N> = known.map(&name).collect();
+            let wanted: BTreeSet<&N> = order.iter().collect();
+            wanted.len() == order.len() && wanted.is_subset(&known)
+        }
+    };
+    if fits { Ok(()) } else { Err(Foreign) }
+}
+
+/// The list becomes the new one; it [`fits`].
 fn fold_list<T, N: Ord + Clone>(
     list: &mut Vec<T>,
     changed: Vec<(usize, T)>,
     order: Option<Vec<N>>,
     name: impl Fn(&T) -> &N,
-) -> Result<Touched, Foreign> {
+) -> Touched {
     let Some(order) = order else {
-        let mut places = Vec::with_capacity(changed.len());
-        for (place, newer) in changed {
-            match list.get_mut(place) {
-                Some(item) if name(item) == name(&newer) => *item = newer,
-                _ => return Err(Foreign),
-            }
-            places.push(place);
-        }
-        return Ok(Touched::Places(places));
+        let places = changed.into_iter().filter_map(|(place, newer)| {
+            *list.get_mut(place)? = newer;
+            Some(place)
+        });
+        return Touched::Places(places.collect());
     };
     let known = list.drain(..).map(|item| (name(&item).clone(), item));
     let mut known: BTreeMap<N, T> = known.collect();
     for (_, newer) in changed {
         known.insert(name(&newer).clone(), newer);
     }
-    for wanted in order {
-        list.push(known.remove(&wanted).ok_or(Foreign)?);
-    }
-    Ok(Touched::Order)
+    list.extend(order.iter().filter_map(|wanted| known.remove(wanted)));
+    Touched::Order
 }
 
 fn diff_feed(old: &[EventView], new: &[EventView]) -> Option<Feed> {

@@ -106,32 +106,47 @@ fn looks(pty: &mut Pty, action: Action) {
         return;
     }
     settle(pty);
+    let name = format!(":{}\r", item.name);
     let (keys, shows): (&str, &str) = match action {
+        // From the first row, and from the last.
+        Action::Down => ("gj", "▌ ≡ s02"),
+        Action::Up => ("gjjk", "▌ ≡ s02"),
+        Action::First => ("G:first\r", "▌ ► s01"),
+        Action::Last => ("gG", "▌ ≡ s12"),
+        Action::PageDown => ("g:page down\r", "▌ ≡ s11"),
+        Action::PageUp => ("G:page up\r", "▌ ≡ s02"),
         // There, and back.
         Action::NextPane => ("\t\t", "s01"),
         Action::Open => ("\r", "Clears when"),
+        Action::Back => ("/early\r:back\r", "s01"),
         Action::MarkShard => (" ", "1 marked"),
         Action::Filter => ("/early", "/early"),
         Action::CommandLine => (":pause", ":pause"),
+        Action::Palette => (&name, "┌ Commands"),
+        Action::Undo => (&name, "Nothing to undo"),
         Action::Sort => ("s", "what needs you first"),
         Action::Menu => ("x", "Operations"),
         Action::Freeze => ("z", "FROZEN"),
+        Action::Copy => ("y", "Copied shard "),
+        Action::Mouse => (&name, "Mouse: on"),
         Action::Theme => (":theme\r", "Themes: "),
         Action::Help => ("?", "Help"),
-        _ => ("", ""),
+        Action::ShowFleet => ("2:fleet\r", "Needs you"),
+        Action::ShowShard => (&name, "[2 Shard s"),
+        Action::ShowPlan => (&name, "[3 Plan]"),
+        Action::ShowChecks => (&name, "[4 Checks]"),
+        Action::ShowFlags => (&name, "[5 Flags]"),
+        Action::ShowJournal => (&name, "[6 Journal]"),
+        other => panic!("{other:?} shows nothing that is looked for"),
     };
-    if keys.is_empty() {
-        pty.press(&format!(":{}\r", item.name));
-    } else {
-        pty.press(keys);
-        pty.wait_text(shows);
-        // It is still there when the engine has told more; help hides the clock.
-        if let Some(then) = clock(&pty.text()) {
-            pty.wait_for("the same a moment later", |screen| {
-                let text = screen.contents();
-                clock(&text).as_ref() != Some(&then) && text.contains(shows)
-            });
-        }
+    pty.press(keys);
+    pty.wait_text(shows);
+    // It is still there when the engine has told more; help hides the clock.
+    if let Some(then) = clock(&pty.text()) {
+        pty.wait_for("the same a moment later", |screen| {
+            let text = screen.contents();
+            clock(&text).as_ref() != Some(&then) && text.contains(shows)
+        });
     }
     if action == Action::Freeze {
         pty.press("z");
@@ -171,6 +186,16 @@ fn what_is_asked_and_confirmed_is_done() {
             "xl",
             "Release ring canary? y/N",
             "release ring canary: accepted",
+        ),
+        (
+            ":throttle down fleet\r",
+            "Throttle down the fleet to ",
+            "throttle fleet: accepted",
+        ),
+        (
+            ":throttle up fleet\r",
+            "Throttle up the fleet to ",
+            "throttle fleet: accepted",
         ),
         (
             ":pause fleet\r",

@@ -41,11 +41,12 @@ fn quitting_asks_first_while_a_shard_is_at_work() {
     let mut pty = shown();
     pty.press("q");
     pty.wait_text("Leave?");
-    pty.press("n");
-    pty.wait_text("Stayed");
+    let stayed = |screen: &vt100::Screen| screen.contents().contains("Stayed");
+    pty.press_until("n", "an answer", stayed);
     pty.press("q");
     pty.wait_text("Leave?");
-    pty.press("y");
+    let left = |screen: &vt100::Screen| !screen.alternate_screen();
+    pty.press_until("y", "the shell's screen", left);
     ended_in_order(pty);
 }
 

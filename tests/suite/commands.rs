@@ -2,13 +2,18 @@
 //! screens and their cursors.
 
 use crate::hands::{key_later, keys, on_ring, question, sent, tap};
-use crate::scene::{Steps, healthy, letter, press, troubled};
+use crate::scene::{Steps, healthy, letter, press, shard, show, troubled};
 use crate::sights::watched;
-use pilothouse::cockpit::action::{ACTIONS, Action};
+use pilothouse::cockpit::action::ACTIONS;
 use pilothouse::cockpit::complete::{candidates, complete};
 use pilothouse::cockpit::{Effect, Layer, Model, Msg, Screen, update};
-use pilothouse::wire::{Answer, Look, ServerMessage};
+use pilothouse::rollout::{Event, Verb};
+use pilothouse::wire::{Answer, Look, Scope, ServerMessage, Sight};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+fn on(name: &str) -> Scope {
+    Scope::Shard(shard(name))
+}
 
 fn ctrl_p(model: &mut Model) {
     let key = KeyEvent::new(KeyCode::Char('p'), KeyModifiers::CONTROL);
@@ -198,8 +203,76 @@ fn what_is_looked_at_is_asked_for_again_only_while_it_is_looked_at() {
 
 #[test]
 fn acts_mean_the_shard_on_the_screen() {
-    let mut model = watched(&troubled());
-    keys(&mut model, "2xp");
-    assert_eq!(question(&model).title, "Pause shard eu-05?");
-    assert_eq!(Action::ShowShard.item().keys.len(), 1);
+    for (screen, name) in [
+        ("2", "eu-05"),
+        ("4", "eu-05"),
+        ("5", "eu-05"),
+        ("5jj", "eu-07"),
+    ] {
+        for before in ["", "\t", " "] {
+            let mut model = watched(&troubled());
+            match before {
+                "\t" => drop(tap(&mut model, KeyCode::Tab)),
+                typed => drop(keys(&mut model, typed)),
+            }
+            model.shard = Some(shard("eu-05"));
+            keys(&mut model, screen);
+            let drawn = crate::scene::screen(&model, 120, 40);
+            keys(&mut model, "xp");
+            let title = &question(&model).title;
+            assert_eq!(
+                title,
+                &format!("Pause shard {name}?"),
+                "{before:?} {screen}"
+            );
+            if screen.starts_with('5') {
+                let row = drawn.lines().find(|l| l.starts_with('▌')).unwrap();
+                assert!(row.contains(name), "{row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn undo_takes_back_all_that_was_confirmed_together() {
+    let mut scene = healthy();
+    let mut model = scene.model();
+    keys(&mut model, "jj  xp");
+    let effects = key_later(&mut model, letter('y'));
+    assert_eq!(sent(&effects).len(), 2);
+    accept(&mut model, &effects);
+    for name in ["eu-06", "eu-07"] {
+        scene.by("lee", on(name), Event::Paused, "");
+    }
+    show(&mut model, 2, &scene);
+    keys(&mut model, "u");
+    assert_eq!(question(&model).title, "Resume 2 shards?");
+    let effects = key_later(&mut model, letter('y'));
+    let scopes: Vec<&Scope> = sent(&effects).iter().map(|e| &e.scope).collect();
+    assert_eq!(scopes, [&on("eu-06"), &on("eu-07")]);
+    assert!(sent(&effects).iter().all(|e| e.verb == Verb::Resume));
+}
+
+#[test]
+fn a_row_that_is_read_stays_under_the_cursor() {
+    let scene = troubled();
+    let mut model = watched(&scene);
+    keys(&mut model, "6kk");
+    let open = |model: &mut Model| tap(model, KeyCode::Enter);
+    open(&mut model);
+    let focused = |model: &Model| {
+        let text = crate::scene::screen(model, 120, 40);
+        let row = text.lines().find(|l| l.starts_with('▌')).unwrap();
+        row.to_owned()
+    };
+    let before = focused(&model);
+    // The oldest are gone from the page, and a new one is there.
+    let mut page = model.seen.journal.clone().unwrap();
+    page.entries.drain(..2);
+    let mut newest = page.entries.last().unwrap().clone();
+    newest.seq += 1;
+    page.entries.push(newest);
+    let sight = Box::new(ServerMessage::Sight(Sight::Journal(page)));
+    update(&mut model, Msg::Server(sight, scene.now));
+    assert_eq!(focused(&model), before);
 }

@@ -1,10 +1,10 @@
 //! The rows under the cursor: the focus follows its shard, whatever moves.
 
 use crate::hands::{keys, tap};
-use crate::scene::{healthy, options, troubled};
+use crate::scene::{healthy, options, shard, troubled};
 use pilothouse::base::{Period, ShardName, Timestamp};
-use pilothouse::cockpit::{Model, Msg, update};
-use pilothouse::wire::{FleetView, Reading, ServerMessage, Stream, diff};
+use pilothouse::cockpit::{Effect, Model, Msg, update};
+use pilothouse::wire::{FleetView, Progress, Reading, ServerMessage, Sign, Stream, diff};
 use proptest::prelude::*;
 use ratatui::crossterm::event::KeyCode;
 
@@ -13,6 +13,8 @@ use ratatui::crossterm::event::KeyCode;
 enum Move {
     /// A shard's lag and rate change.
     Measure(usize, u64, u64),
+    /// A shard's mark and how far it is change.
+    State(usize, Sign, u8),
     /// The list is turned, and a shard may be gone from it.
     Turn(usize, bool),
     /// Everything is sent again.
@@ -27,8 +29,10 @@ enum Move {
 
 fn any_move() -> impl Strategy<Value = Move> {
     let filters = prop::sample::select(vec!["", "ring:early", "us", "lag>2s", "!is:done", "zzz"]);
+    let signs = prop::sample::select(vec![Sign::Failed, Sign::Held, Sign::Running, Sign::Done]);
     prop_oneof![
         6 => (0..12usize, 0..6_000u64, 0..9_000u64).prop_map(|(s, lag, rate)| Move::Measure(s, lag, rate)),
+        3 => (0..12usize, signs, 0..=100u8).prop_map(|(s, sign, done)| Move::State(s, sign, done)),
         1 => (0..12usize, prop::bool::weighted(0.2)).prop_map(|(by, gone)| Move::Turn(by, gone)),
         1 => Just(Move::Again),
         2 => Just(Move::Sort),
@@ -98,6 +102,12 @@ impl Pair {
                 shard.lag_ms = Some(Reading { value: *lag, at });
                 shard.rows_per_s = Some(*rate);
             }),
+            Move::State(place, sign, done) => self.change(|view| {
+                let place = place % view.shards.len();
+                let shard = &mut view.shards[place];
+                shard.standing.sign = *sign;
+                shard.progress = Progress::Percent(*done);
+            }),
             Move::Turn(by, gone) => self.change(|view| {
                 let by = by % view.shards.len();
                 view.shards.rotate_left(by);
@@ -161,18 +171,34 @@ proptest! {
 #[test]
 fn a_difference_from_another_view_is_answered_with_a_question() {
     let scene = healthy();
-    let mut pair = Pair::new(scene.view(), scene.now);
-    let mut other = pair.view.clone();
-    other.shards.reverse();
-    let before = other.clone();
-    other.shards[3].rows_done += 1;
-    let (seq, at, delta) = (2, pair.at, Box::new(diff(&before, &other)));
-    let message = Box::new(ServerMessage::Stream(Stream::Delta { seq, at, delta }));
-    let effects = update(&mut pair.model, Msg::Server(message, at));
-    assert_eq!(effects, [pilothouse::cockpit::Effect::AskSnapshot]);
-    assert_eq!(
-        pair.model.view(),
-        Some(&pair.view),
-        "nothing of it was taken"
-    );
+    let mut turned = scene.view();
+    turned.shards.reverse();
+    let mut moved = turned.clone();
+    moved.shards[3].rows_done += 1;
+    let mut longer = scene.view();
+    longer.shards.rotate_left(3);
+    longer.shards[0].name = shard("eu-99");
+    for (before, after) in [
+        (turned, moved),
+        (longer.clone(), {
+            longer.shards.swap(1, 2);
+            longer
+        }),
+    ] {
+        let mut pair = Pair::new(scene.view(), scene.now);
+        let (seq, at, delta) = (2, pair.at, Box::new(diff(&before, &after)));
+        let message = Box::new(ServerMessage::Stream(Stream::Delta { seq, at, delta }));
+        let effects = update(&mut pair.model, Msg::Server(message, at));
+        assert_eq!(effects, [Effect::AskSnapshot]);
+        assert_eq!(
+            pair.model.view(),
+            Some(&pair.view),
+            "nothing of it was taken"
+        );
+        // Until it comes nothing is begun on this picture; what stops may be.
+        keys(&mut pair.model, "xP");
+        assert!(pair.model.layer.is_none());
+        keys(&mut pair.model, "xp");
+        assert!(pair.model.layer.is_some());
+    }
 }

@@ -124,7 +124,7 @@ pub fn options() -> Options {
         theme: "default".into(),
         keymap: Keymap::default(),
         warnings: Vec::new(),
-        leaving: Leaving::StopsTheEngine,
+        leaving: Leaving::StopsTheEngine("the same command goes on from here"),
         welcome: Vec::new(),
     }
 }

@@ -15,7 +15,11 @@ use ratatui::layout::{Position, Size};
 fn leaving_asks_while_shards_are_at_work() {
     let mut model = healthy().model();
     assert_eq!(keys(&mut model, "q"), []);
-    assert_eq!(model.layer, Some(Layer::Leave));
+    let asked = Some(Layer::Leave(model.now));
+    assert_eq!(model.layer, asked);
+    // `y` copies elsewhere: typed in one breath it is no answer.
+    assert_eq!(keys(&mut model, "y"), []);
+    assert_eq!(model.layer, asked);
     let text = screen(&model, 80, 24);
     assert!(text.contains("the engine stops too"), "{text}");
     assert!(text.contains("eu-05"), "what is at work is named: {text}");
@@ -25,17 +29,32 @@ fn leaving_asks_while_shards_are_at_work() {
         letter('q'),
         press(KeyCode::Enter),
     ] {
-        model.layer = Some(Layer::Leave);
+        model.layer.clone_from(&asked);
         assert_eq!(key_later(&mut model, stays), []);
         assert_eq!(model.layer, None, "{stays:?}");
     }
     // Nothing else is an answer, and acts are not reached through it.
-    model.layer = Some(Layer::Leave);
-    for other in ["p", "P", "x", "j", "?", ":"] {
-        assert_eq!(keys(&mut model, other), []);
-        assert_eq!(model.layer, Some(Layer::Leave), "{other}");
+    model.layer.clone_from(&asked);
+    for other in ['p', 'P', 'x', 'j', '?', ':'] {
+        let key = letter(other);
+        assert_eq!(key_later(&mut model, key), []);
+        assert_eq!(model.layer, asked, "{other}");
     }
-    assert_eq!(keys(&mut model, "y"), [Effect::Quit]);
+    assert_eq!(key_later(&mut model, letter('y')), [Effect::Quit]);
+}
+
+#[test]
+fn the_answer_to_leaving_is_on_the_screen_at_every_size() {
+    let mut scene = healthy();
+    scene.walk("canary", pilothouse::base::Stop::Shift(100));
+    scene.walk("broad", pilothouse::base::Stop::DualWrite);
+    scene.begin("broad", pilothouse::base::Stop::Backfill);
+    let mut model = scene.model();
+    keys(&mut model, "q");
+    for (wide, high) in [(40, 10), (80, 24), (200, 60)] {
+        let text = screen(&model, wide, high);
+        assert!(text.contains("y leave   N stay"), "{text}");
+    }
 }
 
 #[test]
@@ -79,14 +98,24 @@ fn who_looks_elsewhere_is_called_once_for_a_new_need() {
         text.starts_with("pilothouse: shard eu-07: backfill failed"),
         "{text}"
     );
+    // Not like an alarm bell; but what came meanwhile is not lost.
     scene.fail("eu-05");
-    assert_eq!(
-        goes_on(&mut model, &mut scene, 1),
-        [],
-        "not like an alarm bell"
+    assert_eq!(goes_on(&mut model, &mut scene, 1), []);
+    let called = goes_on(&mut model, &mut scene, 30);
+    assert!(
+        matches!(&called[..], [Effect::Call(text)] if text.contains("eu-05")),
+        "{called:?}"
     );
-    update(&mut model, Msg::Attention(Attention::Here));
-    scene.fail("us-01");
+    assert_eq!(goes_on(&mut model, &mut scene, 60), []);
+    let gone = update(&mut model, Msg::Gone);
+    assert!(
+        matches!(&gone[..], [Effect::Call(text)] if text.contains("not heard")),
+        "{gone:?}"
+    );
+    // Whoever types looks, whatever the terminal says.
+    let mut model = healthy().model();
+    update(&mut model, Msg::Attention(Attention::Away));
+    keys(&mut model, "j");
     assert_eq!(goes_on(&mut model, &mut scene, 60), []);
 }
 
@@ -114,7 +143,15 @@ fn what_is_in_focus_is_copied_and_cannot_drive_a_terminal() {
     assert_eq!(copied(&statements), plan[2].sql.join(";\n"));
     keys(&mut model, "4");
     model.shard = model.seen.shard.as_ref().map(|detail| detail.shard.clone());
-    assert!(copied(&keys(&mut model, "y")).contains("check "));
+    // The row under the cursor, which is not the first that was found.
+    let text = screen(&model, 120, 40);
+    let focused = text.lines().find(|line| line.starts_with('▌')).unwrap();
+    let name = focused.split_whitespace().nth(1).unwrap();
+    let effects = keys(&mut model, "y");
+    assert!(
+        copied(&effects).contains(&format!("check {name}: ")),
+        "{focused}"
+    );
     keys(&mut model, "6");
     let entry = keys(&mut model, "y");
     assert!(serde_json::from_str::<serde_json::Value>(copied(&entry)).is_ok());

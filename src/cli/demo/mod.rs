@@ -155,6 +155,7 @@ async fn on_screen(
     };
     let show = Show {
         welcome: report::welcome,
+        afterwards: "the demo is over; every promise is looked at first",
         film: args.film.as_deref(),
     };
     let flight = async {

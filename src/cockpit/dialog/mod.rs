@@ -215,7 +215,7 @@ impl Dialog {
 
     /// Whether what was read at `at` can be meant for this question.
     pub fn hears(&self, at: Timestamp) -> bool {
-        at >= self.opened_at.after(TYPE_AHEAD)
+        heard(self.opened_at, at)
     }
 
     /// Takes a key that was read at `at`.
@@ -310,6 +310,12 @@ impl Dialog {
         });
         Answered::Confirmed(approved.collect())
     }
+}
+
+/// Whether a key that was read at `at` can be meant for a question that stands
+/// since `asked`.
+pub fn heard(asked: Timestamp, at: Timestamp) -> bool {
+    at >= asked.after(TYPE_AHEAD)
 }
 
 fn outlook(

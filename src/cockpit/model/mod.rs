@@ -17,7 +17,7 @@ use super::keymap::Keymap;
 use super::msg::{Attention, Switch};
 use super::theme::{Depth, Library, Theme};
 use crate::base::{Actor, Period, ShardName, Timestamp};
-use crate::wire::{CommandEnvelope, FleetView, RolloutView, Scope, Verb};
+use crate::wire::{CommandEnvelope, FleetView, RolloutView, Scope, Sign, Verb};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Silence after which nothing may be changed.
@@ -51,8 +51,8 @@ pub struct Options {
 /// What leaving a cockpit does to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaving {
-    /// It is in this process, and stops.
-    StopsTheEngine,
+    /// It is in this process, and stops; how one goes on from there.
+    StopsTheEngine(&'static str),
     /// It goes on.
     LeavesTheEngine,
 }
@@ -98,8 +98,8 @@ pub struct Model {
     pub layer: Option<Layer>,
     /// Acts without an answer.
     pub pending: Vec<Pending>,
-    /// The last act of this cockpit that was accepted.
-    pub last_act: Option<(Verb, Scope)>,
+    /// What of the last act of this cockpit was accepted.
+    pub acted: Option<Done>,
     /// The newest word to the operator.
     pub status: Option<Status>,
     /// Which screen is shown.
@@ -115,6 +115,9 @@ pub struct Model {
     pub(super) places: BTreeMap<ShardName, usize>,
     pub(super) acts: u64,
     pub(super) called_at: Option<Timestamp>,
+    pub(super) called_gone: bool,
+    pub(super) known_needs: Vec<(Scope, Sign)>,
+    pub(super) row_before: Option<usize>,
 }
 
 /// A view that stands still.
@@ -156,8 +159,8 @@ pub enum Layer {
     },
     /// Why the thing in focus moves or not.
     Detail,
-    /// Whether to leave while something is under way.
-    Leave,
+    /// Whether to leave while something is under way; since when it is asked.
+    Leave(Timestamp),
     /// A question.
     Dialog(Box<Dialog>),
 }
@@ -171,6 +174,15 @@ pub struct Pending {
     pub sent_at: Timestamp,
     /// How often.
     pub times: u32,
+}
+
+/// An act that was accepted: all that was confirmed with one question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// What; nothing was accepted yet without it.
+    pub verb: Option<Verb>,
+    /// Over what.
+    pub scopes: Vec<Scope>,
 }
 
 /// One word to the operator.
@@ -232,7 +244,7 @@ impl Model {
             mouse: Switch::Off,
             layer: None,
             pending: Vec::new(),
-            last_act: None,
+            acted: None,
             status: None,
             shown: Shown::default(),
             seen: Seen::default(),
@@ -243,10 +255,18 @@ impl Model {
             places: BTreeMap::new(),
             acts: 0,
             called_at: None,
+            called_gone: false,
+            known_needs: Vec::new(),
+            row_before: None,
         };
         let own = model.options.warnings.clone();
-        if let Some(warning) = own.into_iter().chain(loaded.warnings).next() {
-            model.say(Level::Note, warning);
+        let mut warnings = own.into_iter().chain(loaded.warnings);
+        if let Some(first) = warnings.next() {
+            let text = match warnings.count() {
+                0 => first,
+                more => format!("{first} (and {more} more in your own files)"),
+            };
+            model.say(Level::Bad, text);
         }
         model
     }

@@ -56,11 +56,17 @@ impl Model {
 
     /// Where a shard stands in the view. What is remembered is checked: an
     /// order that has changed costs a search, never a wrong shard.
-    pub(in crate::cockpit) fn place_of(&self, name: &ShardName) -> Option<usize> {
+    fn place_of(&self, name: &ShardName) -> Option<usize> {
         let shards = &self.view()?.shards;
         let is_it = |place: &usize| shards.get(*place).is_some_and(|s| s.name == *name);
         let known = self.places.get(name).copied().filter(is_it);
         known.or_else(|| shards.iter().position(|s| s.name == *name))
+    }
+
+    /// Where a shard stands in the newest view, which may not be the one on the
+    /// screen.
+    pub(in crate::cockpit) fn live_place_of(&self, name: &ShardName) -> Option<usize> {
+        self.places.get(name).copied()
     }
 
     /// The list of shards is another one: remembers where each stands.
@@ -135,6 +141,7 @@ impl Model {
             .filter(|(place, rank)| self.ranks.get(*place) != Some(rank))
             .collect();
         if moved.is_empty() {
+            self.keep_ring();
             return;
         }
         for (place, rank) in moved {
@@ -148,7 +155,8 @@ impl Model {
 
     /// The rows are the shards with a rank, the smallest first.
     fn sort_rows(&mut self) {
-        let before = self.shard_row();
+        // The shard may be gone altogether: then its neighbour is next.
+        let before = self.shard_row().or(self.row_before.take());
         let ranks = &self.ranks;
         self.visible = (0..ranks.len()).filter(|p| ranks[*p].is_some()).collect();
         if self.order != Order::File {
@@ -157,6 +165,11 @@ impl Model {
         if self.shard_row().is_none() {
             self.focus_shard_row(before.unwrap_or(0));
         }
+        self.keep_ring();
+    }
+
+    /// A ring that is gone has no focus.
+    fn keep_ring(&mut self) {
         if let FleetRow::Ring(name) = &self.ring
             && self.ring_named(name).is_none()
         {

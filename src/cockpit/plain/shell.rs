@@ -51,7 +51,7 @@ pub async fn run(mut client: Box<dyn Client>, options: Options) -> Result<Exit, 
                 Effect::Send(approved) => client.send(approved.into_inner()),
                 Effect::Look(look) => client.look(look),
                 Effect::AskSnapshot => client.ask_snapshot(),
-                // There is no terminal to drive here, only lines.
+                // There is no terminal to drive here, only lines; talk.rs says so.
                 Effect::Copy(_) | Effect::Call(_) | Effect::Mouse(_) => {}
                 Effect::Suspend => suspend()?,
                 Effect::Quit => {

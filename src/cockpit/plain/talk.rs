@@ -120,6 +120,10 @@ impl Talk {
                 self.say_all(words::summary(&self.model));
                 return Vec::new();
             }
+            "copy" | "mouse" => {
+                self.say(format!("{text} is for the screen; help lists the commands"));
+                return Vec::new();
+            }
             "?" => "help",
             text => text,
         };

@@ -6,7 +6,6 @@ mod recorder;
 mod shape;
 mod svg;
 
-pub use film::{Frame, film};
 pub use grid::roles;
 pub use recorder::Recorder;
 pub use svg::svg;

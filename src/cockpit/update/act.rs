@@ -4,9 +4,9 @@ use crate::base::{Period, ShardName, Timestamp};
 use crate::cockpit::action::Action;
 use crate::cockpit::dialog::{Answered, Approved, Dialog, Signer, prepare};
 use crate::cockpit::keymap::Key;
-use crate::cockpit::model::{FleetRow, Layer, Level, Link, Model, Pane, Pending};
+use crate::cockpit::model::{Done, FleetRow, Layer, Level, Link, Model, Pane, Pending, Screen};
 use crate::cockpit::msg::Effect;
-use crate::wire::{Answer, CommandEnvelope, Scope};
+use crate::wire::{Answer, CommandEnvelope, Scope, Verb};
 
 /// Without an answer, the same act is sent again with the same key.
 const SEND_AGAIN: Period = Period::from_ms(2_000);
@@ -20,14 +20,20 @@ pub fn targets(model: &Model, action: Action) -> Result<Vec<Scope>, String> {
     if action == Action::Abort {
         return Ok(vec![Scope::Fleet]);
     }
-    if model.pane == Pane::Rings {
+    // A screen about one shard means that shard, whatever has the keys on the
+    // fleet screen.
+    let one_shard = matches!(
+        model.shown.screen,
+        Screen::Shard | Screen::Checks | Screen::Flags
+    );
+    if model.pane == Pane::Rings && !one_shard {
         return match (&model.ring, action) {
             (_, Action::Abandon) => Err("works on one shard; Tab goes to the shards".into()),
             (FleetRow::Fleet, _) => Ok(vec![Scope::Fleet]),
             (FleetRow::Ring(name), _) => Ok(vec![Scope::Ring(name.clone())]),
         };
     }
-    if !model.marks.is_empty() {
+    if !model.marks.is_empty() && !one_shard {
         if on_ring || action == Action::Abandon {
             return Err("does not work on marked shards; Esc unmarks them".into());
         }
@@ -110,6 +116,7 @@ pub(super) fn dialog_key(
 fn send(model: &mut Model, approved: Vec<Approved<CommandEnvelope>>) -> Vec<Effect> {
     let sent_at = model.now;
     model.marks.clear();
+    model.acted = Some(Done::default());
     let mut effects = Vec::new();
     for approved in approved {
         model.pending.push(Pending {
@@ -141,6 +148,16 @@ pub(super) fn tick(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
+/// What was confirmed together is one act: `u` takes all of it back.
+fn remember(model: &mut Model, verb: &Verb, scope: &Scope) {
+    let done = model.acted.get_or_insert_default();
+    if done.verb.as_ref().is_some_and(|before| before != verb) {
+        done.scopes.clear();
+    }
+    done.verb = Some(verb.clone());
+    done.scopes.push(scope.clone());
+}
+
 /// The answer to an act. A second answer to the same act is not told.
 pub(super) fn answered(model: &mut Model, key: &str, answer: &Answer) {
     let place = model
@@ -154,7 +171,7 @@ pub(super) fn answered(model: &mut Model, key: &str, answer: &Answer) {
     let asked = pending.approved.get();
     let act = format!("{} {}", asked.verb.word(), asked.scope);
     if !matches!(answer, Answer::Refused { .. }) {
-        model.last_act = Some((asked.verb.clone(), asked.scope.clone()));
+        remember(model, &asked.verb, &asked.scope);
     }
     match answer {
         Answer::Accepted { seq } => model.say(Level::Good, format!("{act}: accepted, entry {seq}")),

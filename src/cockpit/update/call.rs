@@ -1,37 +1,53 @@
 //! Calls somebody who looks elsewhere: only when something new needs them.
 
 use crate::base::{Period, Untrusted};
-use crate::cockpit::model::Model;
+use crate::cockpit::model::{Link, Model};
 use crate::cockpit::msg::{Attention, Effect};
-use crate::wire::Need;
 
-/// Least time between two calls: a need that comes and goes is no alarm bell.
+/// Least time between two calls: what comes while it lasts is told at its end.
 const CALL_AGAIN: Period = Period::from_ms(30_000);
 
 /// Most characters of a call.
 const CHARS_MAX: usize = 160;
 
-/// What needs somebody now, if nobody looks.
-pub(super) fn needs_before(model: &Model) -> Option<Vec<Need>> {
-    let live = model.live.as_ref()?;
-    (model.attention == Attention::Away).then(|| live.needs_you.clone())
-}
-
-/// A call for the first need that was not there `before`.
-pub(super) fn new_need(model: &mut Model, before: &[Need]) -> Option<Effect> {
+/// A call if nobody looks, and for what nobody was called yet. Asked whenever
+/// something was heard, and as time passes.
+pub(super) fn new_need(model: &mut Model) -> Option<Effect> {
+    let view = model.live.as_ref()?;
+    let needs = view.needs_you.iter().map(|n| (n.scope.clone(), n.sign));
+    if model.attention == Attention::Here {
+        model.known_needs = needs.collect();
+        model.called_gone = false;
+        return None;
+    }
+    // What went away and comes again is new.
+    let there: Vec<_> = needs.collect();
+    model.known_needs.retain(|known| there.contains(known));
+    let known = &model.known_needs;
+    let mut new = view.needs_you.iter();
+    let is_new = |scope, sign| !known.iter().any(|(s, g)| s == scope && *g == sign);
+    let mut new = new.by_ref().filter(|n| is_new(&n.scope, n.sign));
+    let silent = matches!(model.link(), Link::Gone | Link::Stale(_)) && !model.called_gone;
+    let text = if silent {
+        "pilothouse: the engine is not heard any more".to_owned()
+    } else {
+        let first = new.next()?;
+        let more = match new.count() {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        format!("pilothouse: {}: {}{more}", first.scope, first.what)
+    };
     let lately = |at| model.now.since(at) < CALL_AGAIN;
     if model.called_at.is_some_and(lately) {
         return None;
     }
-    let known = |need: &Need| {
-        before
-            .iter()
-            .any(|b| b.scope == need.scope && b.sign == need.sign)
-    };
-    let needs = &model.live.as_ref()?.needs_you;
-    let new = needs.iter().find(|need| !known(need))?;
-    let text = format!("pilothouse: {}: {}", new.scope, new.what);
     model.called_at = Some(model.now);
+    if silent {
+        model.called_gone = true;
+    } else {
+        model.known_needs = there;
+    }
     let clean = Untrusted::new(text).to_string();
     Some(Effect::Call(clean.chars().take(CHARS_MAX).collect()))
 }

@@ -3,7 +3,7 @@
 use crate::base::Untrusted;
 use crate::cockpit::model::{FleetRow, Level, Model, Pane, Screen};
 use crate::cockpit::msg::Effect;
-use crate::cockpit::view::journal_entries;
+use crate::cockpit::view::{findings, journal_entries};
 use crate::wire::Standing;
 
 /// Terminals refuse more than some tens of thousands.
@@ -37,7 +37,8 @@ fn text(model: &Model) -> Option<(String, String)> {
             Some(("the statements".into(), step.sql.join(";\n")))
         }
         Screen::Checks => {
-            let check = &model.detail()?.findings.get(here)?.check;
+            let found = findings(model);
+            let check = &found.get(here)?.check;
             let name = &model.detail()?.shard;
             let text = format!(
                 "{name}: check {}: found {}, needed {}: {}",

@@ -41,7 +41,7 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
             model.layer = Some(Layer::Detail);
             in_detail(model, key)
         }
-        Some(Layer::Leave) => leave::key(model, key),
+        Some(Layer::Leave(asked)) => leave::key(model, key, asked, at),
         Some(Layer::Menu(cursor)) => menu(model, key, cursor),
         Some(Layer::Command(text)) => command(model, key, text),
         Some(Layer::Palette(text, cursor)) => palette::key(model, key, text, cursor),

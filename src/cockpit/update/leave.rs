@@ -1,6 +1,8 @@
 //! Leaving: at once when nothing is under way, otherwise after a question.
 
+use crate::base::Timestamp;
 use crate::cockpit::action::Action;
+use crate::cockpit::dialog::heard;
 use crate::cockpit::keymap::Key;
 use crate::cockpit::model::{Layer, Leaving, Level, Link, Model};
 use crate::cockpit::msg::Effect;
@@ -8,16 +10,22 @@ use crate::cockpit::msg::Effect;
 /// Leaves, or asks first.
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     let at_work = model.live.as_ref().map_or(0, |view| view.totals.at_work);
-    let stops = model.options.leaving == Leaving::StopsTheEngine;
-    if !stops || at_work == 0 || model.link() == Link::Gone {
+    let stays = model.options.leaving == Leaving::LeavesTheEngine;
+    if stays || at_work == 0 || model.link() == Link::Gone {
         return vec![Effect::Quit];
     }
-    model.layer = Some(Layer::Leave);
+    model.layer = Some(Layer::Leave(model.now));
     Vec::new()
 }
 
 /// A key for that question.
-pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
+pub(super) fn key(model: &mut Model, key: Key, asked: Timestamp, at: Timestamp) -> Vec<Effect> {
+    // `y` copies everywhere else: one that was pressed before anybody could
+    // have read the question is not an answer.
+    if !heard(asked, at) {
+        model.layer = Some(Layer::Leave(asked));
+        return Vec::new();
+    }
     if matches!(key.typed(), Some('y' | 'Y')) {
         return vec![Effect::Quit];
     }
@@ -27,7 +35,7 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
         Some(Action::Back | Action::Quit | Action::Open) => {}
         _ if no => {}
         _ => {
-            model.layer = Some(Layer::Leave);
+            model.layer = Some(Layer::Leave(asked));
             return Vec::new();
         }
     }

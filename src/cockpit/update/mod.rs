@@ -16,7 +16,7 @@ pub use act::targets;
 
 use super::keymap::Key;
 use super::model::{Layer, Model, Screen};
-use super::msg::{Effect, Msg};
+use super::msg::{Attention, Effect, Msg};
 
 /// Folds one message; what comes back is all that should be done outside.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -24,6 +24,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Key(event, at) => match Key::of(&event) {
             Some(key) => {
                 model.options.welcome.clear();
+                // Whoever types looks, whatever the terminal has said.
+                model.attention = Attention::Here;
                 keys::key(model, key, at)
             }
             None => Vec::new(),
@@ -40,12 +42,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Server(message, at) => server::message(model, *message, at),
         Msg::Gone => {
             model.gone = true;
-            Vec::new()
+            call::new_need(model).into_iter().collect()
         }
         Msg::Tick(now) => {
             model.now = model.now.max(now);
             let mut effects = act::tick(model);
             effects.extend(screens::look(model, now));
+            effects.extend(call::new_need(model));
             effects
         }
         Msg::Terminate => vec![Effect::Quit],

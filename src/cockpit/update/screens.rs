@@ -6,7 +6,8 @@ use crate::cockpit::action::Action;
 use crate::cockpit::keymap::Key;
 use crate::cockpit::model::{Layer, Link, Model, Screen};
 use crate::cockpit::msg::Effect;
-use crate::cockpit::view::screen_rows;
+use crate::cockpit::view::{findings, journal_entries, screen_rows};
+use crate::wire::Sight;
 
 /// How often what is looked at is asked for again.
 const LOOK_AGAIN: Period = Period::from_ms(1_000);
@@ -84,8 +85,11 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
 /// Moves the cursor of the screen.
 pub(super) fn step(model: &mut Model, action: Action) {
     let rows = screen_rows(model);
-    let here = model.shown.cursor(rows);
-    model.shown.put(match action {
+    let here = match model.shown.screen {
+        Screen::Flags => model.shard_row().unwrap_or(0),
+        _ => model.shown.cursor(rows),
+    };
+    let to = match action {
         Action::Down => here.saturating_add(1).min(rows),
         Action::Up => here.saturating_sub(1),
         Action::First => 0,
@@ -93,7 +97,46 @@ pub(super) fn step(model: &mut Model, action: Action) {
         Action::PageDown => here.saturating_add(PAGE).min(rows),
         Action::PageUp => here.saturating_sub(PAGE),
         _ => here,
-    });
+    };
+    match model.shown.screen {
+        // The rows are the shards: one focus for what is seen and acted on.
+        Screen::Flags => model.focus_shard_row(to),
+        _ => model.shown.put(to),
+    }
+}
+
+/// Something that was looked at has come. A row that is read stays under the
+/// cursor, whatever comes before it.
+pub(super) fn seen(model: &mut Model, sight: Sight) {
+    let here = model.shown.cursor(screen_rows(model));
+    let last = screen_rows(model).saturating_sub(1);
+    let stands = match model.shown.screen {
+        // At the end one follows the newest entry, unless one is open.
+        Screen::Journal if here < last || model.shown.open => journal_entries(model)
+            .nth(here)
+            .map(|entry| Stands::Entry(entry.seq)),
+        Screen::Checks => {
+            let found = findings(model);
+            let name = found.get(here).map(|found| found.check.name.clone());
+            name.map(Stands::Check)
+        }
+        _ => None,
+    };
+    model.seen.take(sight);
+    let place = match stands {
+        Some(Stands::Entry(seq)) => journal_entries(model).position(|entry| entry.seq == seq),
+        Some(Stands::Check(name)) => findings(model).iter().position(|f| f.check.name == name),
+        None => None,
+    };
+    if let Some(place) = place {
+        model.shown.put(place);
+    }
+}
+
+/// What the cursor stands on.
+enum Stands {
+    Entry(u64),
+    Check(String),
 }
 
 /// One level back: the open row, the filter, then the fleet.

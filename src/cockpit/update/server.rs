@@ -1,6 +1,6 @@
 //! What the engine says.
 
-use super::{act, call};
+use super::{act, call, screens};
 use crate::base::{Period, Timestamp};
 use crate::cockpit::model::{Layer, Model};
 use crate::cockpit::msg::Effect;
@@ -11,20 +11,21 @@ const RESYNC_AGAIN: Period = Period::from_ms(1_000);
 
 pub(super) fn message(model: &mut Model, message: ServerMessage, at: Timestamp) -> Vec<Effect> {
     model.now = model.now.max(at);
-    model.heard_at = Some(at);
+    // Not `at`: a clock that was set back is no silence.
+    model.heard_at = Some(model.now);
     match message {
         ServerMessage::Answer { key, answer } => {
             act::answered(model, &key, &answer);
             Vec::new()
         }
         ServerMessage::Sight(sight) => {
-            model.seen.take(sight);
+            screens::seen(model, sight);
             Vec::new()
         }
         ServerMessage::Stream(stream) => {
-            let needs = call::needs_before(model);
+            model.row_before = model.shard_row();
             let (touched, mut effects) = streamed(model, stream);
-            effects.extend(needs.and_then(|before| call::new_need(model, &before)));
+            effects.extend(call::new_need(model));
             if let Some(view) = &model.live {
                 model.history.take(view, at);
             }

@@ -33,14 +33,16 @@ fn inverse(verb: &Verb) -> Inverse {
 }
 
 pub(super) fn propose(model: &mut Model) -> Vec<Effect> {
-    let Some((verb, scope)) = model.last_act.clone() else {
+    let done = model.acted.clone().unwrap_or_default();
+    let Some(verb) = done.verb else {
         model.say(Level::Note, "Nothing to undo: no act of this cockpit yet");
         return Vec::new();
     };
     match inverse(&verb) {
-        Inverse::By(action) => act::ask(model, action, Ok(vec![scope])),
+        Inverse::By(action) => act::ask(model, action, Ok(done.scopes)),
         Inverse::Not(why) => {
-            let text = format!("Cannot undo {} {}: {why}", verb.word(), shown(&scope));
+            let scopes: Vec<String> = done.scopes.iter().map(shown).collect();
+            let text = format!("Cannot undo {} {}: {why}", verb.word(), scopes.join(", "));
             model.say(Level::Bad, text);
             Vec::new()
         }

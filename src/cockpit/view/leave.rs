@@ -1,7 +1,7 @@
 //! The first words and the last ones.
 
 use super::lines::{Lines, labelled};
-use crate::cockpit::model::Model;
+use crate::cockpit::model::{Leaving, Model};
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, fit, part, sign};
 use crate::wire::{Progress, words};
@@ -31,7 +31,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model) {
     let high = u16::try_from(rows.len() + 2).unwrap_or(u16::MAX);
     let area = canvas.clear_middle(76, high);
     let inner = canvas.frame(area, "Leave?", Role::Danger);
-    for (row, parts) in (0..inner.height).zip(&rows) {
+    // What must be decided on is at the bottom, and is never cut.
+    let shown = usize::from(inner.height);
+    let last = rows.len().saturating_sub(1);
+    let kept = rows.iter().enumerate();
+    let kept = kept.filter(|(place, _)| *place + 1 < shown || *place == last);
+    for (row, (_, parts)) in (0..inner.height).zip(kept) {
         canvas.line(inner, row, parts);
     }
 }
@@ -65,9 +70,11 @@ fn rows(model: &Model) -> Lines {
     );
     say(
         "",
-        "What is committed stays; triggers keep the new form right.",
+        "What is committed stays, and so does what keeps both forms right.",
     );
-    say("Afterwards", "the same command goes on from here.");
+    if let Leaving::StopsTheEngine(afterwards) = model.options.leaving {
+        say("Afterwards", afterwards);
+    }
     say(
         "To stop work",
         "without leaving: pause, in the operations menu.",

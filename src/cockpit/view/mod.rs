@@ -22,7 +22,7 @@ pub(super) use place::{Hit, hit};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-pub(super) use screen::{journal_entries, rows as screen_rows};
+pub(super) use screen::{found as findings, journal_entries, rows as screen_rows};
 
 /// Below this there is no room for a decision.
 const WIDTH_MIN: u16 = 40;
@@ -52,7 +52,7 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
                 palette::draw(&mut canvas, model, text, *cursor);
             }
             Some(Layer::Detail) => detail::draw(&mut canvas, model),
-            Some(Layer::Leave) => leave::draw(&mut canvas, model),
+            Some(Layer::Leave(_)) => leave::draw(&mut canvas, model),
             Some(Layer::Dialog(question)) => dialog::draw(&mut canvas, question),
             Some(Layer::Command(_) | Layer::Filter { .. }) | None => {}
         }

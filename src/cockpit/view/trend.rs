@@ -22,7 +22,7 @@ pub(super) fn of_fleet(model: &Model, cells: usize) -> Part {
 
 /// One shard's rate and lag, what happened meanwhile, and the axis.
 pub(super) fn of_shard(model: &Model, name: &ShardName, wide: usize) -> Lines {
-    let place = model.place_of(name);
+    let place = model.live_place_of(name);
     let samples = place.map_or_else(Vec::new, |place| model.history.shard(place));
     let Some(shard) = model.shard_named(name).filter(|_| samples.len() > 1) else {
         return Vec::new();

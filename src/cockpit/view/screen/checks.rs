@@ -9,16 +9,7 @@ use crate::wire::{CheckVerdict, Finding, Sign, words};
 use ratatui::layout::Rect;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
-    let mut found: Vec<&Finding> = model
-        .detail()
-        .map_or(Vec::new(), |d| d.findings.iter().collect());
-    // What is bad first; then by name, so that nothing jumps.
-    found.sort_by(|a, b| {
-        b.check
-            .verdict
-            .cmp(&a.check.verdict)
-            .then_with(|| a.check.name.cmp(&b.check.name))
-    });
+    let found = found(model);
     let nothing = match model.detail() {
         None => "Waiting for the shard.",
         Some(_) => "No check has run since this engine began.",
@@ -26,12 +17,25 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let wide = usize::from(area.width);
     let list = List {
         head: head(model, &found),
+        cursor: model.shown.cursor(found.len()),
         count: found.len(),
         nothing,
         row: &|place| row(found[place]),
         opened: &|place| opened(model, found[place], wide),
     };
     list.draw(canvas, model, area);
+}
+
+/// What was found on the shard in focus: what is bad first, then by name, so
+/// that nothing jumps.
+pub(in crate::cockpit) fn found(model: &Model) -> Vec<&Finding> {
+    let detail = model.detail();
+    let mut found: Vec<&Finding> = detail.map_or(Vec::new(), |d| d.findings.iter().collect());
+    found.sort_by(|a, b| {
+        let worse = b.check.verdict.cmp(&a.check.verdict);
+        worse.then_with(|| a.check.name.cmp(&b.check.name))
+    });
+    found
 }
 
 fn head(model: &Model, found: &[&Finding]) -> Lines {

@@ -14,6 +14,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let shard = |place: usize| model.shard_window(place, 1).first().copied();
     let list = List {
         head: head(model),
+        cursor: model.shard_row().unwrap_or(0),
         count,
         nothing: "No shards yet.",
         row: &|place| shard(place).map_or_else(Vec::new, |s| row(model, s)),

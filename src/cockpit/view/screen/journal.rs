@@ -40,6 +40,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let wide = usize::from(area.width);
     let list = List {
         head: head(model, entries.len()),
+        cursor: model.shown.cursor(entries.len()),
         count: entries.len(),
         nothing,
         row: &|place| row(entries[place]),

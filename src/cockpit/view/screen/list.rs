@@ -11,6 +11,8 @@ use ratatui::layout::Rect;
 pub(super) struct List<'a> {
     /// Above the rows, on the screen always.
     pub(super) head: Lines,
+    /// The row under the cursor.
+    pub(super) cursor: usize,
     /// How many rows there are.
     pub(super) count: usize,
     /// What to say when there are none.
@@ -36,7 +38,7 @@ impl List<'_> {
             canvas.line(body, 0, &[part(Role::Muted, format!("  {}", self.nothing))]);
             return;
         }
-        let cursor = model.shown.cursor(self.count);
+        let cursor = self.cursor;
         let opened = match model.shown.open {
             true => (self.opened)(cursor),
             false => Vec::new(),

@@ -53,6 +53,8 @@ pub(in crate::cockpit) fn rows(model: &Model) -> usize {
     }
 }
 
+pub(in crate::cockpit) use checks::found;
+
 /// The journal's entries that pass its filter.
 pub(in crate::cockpit) fn journal_entries(model: &Model) -> impl Iterator<Item = &JournalEntry> {
     journal::shown(model)

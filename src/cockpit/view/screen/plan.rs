@@ -14,6 +14,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let wide = usize::from(area.width);
     let list = List {
         head: head(model),
+        cursor: model.shown.cursor(steps.len()),
         count: steps.len(),
         nothing: "Waiting for the plan.",
         row: &|place| row(model, steps, place),
