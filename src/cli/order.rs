@@ -124,7 +124,7 @@ async fn by_inbox(store: &Path, args: &OrderArgs, asked: Order) -> Result<Posted
         if now() >= until {
             return Err(Ended::new(
                 Exit::Failed,
-                "the engine has not answered within 10 s; the order is still in its inbox, look with status",
+                "the engine has not answered within 10 s, and takes the order only within the next 20 s; look with status",
             ));
         }
     }
@@ -169,10 +169,9 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs, asked: Order) -> Result<
         _ => Observations::default(),
     };
     let taken = book.take(&seen, &command).await;
-    let seq = if let Taken::Recorded(seq, _) = &taken {
-        *seq
-    } else {
-        0
+    let place = match &taken {
+        Taken::Recorded(seq, _) => format!("recorded as #{seq}"),
+        _ => "recorded before".into(),
     };
     recorded(taken)?;
     book.close()
@@ -185,7 +184,7 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs, asked: Order) -> Result<
             Ok(Direct::Undo(Box::new(job)))
         }
         _ => Ok(Direct::Recorded(format!(
-            "{} {}: recorded as #{seq}; no engine is running, `pilothouse run` goes on from here\n",
+            "{} {}: {place}; no engine is running, `pilothouse run` goes on from here\n",
             args.verb.word(),
             args.scope
         ))),

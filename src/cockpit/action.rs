@@ -29,6 +29,7 @@ pub enum Action {
     Palette,
     Undo,
     Menu,
+    Needs,
     ShowFleet,
     ShowShard,
     ShowPlan,
@@ -239,6 +240,12 @@ pub const ACTIONS: &[Item] = &[
         "undo",
         &[key('u')],
         "Propose the inverse of your last act.",
+    ),
+    look(
+        A::Needs,
+        "needs",
+        &[key('n')],
+        "Everything that needs you; Enter goes there.",
     ),
     look(
         A::Menu,

@@ -6,7 +6,7 @@
 use super::clock;
 use super::port::{Line, News};
 use crate::base::{Period, Timestamp};
-use crate::store::Inbox;
+use crate::store::{self, Inbox};
 use crate::wire::{Answer, CommandEnvelope};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 const READ: Duration = Duration::from_millis(200);
 /// Views are posted for other processes at most this often.
 const POST: Period = Period::from_ms(500);
+/// Older orders are not taken: their senders gave up long ago.
+const AGE_MAX: Period = Period::from_ms(30_000);
 /// How long the file may take to be closed.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -98,6 +100,10 @@ impl Carrier {
         };
         for order in orders {
             self.after = order.id;
+            if let Some(late) = too_old(&order, clock::now()) {
+                self.write(order.id, &late).await;
+                continue;
+            }
             match serde_json::from_str::<CommandEnvelope>(&order.order_json) {
                 Ok(envelope) => {
                     let waiting = self.waiting.entry(envelope.key.clone()).or_default();
@@ -142,4 +148,17 @@ impl Carrier {
         // must not look fresh because the disk was slow.
         let _ = self.inbox.post_view(&json, published.at).await;
     }
+}
+
+/// The answer to an order that nobody took while its sender still meant it: an
+/// abort of last night must not come true this morning.
+fn too_old(order: &store::Order, now: Timestamp) -> Option<Answer> {
+    let age = now.since(order.at);
+    (age > AGE_MAX).then(|| Answer::Refused {
+        code: "too_old".into(),
+        text: format!(
+            "posted {} s ago, when nobody took it; order it again if it is still meant",
+            age.ms() / 1_000
+        ),
+    })
 }

@@ -3,7 +3,7 @@
 //! None of it is part of the views: a fleet of ten thousand shards would
 //! carry it all, all the time, for one that is looked at.
 
-use super::view::Head;
+use super::view::{EventView, Head};
 use crate::base::{ShardName, Stop, Timestamp};
 use crate::rollout::Scope;
 use crate::worker::Check;
@@ -49,6 +49,8 @@ pub struct ShardDetail {
     pub findings: Vec<Finding>,
     /// Sessions that wait for a lock, and whom they wait for.
     pub locks: Locks,
+    /// The newest of the record that is about it, oldest first.
+    pub events: Vec<EventView>,
 }
 
 /// One signal at one place.

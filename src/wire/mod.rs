@@ -31,7 +31,7 @@ pub use look::{
     Finding, JournalEntry, JournalPage, LockParty, LockWait, Locks, Look, PlanStep, PlanWay,
     ShardDetail, Sight, SignalView,
 };
-pub use project::{Source, project};
+pub use project::{Source, concerns, events_of, project};
 pub use restore::RestoreCount;
 pub use standing::{Sign, Standing};
 pub use stream::{Delta, Feed, Foreign, Stream, Touched, diff, fold};

@@ -9,8 +9,8 @@ use super::standing::{self, Standing};
 use super::telemetry::Telemetry;
 use super::totals::project_totals;
 use super::view::{EventView, FleetView, Head, Header, Identity, RingView, RolloutView};
-use crate::base::{RingName, Timestamp};
-use crate::rollout::{Fact, Observations, Rollout, State};
+use crate::base::{RingName, ShardName, Timestamp};
+use crate::rollout::{Fact, Observations, Rollout, Scope, State};
 use std::collections::BTreeMap;
 
 /// Most events that a view carries.
@@ -120,15 +120,39 @@ fn project_rollout(rollout: &Rollout, rings: &[RingView]) -> RolloutView {
 
 fn events(recent: &[(u64, Fact)]) -> Vec<EventView> {
     let skip = recent.len().saturating_sub(EVENTS_MAX);
-    recent[skip..]
-        .iter()
-        .map(|(seq, fact)| EventView {
-            seq: *seq,
-            at: fact.at,
-            scope: fact.scope.clone(),
-            actor: fact.actor.to_string(),
-            text: describe(fact),
-            sign: moment(&fact.event),
-        })
-        .collect()
+    recent[skip..].iter().map(event).collect()
+}
+
+fn event((seq, fact): &(u64, Fact)) -> EventView {
+    EventView {
+        seq: *seq,
+        at: fact.at,
+        scope: fact.scope.clone(),
+        actor: fact.actor.to_string(),
+        text: describe(fact),
+        sign: moment(&fact.event),
+    }
+}
+
+/// The newest of the record that is about one shard, oldest first.
+pub fn events_of(
+    recent: &[(u64, Fact)],
+    shard: &ShardName,
+    ring: Option<&RingName>,
+) -> Vec<EventView> {
+    let all = recent.iter().rev().map(event);
+    let here = all.filter(|event| concerns(event, shard, ring));
+    let mut newest: Vec<EventView> = here.take(EVENTS_MAX).collect();
+    newest.reverse();
+    newest
+}
+
+/// Whether an event is about a shard of this ring.
+pub fn concerns(event: &EventView, shard: &ShardName, ring: Option<&RingName>) -> bool {
+    match &event.scope {
+        // That a stage begins on others says nothing about this shard.
+        Scope::Fleet => event.sign.is_some(),
+        Scope::Ring(name) => ring == Some(name),
+        Scope::Shard(name) => name == shard,
+    }
 }

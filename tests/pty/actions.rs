@@ -126,6 +126,7 @@ fn looks(pty: &mut Pty, action: Action) {
         Action::Undo => (&name, "Nothing to undo"),
         Action::Sort => ("s", "what needs you first"),
         Action::Menu => ("x", "Operations"),
+        Action::Needs => ("n", "Nothing needs you."),
         Action::Freeze => ("z", "FROZEN"),
         Action::Copy => ("y", "Copied shard "),
         Action::Mouse => (&name, "Mouse: on"),

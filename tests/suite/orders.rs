@@ -1,8 +1,11 @@
 //! Orders from other processes, while whoever holds the store comes and goes.
 
 use crate::documents::scratch;
+use pilothouse::base::{Actor, Timestamp};
 use pilothouse::engine::now;
+use pilothouse::rollout::{Scope, Verb};
 use pilothouse::store::{Inbox, Store};
+use pilothouse::wire::CommandEnvelope;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -40,4 +43,39 @@ async fn an_order_whose_engine_goes_away_is_taken_once_and_left_nowhere() {
     assert!(pause.status.success(), "{pause:?}");
     assert!(said.starts_with("pause shard s01: recorded as #"), "{said}");
     assert_eq!(inbox.take_new(0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_took_in_time_is_refused_later() {
+    let folder = scratch().await;
+    let folder = folder.path();
+    let run = |to: &str| {
+        let words = [
+            "run",
+            "--headless",
+            "--migration",
+            "change.toml",
+            "--promote",
+            "auto",
+        ];
+        let ended = pilothouse(folder, &[&words[..], &["--to", to]].concat()).output();
+        assert!(ended.as_ref().unwrap().status.success(), "{ended:?}");
+    };
+    run("snapshot");
+    let inbox = Inbox::open(&folder.join(".pilothouse")).await.unwrap();
+    let abort = CommandEnvelope {
+        key: "last night".into(),
+        actor: Actor::person("lee"),
+        scope: Scope::Fleet,
+        verb: Verb::Abort,
+        seen: None,
+        confirm: Some("balance-cents".into()),
+        reason: "not today".into(),
+    };
+    let json = serde_json::to_string(&abort).unwrap();
+    let last_night = Timestamp(now().0 - 60_000);
+    let id = inbox.post(&abort.key, &json, last_night).await.unwrap();
+    run("verify");
+    let answer = inbox.answer_of(id).await.unwrap().expect("it was answered");
+    assert!(answer.contains("too_old"), "{answer}");
 }

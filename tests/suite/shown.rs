@@ -46,9 +46,10 @@ const LOOKS: [(&str, &str, &str); 11] = [
 ];
 
 /// A scenario, a ring in focus if one is named, and keys.
-const TYPED: [(&str, &str, &str, &str); 22] = [
+const TYPED: [(&str, &str, &str, &str); 23] = [
     ("help", "healthy", "", "?"),
     ("operations", "troubled", "", "x"),
+    ("needs", "troubled", "", "nj"),
     ("ring", "troubled", "canary", "\n"),
     ("retire", "contract", "canary", "P"),
     ("roll-back", "troubled", "early", "B"),

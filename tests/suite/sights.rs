@@ -4,9 +4,11 @@
 use crate::scene::{Scene, shard};
 use pilothouse::base::{Stop, Timestamp};
 use pilothouse::cockpit::{Model, Msg, update};
+use pilothouse::rollout::Scope;
 use pilothouse::wire::{
-    Check, CheckVerdict, Finding, Head, JournalPage, LockParty, LockWait, Locks, PlanStep, PlanWay,
-    ServerMessage, ShardDetail, Sight, SignalView, Stream, entries,
+    Check, CheckVerdict, EventView, Finding, Head, JournalPage, LockParty, LockWait, Locks,
+    PlanStep, PlanWay, ServerMessage, ShardDetail, Sight, Sign, SignalView, Stream, concerns,
+    entries,
 };
 
 /// Samples of the time before the scene.
@@ -116,6 +118,7 @@ pub fn detail(scene: &Scene) -> ShardDetail {
             signal(scene, "archive_segments", "10.0.5.11:5432", None, Some(64)),
         ],
         findings: findings(scene),
+        events: happened(scene),
         locks: Locks::Seen(vec![LockWait {
             waiter: LockParty {
                 pid: 5_120,
@@ -132,6 +135,30 @@ pub fn detail(scene: &Scene) -> ShardDetail {
             }],
         }]),
     }
+}
+
+/// Marks on the time axis: it began, was throttled, was looked at.
+fn happened(scene: &Scene) -> Vec<EventView> {
+    let mut events = scene.view().events;
+    events.retain(|e| concerns(e, &shard("eu-05"), Some(&crate::scene::ring("early"))));
+    for (ago, text, sign) in [
+        (170_000, "backfill begins", Sign::Running),
+        (
+            60_000,
+            "replica lag 6.1 s over 5 s on eu-05-r2",
+            Sign::Throttled,
+        ),
+    ] {
+        events.push(EventView {
+            seq: 61,
+            at: before(scene, ago),
+            scope: Scope::Shard(shard("eu-05")),
+            actor: "engine".into(),
+            text: text.into(),
+            sign: Some(sign),
+        });
+    }
+    events
 }
 
 fn findings(scene: &Scene) -> Vec<Finding> {

@@ -225,3 +225,22 @@ fn a_newcomer_is_told_what_to_press_until_the_first_key() {
     keys(&mut model, "j");
     assert!(!screen(&model, 80, 24).contains("Enter says why"));
 }
+
+#[test]
+fn everything_that_needs_somebody_is_listed_and_one_goes_there() {
+    let mut model = troubled().model();
+    keys(&mut model, "/zzz");
+    tap(&mut model, KeyCode::Enter);
+    keys(&mut model, "n");
+    let text = screen(&model, 80, 24);
+    for need in &troubled().view().needs_you {
+        assert!(text.contains(&need.scope.to_string()), "{text}");
+    }
+    let second = troubled().view().needs_you[1].scope.clone();
+    keys(&mut model, "j");
+    tap(&mut model, KeyCode::Enter);
+    assert_eq!(model.layer, None);
+    let focus = model.shard.clone().map(pilothouse::rollout::Scope::Shard);
+    assert_eq!(focus, Some(second), "the filter that hid it is gone");
+    assert_eq!(model.pane, Pane::Shards);
+}

@@ -1,10 +1,13 @@
 //! The blast radius: what an act would hit, measured when the question opens.
 
 use super::prepare::{Target, into_contract, shards_of};
-use crate::base::{Stop, Timestamp};
+use crate::base::{Stage, Stop, Timestamp};
 use crate::cockpit::action::Action;
 use crate::cockpit::model::Model;
 use crate::wire::{GateView, Phase, RingView, Scope, ShardView, Verdict, words};
+
+/// Most gates that are shown with a question.
+const EVIDENCE_MAX: usize = 6;
 
 pub(super) fn radius(
     model: &Model,
@@ -30,8 +33,13 @@ pub(super) fn radius(
     if !failures.is_empty() {
         out.push(("Failed", failures));
     }
+    out.push(("Locks", vec![locks(model, action, targets).into()]));
     out.push(("Lag", vec![lag(model, &shards)]));
     out.push(("Way back", vec![way_back(&shards)]));
+    out.push((
+        "Attached",
+        vec!["you alone: engine and cockpit are one process".into()],
+    ));
     out.push(("What happens", vec![consequence(action).into()]));
     if action == Action::Promote {
         for stop in into_contract(model, targets) {
@@ -72,15 +80,43 @@ fn evidence(model: &Model, targets: &[Target]) -> Vec<String> {
             Scope::Shard(_) => false,
         })
     };
-    let lines: Vec<String> = rings
+    let mut all = rings
         .filter(wanted)
-        .flat_map(|ring| ring.gates.iter().map(|gate| reading(gate, ring, model.now)))
-        .take(8)
-        .collect();
-    if lines.is_empty() {
-        vec!["no gates".into()]
-    } else {
-        lines
+        .flat_map(|ring| ring.gates.iter().map(|gate| reading(gate, ring, model.now)));
+    let mut lines: Vec<String> = all.by_ref().take(EVIDENCE_MAX).collect();
+    match all.count() {
+        0 if lines.is_empty() => lines.push("no gates".into()),
+        0 => {}
+        more => lines.push(format!(
+            "and {more} more gates, all of them on the ring's page"
+        )),
+    }
+    lines
+}
+
+/// What the act may lock, the strongest of it; the plan has every statement.
+fn locks(model: &Model, action: Action, targets: &[Target]) -> &'static str {
+    let stops = targets.iter().filter_map(|target| match &target.scope {
+        Scope::Ring(name) => model.ring_named(name)?.next,
+        Scope::Fleet | Scope::Shard(_) => None,
+    });
+    let brief = "tables, exclusively for a moment; waits for no lock longer than 1.5 s";
+    let rows = "rows of one chunk at a time, 100 ms at most";
+    match action {
+        Action::Promote => {
+            let stages: Vec<Stage> = stops.map(Stop::stage).collect();
+            let has = |wanted: &[Stage]| stages.iter().any(|stage| wanted.contains(stage));
+            if has(&[Stage::Expand, Stage::DualWrite, Stage::Contract]) {
+                brief
+            } else if has(&[Stage::Backfill]) {
+                rows
+            } else {
+                "none that others wait for"
+            }
+        }
+        Action::RollBack | Action::Abort => brief,
+        Action::Retry => "those of the step that failed; the plan has them",
+        _ => "none",
     }
 }
 

@@ -145,6 +145,8 @@ pub enum Layer {
     Help(u16),
     /// The operations menu, with its cursor.
     Menu(usize),
+    /// Everything that needs a person, with its cursor.
+    Needs(usize),
     /// A typed command.
     Command(String),
     /// Commands by a few letters, and which of them is chosen.

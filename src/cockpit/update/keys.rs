@@ -1,6 +1,6 @@
 //! Keys: the top layer gets them first.
 
-use super::{act, copy, leave, mouse, palette, screens, server, theme, undo};
+use super::{act, copy, leave, mouse, needs, palette, screens, server, theme, undo};
 use crate::base::{ShardName, Timestamp};
 use crate::cockpit::action::{ACTIONS, Action, Item};
 use crate::cockpit::complete::complete;
@@ -41,6 +41,7 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
             model.layer = Some(Layer::Detail);
             in_detail(model, key)
         }
+        Some(Layer::Needs(cursor)) => needs::key(model, key, cursor),
         Some(Layer::Leave(asked)) => leave::key(model, key, asked, at),
         Some(Layer::Menu(cursor)) => menu(model, key, cursor),
         Some(Layer::Command(text)) => command(model, key, text),
@@ -103,6 +104,7 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Undo => return undo::propose(model),
         Action::Sort => sort(model),
         Action::Menu => model.layer = Some(Layer::Menu(0)),
+        Action::Needs => model.layer = Some(Layer::Needs(0)),
         Action::Freeze => freeze(model),
         Action::Help => model.layer = Some(Layer::Help(0)),
         Action::Suspend => return vec![Effect::Suspend],

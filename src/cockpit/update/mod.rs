@@ -6,6 +6,7 @@ mod copy;
 pub(in crate::cockpit) mod keys;
 mod leave;
 mod mouse;
+mod needs;
 mod palette;
 mod screens;
 mod server;

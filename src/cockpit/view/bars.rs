@@ -1,6 +1,7 @@
 //! Totals, what needs a person, the feed, the status line, the footer.
 
 use super::place::Room;
+use super::plan::first_row;
 use super::trend;
 use crate::cockpit::action::{ACTIONS, Action};
 use crate::cockpit::complete::candidates;
@@ -80,6 +81,29 @@ pub(super) fn needs(canvas: &mut Canvas<'_>, model: &Model, area: Rect, room: Ro
     for (row, need) in (0..inner.height).zip(needs) {
         canvas.line(inner, row, &need_line(model, need));
     }
+}
+
+/// All of them, over the screen.
+pub(super) fn all_needs(canvas: &mut Canvas<'_>, model: &Model, cursor: usize) {
+    let needs = needs_of(model);
+    let high = u16::try_from(needs.len().max(1) + 3).unwrap_or(u16::MAX);
+    let area = canvas.clear_middle(116, high);
+    let title = format!("Needs you ({})", needs.len());
+    let inner = canvas.frame(area, &title, Role::Title);
+    let shown = usize::from(inner.height.saturating_sub(1));
+    let cursor = cursor.min(needs.len().saturating_sub(1));
+    let from = first_row(cursor, shown, needs.len());
+    if needs.is_empty() {
+        canvas.line(inner, 0, &[part(Role::Muted, " Nothing needs you.")]);
+    }
+    for (row, (place, need)) in (0..).zip(needs.iter().enumerate().skip(from).take(shown)) {
+        canvas.line(inner, row, &need_line(model, need));
+        if place == cursor {
+            canvas.focus(inner, row);
+        }
+    }
+    let foot = part(Role::Muted, " Enter goes there   Esc closes");
+    canvas.line(inner, inner.height.saturating_sub(1), &[foot]);
 }
 
 fn need_line(model: &Model, need: &Need) -> Vec<Part> {

@@ -3,9 +3,11 @@
 use crate::cockpit::action::Tier;
 use crate::cockpit::dialog::{Dialog, Field};
 use crate::cockpit::theme::Role;
-use crate::cockpit::widgets::{Canvas, Part, fit, part, width};
+use crate::cockpit::widgets::{Canvas, Part, fit, part, width, wrap};
 
 const LABEL_CELLS: usize = 14;
+/// Cells of the text beside it, in a question as wide as it gets.
+const TEXT_CELLS: usize = 67;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, dialog: &Dialog) {
     if dialog.tier() == Tier::Line {
@@ -65,9 +67,10 @@ fn rows(dialog: &Dialog) -> Vec<Vec<Part>> {
     let outlook = dialog.outlook.as_ref().map(|o| ("Gives back", &o.lines));
     let radius = dialog.radius.iter().map(|(name, lines)| (*name, lines));
     for (name, lines) in radius.chain(outlook) {
-        for (place, text) in lines.iter().enumerate() {
+        let wrapped = lines.iter().flat_map(|text| wrap(text, TEXT_CELLS));
+        for (place, text) in wrapped.enumerate() {
             let name = if place == 0 { name } else { "" };
-            rows.push(vec![label(name), part(Role::Text, text.clone())]);
+            rows.push(vec![label(name), part(Role::Text, text)]);
         }
     }
     if let Some(stop) = dialog.stops.get(dialog.stop) {

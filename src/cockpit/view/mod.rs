@@ -48,6 +48,7 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
         match &model.layer {
             Some(Layer::Help(from)) => lists::help(&mut canvas, &model.options.keymap, *from),
             Some(Layer::Menu(cursor)) => lists::menu(&mut canvas, model, *cursor),
+            Some(Layer::Needs(cursor)) => bars::all_needs(&mut canvas, model, *cursor),
             Some(Layer::Palette(text, cursor)) => {
                 palette::draw(&mut canvas, model, text, *cursor);
             }

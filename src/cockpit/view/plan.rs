@@ -5,7 +5,7 @@ use crate::base::Stage;
 use crate::cockpit::model::{Model, Pane};
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, part, sign};
-use crate::wire::{Cell, RingView, Sign, Standing, words};
+use crate::wire::{Cell, RingView, Sign, Standing, WayBack, words};
 use ratatui::layout::Rect;
 
 /// Most ring rows that are shown at once.
@@ -21,8 +21,8 @@ fn rows(model: &Model) -> usize {
 
 pub(super) fn height(model: &Model, room: Room) -> u16 {
     match room {
-        // Frame, stage names, the fleet and its rings, why and next.
-        Room::Full => u16::try_from(rows(model) + 5).unwrap_or(13),
+        // Frame, stage names, the fleet and its rings, why, next and back.
+        Room::Full => u16::try_from(rows(model) + 6).unwrap_or(14),
         Room::Compact => 3,
     }
 }
@@ -54,7 +54,37 @@ fn full(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     if let Some(standing) = focused(model) {
         canvas.line(inner, row, &why(model, standing));
         canvas.line(inner, row + 1, &next(model, standing));
+        canvas.line(inner, row + 2, &back(model));
     }
+}
+
+/// How the shards in focus would get back, the hardest way first.
+fn back(model: &Model) -> Vec<Part> {
+    let shards = model.view().map_or(&[][..], |view| &view.shards);
+    let ring = model.ring_row().checked_sub(1);
+    let ring = ring.and_then(|place| Some(&model.view()?.rings.get(place)?.name));
+    let here = |way: WayBack| {
+        let mut shards = shards
+            .iter()
+            .filter(|s| ring.is_none_or(|ring| s.ring == *ring));
+        shards.by_ref().filter(|s| s.way_back == way).count()
+    };
+    let ways = [
+        WayBack::MergeRestore,
+        WayBack::FlagBack,
+        WayBack::Exact,
+        WayBack::NothingToUndo,
+    ];
+    let said: Vec<String> = ways
+        .into_iter()
+        .map(|way| (here(way), way.word()))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{word} ({count})"))
+        .collect();
+    vec![
+        part(Role::Muted, " back "),
+        part(Role::Text, said.join(" · ")),
+    ]
 }
 
 /// The row of the ring pane at a line of the screen.

@@ -83,6 +83,36 @@ const FULL: &[Column] = &[
         from: 140,
         draw: |_, s, n| part(Role::Text, fit(s.way_back.word(), n)),
     },
+    Column {
+        head: "IN STAGE",
+        cells: 9,
+        from: 150,
+        draw: |m, s, n| number(Some(words::ms(m.now.since(s.since).ms())), n),
+    },
+    Column {
+        head: "ETA",
+        cells: 8,
+        from: 160,
+        draw: |_, s, n| number(eta(s), n),
+    },
+    Column {
+        head: "VERIFIED",
+        cells: 9,
+        from: 170,
+        draw: |m, s, n| {
+            let age = s
+                .verified
+                .as_ref()
+                .map(|v| words::ms(m.now.since(v.at).ms()));
+            number(age, n)
+        },
+    },
+    Column {
+        head: "INSTANCE",
+        cells: 12,
+        from: 184,
+        draw: |_, s, n| part(Role::Muted, fit(&s.instance, n)),
+    },
 ];
 
 const COMPACT: &[Column] = &[
@@ -161,6 +191,13 @@ fn line(model: &Model, shard: &ShardView, here: bool, (room, wide): (Room, u16))
     }
     parts.push(part(Role::Text, shard.now.clone()));
     parts
+}
+
+/// Until the stage ends at the rate of now; the fleet's is a range.
+fn eta(shard: &ShardView) -> Option<String> {
+    let left = shard.rows_total?.checked_sub(shard.rows_done)?;
+    let rate = shard.rows_per_s.filter(|rate| *rate > 0)?;
+    Some(words::ms(left.saturating_mul(1_000) / rate))
 }
 
 fn number(text: Option<String>, cells: usize) -> Part {

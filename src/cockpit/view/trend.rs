@@ -1,7 +1,7 @@
 //! Rate and lag on one time axis, with marks for acts, flips and faults.
 
 use super::lines::{LABEL_CELLS, Lines, labelled};
-use super::screen::concerns;
+use super::screen::happened;
 use crate::base::{Period, ShardName};
 use crate::cockpit::model::{Model, SAMPLE, Sample};
 use crate::cockpit::theme::Role;
@@ -61,8 +61,7 @@ fn newest(values: &[u64], cells: usize) -> &[u64] {
 /// What happened, where on the axis it happened; the newest wins a cell.
 fn marks(model: &Model, shard: &ShardView, (shown, cells): (usize, usize)) -> Vec<Part> {
     let mut axis: Vec<Option<Sign>> = vec![None; cells];
-    let events = model.view().map_or(&[][..], |view| &view.events);
-    for event in events.iter().filter(|e| concerns(e, shard)) {
+    for event in happened(model, shard) {
         let ago = model.history.at().since(event.at).ms() / SAMPLE.ms();
         let ago = usize::try_from(ago).unwrap_or(usize::MAX);
         if let (Some(sign), true) = (event.sign, ago < shown) {

@@ -14,7 +14,7 @@ use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, part, width};
 use crate::wire::JournalEntry;
 use ratatui::layout::{Position, Rect};
-pub(super) use shard::concerns;
+pub(super) use shard::happened;
 
 /// Draws the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {

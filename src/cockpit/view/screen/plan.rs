@@ -6,7 +6,7 @@ use crate::base::{Stage, Stop};
 use crate::cockpit::model::Model;
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, part, sign, wrap};
-use crate::wire::{Phase, PlanStep, PlanWay, Sign};
+use crate::wire::{Phase, PlanStep, PlanWay, Sign, words};
 use ratatui::layout::Rect;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
@@ -18,7 +18,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         count: steps.len(),
         nothing: "Waiting for the plan.",
         row: &|place| row(model, steps, place),
-        opened: &|place| opened(&steps[place], wide),
+        opened: &|place| opened(model, &steps[place], wide),
     };
     list.draw(canvas, model, area);
 }
@@ -82,8 +82,9 @@ fn progress(model: &Model, stop: Stop) -> Sign {
     }
 }
 
-fn opened(step: &PlanStep, wide: usize) -> Lines {
+fn opened(model: &Model, step: &PlanStep, wide: usize) -> Lines {
     let mut lines = vec![said("Lock", step.lock.clone())];
+    lines.push(said("Estimate", estimate(model, step)));
     lines.push(said("Way back", way_back(step.stop)));
     let room = wide.saturating_sub(16).max(20);
     for (number, statement) in step.sql.iter().enumerate() {
@@ -97,6 +98,36 @@ fn opened(step: &PlanStep, wide: usize) -> Lines {
         }
     }
     lines
+}
+
+/// How much there is to do, and how long that takes at the rate of now.
+fn estimate(model: &Model, step: &PlanStep) -> String {
+    let by_rows = match step.stop.stage() {
+        Stage::Backfill | Stage::Verify => step.way == PlanWay::There,
+        Stage::Contract => step.stop != Stop::Retire,
+        _ => false,
+    };
+    if !by_rows {
+        return "a moment: it does not grow with the rows".into();
+    }
+    let shards = model.view().map_or(&[][..], |view| &view.shards);
+    let counted: Vec<u64> = shards.iter().filter_map(|s| s.rows_total).collect();
+    let Some(rows) = counted.iter().copied().reduce(u64::saturating_add) else {
+        return "by the rows, which are counted when the first shard begins".into();
+    };
+    let of = match shards.len() - counted.len() {
+        0 => words::shards(counted.len()),
+        more => format!("{}, {more} not counted yet", words::shards(counted.len())),
+    };
+    let rate = model.view().and_then(|view| view.totals.rows_per_s);
+    let time = match rate.filter(|rate| *rate > 0) {
+        Some(rate) => {
+            let ms = words::ms(rows.saturating_mul(1_000) / rate);
+            format!("; {ms} at {} rows/s", words::count(rate))
+        }
+        None => String::new(),
+    };
+    format!("about {} rows on {of}{time}", words::count(rows))
 }
 
 /// Until when a stop can be undone, and what that loses.

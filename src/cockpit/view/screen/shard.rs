@@ -8,7 +8,7 @@ use crate::cockpit::model::Model;
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, fit_right, part, sign};
 use crate::wire::{
-    EventView, LockParty, LockWait, Locks, Scope, ShardView, Sign, SignalView, words,
+    EventView, LockParty, LockWait, Locks, ShardView, Sign, SignalView, concerns, words,
 };
 use ratatui::layout::Rect;
 
@@ -203,19 +203,22 @@ fn checkpoint(model: &Model, shard: &ShardView, lines: &mut Lines) {
     lines.push(said("Fence", fence));
 }
 
-/// Whether an event is about this shard.
-pub(in crate::cockpit::view) fn concerns(event: &EventView, shard: &ShardView) -> bool {
-    match &event.scope {
-        // That a stage begins on others says nothing about this shard.
-        Scope::Fleet => event.sign.is_some(),
-        Scope::Ring(ring) => *ring == shard.ring,
-        Scope::Shard(name) => *name == shard.name,
-    }
+/// What the record says about this shard, oldest first: from the closer look,
+/// or as far as the fleet's feed goes back until there was one.
+pub(in crate::cockpit::view) fn happened<'a>(
+    model: &'a Model,
+    shard: &'a ShardView,
+) -> impl DoubleEndedIterator<Item = &'a EventView> {
+    let looked = model.detail().filter(|d| d.shard == shard.name);
+    let feed = model.view().map_or(&[][..], |view| &view.events);
+    let events = looked.map_or(feed, |detail| &detail.events);
+    events
+        .iter()
+        .filter(|event| concerns(event, &shard.name, Some(&shard.ring)))
 }
 
 fn events(model: &Model, shard: &ShardView) -> Lines {
-    let all = model.view().map_or(&[][..], |view| &view.events).iter();
-    let here = all.rev().filter(|e| concerns(e, shard));
+    let here = happened(model, shard).rev();
     here.take(EVENTS_MAX)
         .enumerate()
         .map(|(place, event)| {
