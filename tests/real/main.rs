@@ -32,4 +32,5 @@ mod rules_restore;
 mod rules_tamper;
 mod rules_throttle;
 mod support;
+mod tour;
 mod verbs;

@@ -19,12 +19,13 @@ const FREE: [&str; 20] = [
 fn poison(json: &mut Value, texts: &mut impl Iterator<Item = String>) {
     match json {
         Value::Object(fields) => {
-            // Of a standing it is a sentence, of a mark one of few words.
+            // Of a standing they are sentences, elsewhere they are words of ours.
             let standing = fields.contains_key("clears");
             for (name, field) in fields {
                 match field {
                     Value::String(text)
-                        if FREE.contains(&name.as_str()) && (name != "cause" || standing) =>
+                        if FREE.contains(&name.as_str())
+                            && (standing || !["cause", "next"].contains(&name.as_str())) =>
                     {
                         text.clone_from(&texts.next().unwrap());
                     }
