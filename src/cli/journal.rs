@@ -196,6 +196,7 @@ impl Problem {
                 let code = match &error {
                     StoreError::Missing { .. }
                     | StoreError::Foreign { .. }
+                    | StoreError::Empty { .. }
                     | StoreError::Newer { .. } => EXIT_BAD_INPUT,
                     // SQLite cannot make sense of the file.
                     StoreError::Database { .. } => EXIT_UNREADABLE,

@@ -2,7 +2,9 @@
 //! when none does.
 
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, ReadJournal, book, kept_migration, load_fleet, read_journal};
+use super::prepare::{
+    Job, NEVER_OPENED, ReadJournal, book, kept_migration, load_fleet, read_journal,
+};
 use super::restore;
 use super::run::{headless, make_ready, order, recorded};
 use super::status::render;
@@ -55,10 +57,7 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
     let fleet = load_fleet(&args.fleet)?;
     let store = fleet.fleet.store.clone();
     if !store.join(crate::store::JOURNAL_FILE).exists() {
-        return Err(Ended::new(
-            Exit::Refused,
-            "no rollout was ever opened on this fleet",
-        ));
+        return Err(Ended::new(Exit::Refused, NEVER_OPENED));
     }
     restore::show_first(&fleet, &args).await?;
     let asked = args.order();
@@ -285,10 +284,7 @@ async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
     let store = &fleet.fleet.store;
     let path = store.join(crate::store::JOURNAL_FILE);
     if !path.exists() {
-        return Err(Ended::new(
-            Exit::Refused,
-            "no rollout was ever opened on this fleet",
-        ));
+        return Err(Ended::new(Exit::Refused, NEVER_OPENED));
     }
     let ReadJournal {
         entries,

@@ -9,7 +9,7 @@ use crate::journal::Entry;
 use crate::migration::{LoadedMigration, Migration};
 use crate::rollout::{Fact, Member, Opening, State};
 use crate::shard::{CompileError, Context, FleetFacts, RolloutIdentity, Shapes, Shard, open};
-use crate::store::{Lease, LeaseError, Store};
+use crate::store::{Lease, LeaseError, Store, StoreError};
 use crate::worker::Variant;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -319,15 +319,21 @@ pub struct ReadJournal {
     pub facts: Vec<(u64, Fact)>,
 }
 
+/// There is nothing to look at, and nothing to order.
+pub(super) const NEVER_OPENED: &str = "no rollout was ever opened on this fleet";
+
 /// Reads the journal of a store; writes nothing.
 ///
 /// # Errors
 /// It cannot be read, or holds what this version does not know.
 pub async fn read_journal(store: &Path) -> Result<ReadJournal, Ended> {
     let failed = |e: String| Ended::new(Exit::Failed, format!("journal: {e}"));
-    let reader = Store::open_read_only(store)
-        .await
-        .map_err(|e| failed(e.to_string()))?;
+    let reader = match Store::open_read_only(store).await {
+        Ok(reader) => reader,
+        // Another process is about to open the first rollout.
+        Err(StoreError::Empty { .. }) => return Err(Ended::new(Exit::Refused, NEVER_OPENED)),
+        Err(error) => return Err(failed(error.to_string())),
+    };
     let entries = reader.entries(1).await.map_err(|e| failed(e.to_string()))?;
     let (state, facts) = replay(&entries).map_err(|e| failed(e.to_string()))?;
     Ok(ReadJournal {

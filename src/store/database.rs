@@ -254,8 +254,14 @@ async fn check_layout(
         .await
         .map_err(&failed)?;
     if found != application {
-        return Err(StoreError::Foreign {
-            path: path.to_owned(),
+        let path = path.to_owned();
+        let parts: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(&failed)?;
+        return Err(match (found, parts) {
+            (0, 0) => StoreError::Empty { path },
+            _ => StoreError::Foreign { path },
         });
     }
     let found: i64 = sqlx::query_scalar("SELECT user_version FROM pragma_user_version")

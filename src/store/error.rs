@@ -49,6 +49,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// A file without anything in it: one that is being made by another process.
+    #[error("{path} is empty: nothing was recorded yet")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer pilothouse made the file.
     #[error("{path} has layout {found}, newer than this pilothouse knows; use a newer one")]
     Newer {

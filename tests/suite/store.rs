@@ -4,7 +4,7 @@ use crate::journal::draft;
 use futures_util::future::join_all;
 use pilothouse::base::{Timestamp, Untrusted};
 use pilothouse::journal::{Draft, Head, Verdict, verify};
-use pilothouse::store::{LeaseError, Reader, SnapshotFault, Store, StoreError};
+use pilothouse::store::{JOURNAL_FILE, LeaseError, Reader, SnapshotFault, Store, StoreError};
 use serde_json::json;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -280,6 +280,15 @@ async fn a_damaged_journal_is_not_read_into_an_engine() {
     store.close().await.unwrap();
     let error = Store::open(&dir).await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_has_only_begun_is_empty_and_not_foreign() {
+    let (_outer, dir) = fresh();
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join(JOURNAL_FILE), "").unwrap();
+    let error = Store::open_read_only(&dir).await.unwrap_err();
+    assert!(matches!(error, StoreError::Empty { .. }), "{error}");
 }
 
 #[tokio::test]
