@@ -10,11 +10,15 @@ use pilothouse::cockpit::keymap::Keymap;
 use pilothouse::cockpit::theme::{Depth, Library};
 use pilothouse::cockpit::{GlyphSet, Leaving, Model, Msg, Options, shot, update};
 use pilothouse::drill::scene::Scene;
-use pilothouse::wire::{Delta, FleetView, ServerMessage, Stream, diff};
+use pilothouse::wire::{
+    Delta, FleetView, Locks, ServerMessage, ShardDetail, Sight, SignalView, Stream, diff,
+};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::{Duration, Instant};
 
 const FRAMES: u64 = 2_000;
+/// Trends go back so far.
+const LOOKED_BACK: Period = Period::from_ms(302_000);
 const SIZES: [(u16, u16); 2] = [(80, 24), (200, 60)];
 
 fn model(scene: &Scene) -> Model {
@@ -30,11 +34,43 @@ fn model(scene: &Scene) -> Model {
         leaving: Leaving::StopsTheEngine("the same command goes on from here"),
         welcome: Vec::new(),
     };
-    let mut model = Model::new(options, scene.now);
+    let begun = Timestamp(scene.now.0 - LOOKED_BACK.ms());
+    let mut model = Model::new(options, begun);
     let view = Box::new(scene.view());
-    let at = scene.now;
-    server(&mut model, Stream::Snapshot { seq: 1, at, view }, at);
+    let looked = detail(scene, &view);
+    let snapshot = Stream::Snapshot {
+        seq: 1,
+        at: begun,
+        view,
+    };
+    server(&mut model, snapshot, begun);
+    // The trends are as long as they get.
+    for second in 0..LOOKED_BACK.ms() / 1_000 {
+        let at = begun.after(Period::from_ms(second * 1_000));
+        server(&mut model, Stream::Heartbeat { seq: 1, at }, at);
+    }
+    let sight = Box::new(ServerMessage::Sight(Sight::Shard(Box::new(looked))));
+    update(&mut model, Msg::Server(sight, scene.now));
     model
+}
+
+/// A closer look at the first shard: a dozen signals, and what happened.
+fn detail(scene: &Scene, view: &FleetView) -> ShardDetail {
+    let signals = (0..12).map(|n| SignalView {
+        signal: "replica_lag_ms".into(),
+        place: format!("replica {n}"),
+        value: Some(n * 100),
+        limit: Some(5_000),
+        at: scene.now,
+    });
+    ShardDetail {
+        shard: view.shards[0].name.clone(),
+        at: scene.now,
+        signals: signals.collect(),
+        findings: Vec::new(),
+        locks: Locks::Seen(Vec::new()),
+        events: view.events.clone(),
+    }
 }
 
 fn server(model: &mut Model, stream: Stream, at: Timestamp) {
@@ -171,7 +207,7 @@ fn main() {
     }
     if let (Some(before), Some(after)) = (before, after) {
         println!(
-            "\nOne cockpit's model of the fleet: {} MiB of resident memory",
+            "\nOne cockpit's model of the fleet, with its trends: {} MiB of resident memory",
             after.saturating_sub(before)
         );
     }

@@ -349,7 +349,12 @@ pub const ACTIONS: &[Item] = &[
         "Hear the mouse, or leave it to the terminal.",
     ),
     look(A::Theme, "theme", &[], "Change the colours: theme light."),
-    look(A::Help, "help", &[key('?')], "This list."),
+    look(
+        A::Help,
+        "help",
+        &[key('?')],
+        "Every action, its keys, and what it does.",
+    ),
     look(
         A::Suspend,
         "suspend",

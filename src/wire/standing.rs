@@ -133,9 +133,16 @@ pub(super) fn of_fleet(rollout: &Rollout, rings: &[Standing]) -> Standing {
         Sign::Paused if undoes_all_the_same => 0,
         sign => urgency(sign),
     });
-    worst
-        .cloned()
-        .unwrap_or_else(|| Standing::new(Sign::NotYet, "not yet", opened))
+    let Some(worst) = worst.cloned() else {
+        return Standing::new(Sign::NotYet, "not yet", opened);
+    };
+    let waiting = rings.iter().filter(|s| s.sign == Sign::NeedsHuman).count();
+    match worst.sign {
+        Sign::NeedsHuman if waiting > 1 => {
+            worst.clears(format!("promote the fleet: {waiting} rings are ready"))
+        }
+        _ => worst,
+    }
 }
 
 /// Nothing moves any more: what came of it, since when, and what is left.

@@ -178,7 +178,8 @@ fn what_is_asked_and_confirmed_is_done() {
     for (keys, question, done) in [
         ("xp", "Pause shard s01? y/N", "pause shard s01: accepted"),
         (
-            ":resume s01\r",
+            // The inverse of the act before it.
+            "u",
             "Resume shard s01? y/N",
             "resume shard s01: accepted",
         ),
@@ -214,6 +215,33 @@ fn what_is_asked_and_confirmed_is_done() {
     settle(&mut pty);
     pty.press("Q");
     assert_eq!(pty.left().code, 0);
+}
+
+#[test]
+fn what_goes_back_is_asked_confirmed_and_done() {
+    let mut pty = Pty::long_demo(SMALL);
+    settle(&mut pty);
+    pty.press(":roll back fleet\r");
+    pty.wait_text("Roll back the fleet?");
+    let done = "roll back fleet: accepted";
+    pty.press_until("B", done, |screen| status(screen).contains(done));
+    settle(&mut pty);
+    pty.press("u");
+    pty.wait_text("a roll back cannot be taken back");
+    settle(&mut pty);
+    pty.press(":abort\r");
+    let name = pty.demanded();
+    pty.press(&name);
+    pty.wait_text(&format!("{name}  {name}"));
+    pty.press("\tenough for today\t\t\r");
+    pty.wait_text("abort fleet: accepted");
+    pty.wait_for("the end of the abort", |screen| {
+        screen.contents().contains("↺ aborted")
+    });
+    settle(&mut pty);
+    pty.press("Q");
+    let left = pty.left();
+    assert_eq!((left.code, left.behind), (0, Vec::new()), "{}", left.text);
 }
 
 fn has_failed(screen: &vt100::Screen) -> bool {

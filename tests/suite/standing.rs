@@ -136,6 +136,19 @@ fn a_rollback_after_a_pause_is_not_called_paused_and_one_before_it_is() {
 }
 
 #[test]
+fn several_rings_that_wait_for_a_person_are_promoted_as_the_fleet() {
+    let seen = crate::screens::scene("contract").view();
+    assert_eq!(fleet(&seen).sign, Sign::NeedsHuman);
+    assert_eq!(fleet(&seen).clears, "promote the fleet: 3 rings are ready");
+    assert!(
+        seen.rings[0]
+            .standing
+            .clears
+            .starts_with("promote ring canary")
+    );
+}
+
+#[test]
 fn an_eta_is_for_the_shards_that_move() {
     let mut scene = troubled();
     let text = status::render(&scene.view(), scene.now);

@@ -100,7 +100,7 @@ fn locks(model: &Model, action: Action, targets: &[Target]) -> &'static str {
         Scope::Ring(name) => model.ring_named(name)?.next,
         Scope::Fleet | Scope::Shard(_) => None,
     });
-    let brief = "tables, exclusively for a moment; waits for no lock longer than 1.5 s";
+    let brief = "tables, exclusively for a moment; waits at most 1.5 s for them";
     let rows = "rows of one chunk at a time, 100 ms at most";
     match action {
         Action::Promote => {

@@ -6,8 +6,8 @@ use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, part, width, wrap};
 
 const LABEL_CELLS: usize = 14;
-/// Cells of the text beside it, in a question as wide as it gets.
-const TEXT_CELLS: usize = 67;
+/// Cells of the text beside it, on the smallest screen that is promised.
+const TEXT_CELLS: usize = 63;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, dialog: &Dialog) {
     if dialog.tier() == Tier::Line {

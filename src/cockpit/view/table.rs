@@ -79,7 +79,7 @@ const FULL: &[Column] = &[
     CHECKS,
     Column {
         head: "WAY BACK",
-        cells: 13,
+        cells: 15,
         from: 140,
         draw: |_, s, n| part(Role::Text, fit(s.way_back.word(), n)),
     },
