@@ -29,6 +29,20 @@ fn the_recording_shows_a_demo_from_begin_to_end_as_it_looks_today() {
     for word in words.filter(|word| !word.starts_with('│')) {
         assert!(seen.contains(word), "{word} is not in the recording");
     }
+    let shown = svg.lines().find_map(|line| {
+        let (_, rest) = line.split_once("{animation:")?;
+        rest.split_once("ms step-end")?
+            .0
+            .rsplit(' ')
+            .next()?
+            .parse()
+            .ok()
+    });
+    let minute: u64 = shown.expect("it does not move");
+    assert!(
+        (45_000..=75_000).contains(&minute),
+        "about a minute: {minute} ms"
+    );
     // What a newcomer is to see: the first words, trouble, questions, the end.
     for word in [
         "Welcome",

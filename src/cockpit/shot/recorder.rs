@@ -17,6 +17,8 @@ const LASTING: Period = Period::from_ms(60_000);
 #[derive(Debug)]
 pub struct Recorder {
     kept: Vec<(Buffer, Timestamp)>,
+    /// What came too soon to be kept: the film ends with it.
+    newest: Option<(Buffer, Timestamp)>,
     every: Period,
 }
 
@@ -24,6 +26,7 @@ impl Default for Recorder {
     fn default() -> Self {
         Self {
             kept: Vec::new(),
+            newest: None,
             every: Period::from_ms(500),
         }
     }
@@ -34,11 +37,15 @@ impl Recorder {
     /// another size than the first is not kept.
     pub fn take(&mut self, buffer: &Buffer, now: Timestamp) {
         if let Some((last, at)) = self.kept.last() {
-            let same = last.content == buffer.content;
-            if now.since(*at) < self.every || same || last.area != buffer.area {
+            if last.area != buffer.area || last.content == buffer.content {
+                return;
+            }
+            if now.since(*at) < self.every {
+                self.newest = Some((buffer.clone(), now));
                 return;
             }
         }
+        self.newest = None;
         if self.kept.len() == KEPT_MAX {
             self.every = Period::from_ms(self.every.ms() * 2);
             thin(&mut self.kept, KEPT_MAX / 2);
@@ -48,6 +55,7 @@ impl Recorder {
 
     /// The film of all that was kept; `end` is when the last frame went away.
     pub fn film(mut self, title: &str, end: Timestamp) -> String {
+        self.kept.extend(self.newest);
         thin(&mut self.kept, FRAMES_MAX);
         let ends = self.kept.iter().skip(1).map(|(_, at)| *at).chain([end]);
         let ends: Vec<Timestamp> = ends.collect();
@@ -103,7 +111,8 @@ mod tests {
             recorder.take(&screen(&format!("t{n}")), Timestamp(n * 1_000));
         }
         assert!(recorder.kept.len() <= KEPT_MAX);
-        recorder.take(&screen("end"), Timestamp(20_000_000));
+        recorder.take(&screen("late"), Timestamp(20_000_000));
+        recorder.take(&screen("end"), Timestamp(20_000_100));
         let film = recorder.film("a flight", Timestamp(20_001_000));
         assert!(film.contains(">t0<") && film.contains(">end<"));
         assert!(film.contains("infinite") && film.matches("<text").count() <= FRAMES_MAX);
