@@ -229,16 +229,6 @@ fn what_goes_back_is_asked_confirmed_and_done() {
     pty.press("u");
     pty.wait_text("a roll back cannot be taken back");
     settle(&mut pty);
-    pty.press(":abort\r");
-    let name = pty.demanded();
-    pty.press(&name);
-    pty.wait_text(&format!("{name}  {name}"));
-    pty.press("\tenough for today\t\t\r");
-    pty.wait_text("abort fleet: accepted");
-    pty.wait_for("the end of the abort", |screen| {
-        screen.contents().contains("↺ aborted")
-    });
-    settle(&mut pty);
     pty.press("Q");
     let left = pty.left();
     assert_eq!((left.code, left.behind), (0, Vec::new()), "{}", left.text);
