@@ -12,7 +12,7 @@ use crate::base::Period;
 use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
 use crate::rollout::{Command, Gate, Observations, Order, Refusal, Scope, Verb, decide};
-use crate::store::{Answered, Inbox, Lease, Store};
+use crate::store::{Answered, Inbox, Lease, ORDER_AGE_MAX, Store};
 use crate::wire::{
     Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project, without_engine,
 };
@@ -46,8 +46,6 @@ impl OrderArgs {
 const ANSWER: Period = Period::from_ms(10_000);
 /// How long it is waited for before it is seen whether one is there at all.
 const LOOK_AGAIN: Period = Period::from_ms(500);
-/// What stands in the inbox for an order that its sender took back.
-const WITHDRAWN: &str = "\"withdrawn\"";
 
 /// Gives an order; the text is for stdout.
 ///
@@ -115,17 +113,30 @@ async fn by_inbox(store: &Path, args: &OrderArgs, asked: Order) -> Result<Posted
         }
         if let Ok(lease) = Store::lock(store, "order", now()) {
             // Answered for the engine that is not there: nobody takes it later.
-            let answered = inbox.answer(id, WITHDRAWN).await.map_err(inbox_failed)?;
-            if answered == Answered::First {
+            let withdrawn = serde_json::to_string(&withdrawn()).map_err(inbox_failed)?;
+            let answered = inbox.answer(id, &withdrawn).await;
+            if answered.map_err(inbox_failed)? == Answered::First {
                 return Ok(Posted::NobodyThere(lease));
             }
         }
         if now() >= until {
             return Err(Ended::new(
                 Exit::Failed,
-                "the engine has not answered within 10 s, and takes the order only within the next 20 s; look with status",
+                format!(
+                    "the engine has not answered within {} s, and takes no order that is older than {} s; look with status",
+                    ANSWER.ms() / 1_000,
+                    ORDER_AGE_MAX.ms() / 1_000
+                ),
             ));
         }
+    }
+}
+
+/// What stands in the inbox for an order that its sender took back.
+fn withdrawn() -> Answer {
+    Answer::Refused {
+        code: "withdrawn".into(),
+        text: "its sender took it back: no engine was there".into(),
     }
 }
 

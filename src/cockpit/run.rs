@@ -10,7 +10,6 @@ use super::terminal::{Screen, is_taken};
 use super::{update, view};
 use crate::api::client::Client;
 use crate::base::{Period, Timestamp};
-use crate::wire::ServerMessage;
 use futures_util::{FutureExt, StreamExt};
 use ratatui::crossterm::event::{
     Event, EventStream, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
@@ -25,10 +24,6 @@ use tokio::task::JoinHandle;
 
 /// Shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
-
-/// Shortest time between two frames that only the engine asks for: figures that
-/// move faster cannot be read, and an idle cockpit costs next to nothing.
-const FIGURES: Duration = Duration::from_millis(250);
 
 /// Ages and countdowns move this often when nothing else does.
 pub(super) const TICK: Duration = Duration::from_millis(1_000);
@@ -68,7 +63,6 @@ pub async fn run(
         screen: Screen::take()?,
         input: Input::listen(),
         exit: None,
-        drawn: Instant::now(),
         recorder,
     };
     shell.run().await
@@ -81,7 +75,6 @@ struct Shell<'a> {
     screen: Screen,
     input: Input,
     exit: Option<Exit>,
-    drawn: Instant,
     recorder: Option<&'a mut Recorder>,
 }
 
@@ -152,12 +145,13 @@ enum Woken {
 impl Shell<'_> {
     async fn run(&mut self) -> Result<Exit, RunError> {
         self.draw()?;
+        let mut drawn = Instant::now();
         loop {
             let mut dirty = self.next().await?;
             // Everything else that waits already, then one frame.
             while let Some(more) = self.next().now_or_never() {
                 dirty |= more?;
-                if self.exit.is_some() || self.drawn.elapsed() > FRAME * 4 {
+                if self.exit.is_some() || drawn.elapsed() > FRAME * 4 {
                     break;
                 }
             }
@@ -170,12 +164,12 @@ impl Shell<'_> {
             if !dirty {
                 continue;
             }
-            let early = FRAME.saturating_sub(self.drawn.elapsed());
+            let early = FRAME.saturating_sub(drawn.elapsed());
             if !early.is_zero() {
                 tokio::time::sleep(early).await;
                 while let Some(more) = self.next().now_or_never() {
                     more?;
-                    if self.drawn.elapsed() > FRAME * 4 {
+                    if drawn.elapsed() > FRAME * 4 {
                         break;
                     }
                 }
@@ -184,6 +178,7 @@ impl Shell<'_> {
                 }
             }
             self.draw()?;
+            drawn = Instant::now();
         }
     }
 
@@ -209,12 +204,9 @@ impl Shell<'_> {
             Woken::Redraw => return Ok(true),
             Woken::Nothing => return Ok(false),
         };
-        // What is left undrawn here is drawn with the next word, or the next tick.
-        let figures = matches!(&msg, Msg::Server(message, _)
-            if matches!(**message, ServerMessage::Stream(_)));
         self.fold(Msg::Tick(now()))?;
         self.fold(msg)?;
-        Ok(!figures || self.drawn.elapsed() >= FIGURES)
+        Ok(true)
     }
 
     fn fold(&mut self, msg: Msg) -> Result<(), RunError> {
@@ -236,7 +228,6 @@ impl Shell<'_> {
     }
 
     fn draw(&mut self) -> Result<(), RunError> {
-        self.drawn = Instant::now();
         // Whoever panics takes the screen away first and writes then, so
         // under this lock a frame is either before that or not drawn at all.
         let _whole = io::stdout().lock();

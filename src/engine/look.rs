@@ -8,8 +8,8 @@ use super::throttle::limit_of;
 use crate::base::ShardName;
 use crate::shard::{Direction, Listed};
 use crate::wire::{
-    Finding, Head, JournalPage, Locks, Look, PlanStep, PlanWay, ShardDetail, Sight, SignalView,
-    entries, events_of,
+    EventView, Finding, Head, JournalPage, Locks, Look, PlanStep, PlanWay, ShardDetail, Sight,
+    SignalView, entries, events_of,
 };
 use std::sync::Arc;
 
@@ -56,26 +56,24 @@ impl Engine {
             signals: self.signals(&name),
             findings: self.findings(&name),
             locks: Locks::Unknown("the shard is not open".into()),
-            events: Vec::new(),
+            events: self.happened(&name),
             shard: name.clone(),
         };
         let shard = self.setup.shards.get(&name).map(Arc::clone);
-        let rollout = self.setup.book.state().rollout.as_ref();
-        let ring = rollout.and_then(|r| Some(r.shards.get(&name)?.ring.clone()));
-        let facts = self.setup.book.recent().to_vec();
         self.tasks.spawn(async move {
             let locks = match shard {
                 Some(shard) => shard.locks().await,
                 None => detail.locks.clone(),
             };
-            let events = events_of(&facts, &name, ring.as_ref());
-            let detail = Box::new(ShardDetail {
-                locks,
-                events,
-                ..detail
-            });
+            let detail = Box::new(ShardDetail { locks, ..detail });
             looked.answer(Sight::Shard(detail));
         });
+    }
+
+    fn happened(&mut self, name: &ShardName) -> Vec<EventView> {
+        let rollout = self.setup.book.state().rollout.as_ref();
+        let ring = rollout.and_then(|r| Some(r.shards.get(name)?.ring.clone()));
+        events_of(self.setup.book.recent(), name, ring.as_ref())
     }
 
     fn signals(&self, name: &ShardName) -> Vec<SignalView> {

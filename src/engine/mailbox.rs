@@ -6,7 +6,7 @@
 use super::clock;
 use super::port::{Line, News};
 use crate::base::{Period, Timestamp};
-use crate::store::{self, Inbox};
+use crate::store::{self, Inbox, ORDER_AGE_MAX};
 use crate::wire::{Answer, CommandEnvelope};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,8 +17,6 @@ use tokio::task::JoinHandle;
 const READ: Duration = Duration::from_millis(200);
 /// Views are posted for other processes at most this often.
 const POST: Period = Period::from_ms(500);
-/// Older orders are not taken: their senders gave up long ago.
-const AGE_MAX: Period = Period::from_ms(30_000);
 /// How long the file may take to be closed.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -154,7 +152,7 @@ impl Carrier {
 /// abort of last night must not come true this morning.
 fn too_old(order: &store::Order, now: Timestamp) -> Option<Answer> {
     let age = now.since(order.at);
-    (age > AGE_MAX).then(|| Answer::Refused {
+    (age > ORDER_AGE_MAX).then(|| Answer::Refused {
         code: "too_old".into(),
         text: format!(
             "posted {} s ago, when nobody took it; order it again if it is still meant",

@@ -1,6 +1,9 @@
 //! The built-in provider and its client, on real files.
 
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "tests only: what cannot be unwrapped here is a failed test"
+)]
 use super::*;
 use crate::flags::{Client, ClientSpec, WriteForm};
 use std::sync::Arc;

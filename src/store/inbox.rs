@@ -23,6 +23,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// The least time between two published views.
 const VIEW_EVERY: Period = Period::from_ms(500);
 
+/// Older orders are not taken: whoever sent one gave up long ago.
+pub const ORDER_AGE_MAX: Period = Period::from_ms(30_000);
+
 /// The most orders taken at once.
 const TAKE_MAX: i64 = 256;
 

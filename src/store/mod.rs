@@ -15,7 +15,7 @@ mod snapshot;
 mod writer;
 
 pub use error::StoreError;
-pub use inbox::{Answered, Inbox, Order, Published, View};
+pub use inbox::{Answered, Inbox, ORDER_AGE_MAX, Order, Published, View};
 pub use lease::{Lease, LeaseError, Owner};
 pub use reader::{Reader, StoredLine};
 pub use snapshot::{IgnoredSnapshot, SNAPSHOT_EVERY, Snapshot, SnapshotFault, Snapshots};

@@ -5,7 +5,7 @@ use super::event::moment;
 use super::need::{journal_need, project_needs};
 use super::ring::project_ring;
 use super::shard::project_shard;
-use super::standing::{self, Standing};
+use super::standing::{self, Sign, Standing};
 use super::telemetry::Telemetry;
 use super::totals::project_totals;
 use super::view::{EventView, FleetView, Head, Header, Identity, RingView, RolloutView};
@@ -134,24 +134,31 @@ fn event((seq, fact): &(u64, Fact)) -> EventView {
     }
 }
 
-/// The newest of the record that is about one shard, oldest first.
+/// The newest of the record that is about one shard, oldest first. Only what
+/// is about it is spelt out.
 pub fn events_of(
     recent: &[(u64, Fact)],
     shard: &ShardName,
     ring: Option<&RingName>,
 ) -> Vec<EventView> {
-    let all = recent.iter().rev().map(event);
-    let here = all.filter(|event| concerns(event, shard, ring));
-    let mut newest: Vec<EventView> = here.take(EVENTS_MAX).collect();
+    let here = recent
+        .iter()
+        .rev()
+        .filter(|(_, fact)| about(&fact.scope, moment(&fact.event), shard, ring));
+    let mut newest: Vec<EventView> = here.take(EVENTS_MAX).map(event).collect();
     newest.reverse();
     newest
 }
 
 /// Whether an event is about a shard of this ring.
 pub fn concerns(event: &EventView, shard: &ShardName, ring: Option<&RingName>) -> bool {
-    match &event.scope {
+    about(&event.scope, event.sign, shard, ring)
+}
+
+fn about(scope: &Scope, sign: Option<Sign>, shard: &ShardName, ring: Option<&RingName>) -> bool {
+    match scope {
         // That a stage begins on others says nothing about this shard.
-        Scope::Fleet => event.sign.is_some(),
+        Scope::Fleet => sign.is_some(),
         Scope::Ring(name) => ring == Some(name),
         Scope::Shard(name) => name == shard,
     }

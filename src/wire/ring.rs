@@ -1,10 +1,10 @@
 //! One ring for the screens: its flight plan, its gates, why it stands.
 
 use super::gate::GateView;
-use super::shard::percent;
+use super::shard::{percent, way_back};
 use super::standing::{self, next_stop};
 use super::telemetry::Telemetry;
-use super::view::{Cell, RingView};
+use super::view::{Cell, RingView, WayBack};
 use super::{Sign, Standing};
 use crate::base::{RingName, ShardName, Stage, Stop, Timestamp};
 use crate::rollout::{Observations, Phase, RingState, Rollout, ShardState, read_gates};
@@ -36,10 +36,25 @@ pub(super) fn project_ring(
         hold: ring.hold.clone(),
         paused: ring.paused.clone(),
         rows_per_s_max: ring.rows_per_s_max,
+        ways_back: ways_back(rollout, ring),
         gates,
         standing,
         version: ring.version,
     }
+}
+
+fn ways_back(rollout: &Rollout, ring: &RingState) -> Vec<(WayBack, u32)> {
+    let shards = ring
+        .shards
+        .iter()
+        .filter_map(|name| rollout.shards.get(name));
+    let ways: Vec<WayBack> = shards.map(way_back).collect();
+    let count = |way| ways.iter().filter(|w| **w == way).count();
+    WayBack::ALL
+        .into_iter()
+        .map(|way| (way, u32::try_from(count(way)).unwrap_or(u32::MAX)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }
 
 fn cell(

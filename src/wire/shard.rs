@@ -83,7 +83,7 @@ pub(super) fn percent(done: u64, total: u64) -> u8 {
     u8::try_from(percent).unwrap_or(99).min(99)
 }
 
-fn way_back(state: &ShardState) -> WayBack {
+pub(super) fn way_back(state: &ShardState) -> WayBack {
     let begun = !matches!(state.phase, Phase::Waiting | Phase::RolledBack);
     match state.at {
         _ if !begun => WayBack::NothingToUndo,

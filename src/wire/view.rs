@@ -169,6 +169,8 @@ pub struct RingView {
     pub paused: Option<Mark>,
     /// Rows per second and shard, in this ring.
     pub rows_per_s_max: Option<u64>,
+    /// How its shards would get back, the hardest way first, and how many.
+    pub ways_back: Vec<(WayBack, u32)>,
     /// Every gate before [`Self::next`].
     pub gates: Vec<GateView>,
     /// Why it moves or not.
@@ -218,6 +220,14 @@ pub enum WayBack {
 }
 
 impl WayBack {
+    /// All of them, the hardest first.
+    pub const ALL: [Self; 4] = [
+        Self::MergeRestore,
+        Self::FlagBack,
+        Self::Exact,
+        Self::NothingToUndo,
+    ];
+
     /// The words on screens.
     pub fn word(self) -> &'static str {
         match self {

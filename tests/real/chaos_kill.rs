@@ -86,6 +86,7 @@ async fn rampage(
             let name = servers[place].name.clone();
             lab.kill_server(&name).await.unwrap();
             tally.servers += 1;
+            // For how long it stays away is drawn too.
             tokio::time::sleep(Duration::from_millis(dice.below(800))).await;
             if dice.below(2) == 0 && engine.kill() {
                 tally.engines += 1;

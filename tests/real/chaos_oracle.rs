@@ -90,6 +90,7 @@ impl Sampler {
             loop {
                 tokio::select! {
                     _ = &mut stopped => return samples,
+                    // Samples are taken at times, not at events.
                     () = sleep(every) => {}
                 }
                 for (shard, candidates) in &shards {

@@ -42,6 +42,7 @@ async fn watch(lab: &Lab, mut over: impl FnMut() -> bool) -> Vec<String> {
         if last {
             return found;
         }
+        // A server does not tell when it has changed: it is looked at again.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -22,6 +22,7 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
         assert!(started.elapsed() < DEADLINE, "never came: {what}");
+        // Asks again whether it holds: servers and files tell nobody.
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

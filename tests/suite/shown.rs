@@ -114,7 +114,7 @@ pub fn screens() -> Vec<(String, Model)> {
     add("pending", pending());
     add("answered", answered());
     let mut first = scene("healthy").model();
-    first.options.welcome = vec![
+    first.welcome = vec![
         "Enter on a shard: why it moves or not. x: what can be done. ?: every key.".into(),
         "Rings go by themselves to 100 %. One shard will fail: R on it tries again.".into(),
         "Contract waits for you: P on the fleet's row, and a typed name. q leaves.".into(),

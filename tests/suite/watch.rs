@@ -215,10 +215,10 @@ fn a_mouse_points_opens_and_scrolls_and_never_answers() {
 #[test]
 fn a_newcomer_is_told_what_to_press_until_the_first_key() {
     let mut model = healthy().model();
-    model.options.welcome = vec!["Enter says why".into(), "x acts".into(), "q leaves".into()];
+    model.welcome = vec!["Enter says why".into(), "x acts".into(), "q leaves".into()];
     for (wide, high) in [(80, 24), (120, 40), (40, 10)] {
         let text = screen(&model, wide, high);
-        for line in &model.options.welcome {
+        for line in &model.welcome {
             assert!(text.contains(line), "{wide}x{high}\n{text}");
         }
     }

@@ -3,7 +3,7 @@
 use super::prepare::{Target, into_contract, shards_of};
 use crate::base::{Stage, Stop, Timestamp};
 use crate::cockpit::action::Action;
-use crate::cockpit::model::Model;
+use crate::cockpit::model::{Leaving, Model};
 use crate::wire::{GateView, Phase, RingView, Scope, ShardView, Verdict, words};
 
 /// Most gates that are shown with a question.
@@ -36,10 +36,10 @@ pub(super) fn radius(
     out.push(("Locks", vec![locks(model, action, targets).into()]));
     out.push(("Lag", vec![lag(model, &shards)]));
     out.push(("Way back", vec![way_back(&shards)]));
-    out.push((
-        "Attached",
-        vec!["you alone: engine and cockpit are one process".into()],
-    ));
+    if let Leaving::StopsTheEngine(_) = model.options.leaving {
+        let alone = "you alone: engine and cockpit are one process";
+        out.push(("Attached", vec![alone.into()]));
+    }
     out.push(("What happens", vec![consequence(action).into()]));
     if action == Action::Promote {
         for stop in into_contract(model, targets) {

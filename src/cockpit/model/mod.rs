@@ -44,7 +44,7 @@ pub struct Options {
     pub warnings: Vec<String>,
     /// What leaving does to the engine.
     pub leaving: Leaving,
-    /// What a newcomer should press first; gone with the first key.
+    /// What a newcomer should press first.
     pub welcome: Vec<String>,
 }
 
@@ -94,6 +94,8 @@ pub struct Model {
     pub attention: Attention,
     /// Whether the mouse is heard.
     pub mouse: Switch,
+    /// The first words, until the first key.
+    pub welcome: Vec<String>,
     /// What lies over the fleet screen and gets keys first.
     pub layer: Option<Layer>,
     /// Acts without an answer.
@@ -114,9 +116,7 @@ pub struct Model {
     pub(super) visible: Vec<usize>,
     pub(super) places: BTreeMap<ShardName, usize>,
     pub(super) acts: u64,
-    pub(super) called_at: Option<Timestamp>,
-    pub(super) called_gone: bool,
-    pub(super) known_needs: Vec<(Scope, Sign)>,
+    pub(super) calls: Calls,
     pub(super) row_before: Option<usize>,
 }
 
@@ -176,15 +176,29 @@ pub struct Pending {
     pub sent_at: Timestamp,
     /// How often.
     pub times: u32,
+    /// Number of the question that all of it was confirmed with.
+    pub question: u64,
 }
 
-/// An act that was accepted: all that was confirmed with one question.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What was accepted of one question: `u` takes all of it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
-    /// What; nothing was accepted yet without it.
-    pub verb: Option<Verb>,
+    /// Its number.
+    pub question: u64,
+    /// What.
+    pub verb: Verb,
     /// Over what.
     pub scopes: Vec<Scope>,
+}
+
+/// Whom we have called for what, while nobody looked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Calls {
+    pub(super) at: Option<Timestamp>,
+    /// What was seen, or called for.
+    pub(super) known: Vec<(Scope, Sign)>,
+    /// Called because the engine is not heard.
+    pub(super) silence: bool,
 }
 
 /// One word to the operator.
@@ -227,6 +241,7 @@ impl Model {
     pub fn new(options: Options, now: Timestamp) -> Self {
         let loaded = options.themes.load(&options.theme, options.depth);
         let mut model = Self {
+            welcome: options.welcome.clone(),
             options,
             theme: loaded.theme,
             live: None,
@@ -256,9 +271,7 @@ impl Model {
             visible: Vec::new(),
             places: BTreeMap::new(),
             acts: 0,
-            called_at: None,
-            called_gone: false,
-            known_needs: Vec::new(),
+            calls: Calls::default(),
             row_before: None,
         };
         let own = model.options.warnings.clone();

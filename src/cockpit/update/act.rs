@@ -6,7 +6,7 @@ use crate::cockpit::dialog::{Answered, Approved, Dialog, Signer, prepare};
 use crate::cockpit::keymap::Key;
 use crate::cockpit::model::{Done, FleetRow, Layer, Level, Link, Model, Pane, Pending, Screen};
 use crate::cockpit::msg::Effect;
-use crate::wire::{Answer, CommandEnvelope, Scope, Verb};
+use crate::wire::{Answer, CommandEnvelope, Scope};
 
 /// Without an answer, the same act is sent again with the same key.
 const SEND_AGAIN: Period = Period::from_ms(2_000);
@@ -116,13 +116,15 @@ pub(super) fn dialog_key(
 fn send(model: &mut Model, approved: Vec<Approved<CommandEnvelope>>) -> Vec<Effect> {
     let sent_at = model.now;
     model.marks.clear();
-    model.acted = Some(Done::default());
+    // Keys of acts are numbered: no two questions end at the same number.
+    let question = model.acts;
     let mut effects = Vec::new();
     for approved in approved {
         model.pending.push(Pending {
             approved: approved.clone(),
             sent_at,
             times: 1,
+            question,
         });
         effects.push(Effect::Send(approved));
     }
@@ -148,14 +150,20 @@ pub(super) fn tick(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// What was confirmed together is one act: `u` takes all of it back.
-fn remember(model: &mut Model, verb: &Verb, scope: &Scope) {
-    let done = model.acted.get_or_insert_default();
-    if done.verb.as_ref().is_some_and(|before| before != verb) {
-        done.scopes.clear();
+/// What was confirmed together is one act.
+fn remember(model: &mut Model, pending: &Pending) {
+    let asked = pending.approved.get();
+    let (question, scope) = (pending.question, asked.scope.clone());
+    match &mut model.acted {
+        Some(done) if done.question == question => done.scopes.push(scope),
+        _ => {
+            model.acted = Some(Done {
+                question,
+                verb: asked.verb.clone(),
+                scopes: vec![scope],
+            });
+        }
     }
-    done.verb = Some(verb.clone());
-    done.scopes.push(scope.clone());
 }
 
 /// The answer to an act. A second answer to the same act is not told.
@@ -171,7 +179,7 @@ pub(super) fn answered(model: &mut Model, key: &str, answer: &Answer) {
     let asked = pending.approved.get();
     let act = format!("{} {}", asked.verb.word(), asked.scope);
     if !matches!(answer, Answer::Refused { .. }) {
-        remember(model, &asked.verb, &asked.scope);
+        remember(model, &pending);
     }
     match answer {
         Answer::Accepted { seq } => model.say(Level::Good, format!("{act}: accepted, entry {seq}")),

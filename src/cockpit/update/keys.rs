@@ -1,5 +1,6 @@
 //! Keys: the top layer gets them first.
 
+use super::cursor::moved;
 use super::{act, copy, leave, mouse, needs, palette, screens, server, theme, undo};
 use crate::base::{ShardName, Timestamp};
 use crate::cockpit::action::{ACTIONS, Action, Item};
@@ -11,9 +12,6 @@ use ratatui::crossterm::event::KeyCode;
 
 /// Most characters of a filter or a command.
 const LINE_CHARS_MAX: usize = 120;
-
-/// Rows of one page.
-const PAGE: usize = 10;
 
 pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
     // These work from everywhere: a question never locks anybody in.
@@ -75,12 +73,6 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         return screens::show(model, screen);
     }
     match action {
-        Action::Down => step(model, |row| row.saturating_add(1)),
-        Action::Up => step(model, |row| row.saturating_sub(1)),
-        Action::First => step(model, |_| 0),
-        Action::Last => step(model, |_| usize::MAX),
-        Action::PageDown => step(model, |row| row.saturating_add(PAGE)),
-        Action::PageUp => step(model, |row| row.saturating_sub(PAGE)),
         Action::NextPane => {
             model.pane = match model.pane {
                 Pane::Rings => Pane::Shards,
@@ -112,15 +104,21 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Mouse => return mouse::switch(model),
         Action::Quit => return leave::ask(model),
         Action::QuitNow => return vec![Effect::Quit],
-        _ => {}
+        other => step(model, other),
     }
     Vec::new()
 }
 
-fn step(model: &mut Model, to: impl Fn(usize) -> usize) {
-    match model.pane {
-        Pane::Rings => model.focus_ring_row(to(model.ring_row())),
-        Pane::Shards => model.focus_shard_row(to(model.shard_row().unwrap_or(0))),
+/// Moves the focus, if the action does.
+fn step(model: &mut Model, action: Action) {
+    let here = match model.pane {
+        Pane::Rings => model.ring_row(),
+        Pane::Shards => model.shard_row().unwrap_or(0),
+    };
+    match (model.pane, moved(action, here)) {
+        (_, None) => {}
+        (Pane::Rings, Some(row)) => model.focus_ring_row(row),
+        (Pane::Shards, Some(row)) => model.focus_shard_row(row),
     }
 }
 
@@ -142,7 +140,7 @@ fn mark(model: &mut Model) {
     if !model.marks.remove(&name) {
         model.marks.insert(name);
     }
-    step(model, |row| row.saturating_add(1));
+    step(model, Action::Down);
 }
 
 fn sort(model: &mut Model) {

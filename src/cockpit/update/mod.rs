@@ -3,6 +3,7 @@
 mod act;
 mod call;
 mod copy;
+mod cursor;
 pub(in crate::cockpit) mod keys;
 mod leave;
 mod mouse;
@@ -24,16 +25,16 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event, at) => match Key::of(&event) {
             Some(key) => {
-                model.options.welcome.clear();
+                model.welcome.clear();
                 // Whoever types looks, whatever the terminal has said.
-                model.attention = Attention::Here;
+                call::looks(model, Attention::Here);
                 keys::key(model, key, at)
             }
             None => Vec::new(),
         },
         Msg::Mouse(mouse) => mouse::moved(model, mouse),
         Msg::Attention(attention) => {
-            model.attention = attention;
+            call::looks(model, attention);
             Vec::new()
         }
         Msg::Paste(text) => {
@@ -43,13 +44,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Server(message, at) => server::message(model, *message, at),
         Msg::Gone => {
             model.gone = true;
-            call::new_need(model).into_iter().collect()
+            call::due(model).into_iter().collect()
         }
         Msg::Tick(now) => {
             model.now = model.now.max(now);
             let mut effects = act::tick(model);
             effects.extend(screens::look(model, now));
-            effects.extend(call::new_need(model));
+            effects.extend(call::due(model));
             effects
         }
         Msg::Terminate => vec![Effect::Quit],

@@ -27,7 +27,7 @@ pub(super) fn moved(model: &mut Model, mouse: Mouse) -> Vec<Effect> {
     if model.layer.is_some() {
         return Vec::new();
     }
-    model.options.welcome.clear();
+    model.welcome.clear();
     match mouse.did {
         MouseDid::WheelDown => move_by(model, Action::Down),
         MouseDid::WheelUp => move_by(model, Action::Up),

@@ -1,5 +1,6 @@
 //! Keys in the list of what needs a person.
 
+use super::cursor::moved;
 use crate::cockpit::action::Action;
 use crate::cockpit::keymap::Key;
 use crate::cockpit::model::{FleetRow, Layer, Model, Pane, Screen};
@@ -10,13 +11,12 @@ pub(super) fn key(model: &mut Model, key: Key, cursor: usize) -> Vec<Effect> {
     let needs = model.view().map_or(&[][..], |view| &view.needs_you);
     let last = needs.len().saturating_sub(1);
     let cursor = cursor.min(last);
-    model.layer = match model.options.keymap.action(key) {
-        Some(Action::Down) => Some(Layer::Needs((cursor + 1).min(last))),
-        Some(Action::Up) => Some(Layer::Needs(cursor.saturating_sub(1))),
-        Some(Action::First) => Some(Layer::Needs(0)),
-        Some(Action::Last) => Some(Layer::Needs(last)),
-        Some(Action::PageDown) => Some(Layer::Needs((cursor + 10).min(last))),
-        Some(Action::PageUp) => Some(Layer::Needs(cursor.saturating_sub(10))),
+    let action = model.options.keymap.action(key);
+    if let Some(row) = action.and_then(|action| moved(action, cursor)) {
+        model.layer = Some(Layer::Needs(row.min(last)));
+        return Vec::new();
+    }
+    model.layer = match action {
         Some(Action::Open) => {
             let scope = needs.get(cursor).map(|need| need.scope.clone());
             scope.into_iter().for_each(|scope| go(model, scope));

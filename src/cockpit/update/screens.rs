@@ -1,5 +1,6 @@
 //! Keys on every screen but the fleet's.
 
+use super::cursor::moved;
 use super::keys;
 use crate::base::{Period, Timestamp};
 use crate::cockpit::action::Action;
@@ -11,8 +12,6 @@ use crate::wire::Sight;
 
 /// How often what is looked at is asked for again.
 const LOOK_AGAIN: Period = Period::from_ms(1_000);
-/// Rows of one page.
-const PAGE: usize = 10;
 
 /// The screen that an action shows.
 pub(super) fn of(action: Action) -> Option<Screen> {
@@ -60,13 +59,11 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     let Some(action) = model.options.keymap.action(key) else {
         return Vec::new();
     };
+    if moved(action, 0).is_some() {
+        step(model, action);
+        return Vec::new();
+    }
     match action {
-        Action::Down
-        | Action::Up
-        | Action::First
-        | Action::Last
-        | Action::PageDown
-        | Action::PageUp => step(model, action),
         Action::Open => model.shown.open = !model.shown.open,
         Action::NextPane => return next_shard(model),
         Action::Filter if model.shown.screen == Screen::Journal => {
@@ -82,34 +79,41 @@ pub(super) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Moves the cursor of the screen.
-pub(super) fn step(model: &mut Model, action: Action) {
+/// The row of the screen's cursor, and how many there are.
+fn cursor(model: &Model) -> (usize, usize) {
     let rows = screen_rows(model);
     let here = match model.shown.screen {
+        // The rows are the shards: one focus for what is seen and acted on.
         Screen::Flags => model.shard_row().unwrap_or(0),
         _ => model.shown.cursor(rows),
     };
-    let to = match action {
-        Action::Down => here.saturating_add(1).min(rows),
-        Action::Up => here.saturating_sub(1),
-        Action::First => 0,
-        Action::Last => usize::MAX,
-        Action::PageDown => here.saturating_add(PAGE).min(rows),
-        Action::PageUp => here.saturating_sub(PAGE),
-        _ => here,
-    };
+    (here, rows)
+}
+
+/// Puts the cursor of the screen on a row.
+fn put(model: &mut Model, row: usize) {
     match model.shown.screen {
-        // The rows are the shards: one focus for what is seen and acted on.
-        Screen::Flags => model.focus_shard_row(to),
-        _ => model.shown.put(to),
+        Screen::Flags => model.focus_shard_row(row),
+        _ => model.shown.put(row),
+    }
+}
+
+/// Moves the cursor of the screen, if the action does.
+pub(super) fn step(model: &mut Model, action: Action) {
+    let (here, rows) = cursor(model);
+    match moved(action, here) {
+        // At the end one stays at the end, also when more comes.
+        Some(usize::MAX) => put(model, usize::MAX),
+        Some(row) => put(model, row.min(rows)),
+        None => {}
     }
 }
 
 /// Something that was looked at has come. A row that is read stays under the
 /// cursor, whatever comes before it.
 pub(super) fn seen(model: &mut Model, sight: Sight) {
-    let here = model.shown.cursor(screen_rows(model));
-    let last = screen_rows(model).saturating_sub(1);
+    let (here, rows) = cursor(model);
+    let last = rows.saturating_sub(1);
     let stands = match model.shown.screen {
         // At the end one follows the newest entry, unless one is open.
         Screen::Journal if here < last || model.shown.open => journal_entries(model)

@@ -25,7 +25,7 @@ pub(super) fn message(model: &mut Model, message: ServerMessage, at: Timestamp) 
         ServerMessage::Stream(stream) => {
             model.row_before = model.shard_row();
             let (touched, mut effects) = streamed(model, stream);
-            effects.extend(call::new_need(model));
+            effects.extend(call::due(model));
             if let Some(view) = &model.live {
                 model.history.take(view, at);
             }

@@ -2,7 +2,7 @@
 
 use super::act;
 use crate::cockpit::action::Action;
-use crate::cockpit::model::{Level, Model};
+use crate::cockpit::model::{Done, Level, Model};
 use crate::cockpit::msg::Effect;
 use crate::wire::{Scope, Verb};
 
@@ -33,15 +33,14 @@ fn inverse(verb: &Verb) -> Inverse {
 }
 
 pub(super) fn propose(model: &mut Model) -> Vec<Effect> {
-    let done = model.acted.clone().unwrap_or_default();
-    let Some(verb) = done.verb else {
+    let Some(Done { verb, scopes, .. }) = model.acted.clone() else {
         model.say(Level::Note, "Nothing to undo: no act of this cockpit yet");
         return Vec::new();
     };
     match inverse(&verb) {
-        Inverse::By(action) => act::ask(model, action, Ok(done.scopes)),
+        Inverse::By(action) => act::ask(model, action, Ok(scopes)),
         Inverse::Not(why) => {
-            let scopes: Vec<String> = done.scopes.iter().map(shown).collect();
+            let scopes: Vec<String> = scopes.iter().map(shown).collect();
             let text = format!("Cannot undo {} {}: {why}", verb.word(), scopes.join(", "));
             model.say(Level::Bad, text);
             Vec::new()

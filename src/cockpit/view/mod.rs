@@ -78,7 +78,7 @@ fn fleet(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     table::draw(canvas, model, places.table, room);
     bars::feed(canvas, model, places.feed);
     bars::bottom(canvas, model, area);
-    if !model.options.welcome.is_empty() {
-        leave::welcome(canvas, &model.options.welcome, places.feed);
+    if !model.welcome.is_empty() {
+        leave::welcome(canvas, &model.welcome, places.feed);
     }
 }

@@ -60,27 +60,18 @@ fn full(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
 
 /// How the shards in focus would get back, the hardest way first.
 fn back(model: &Model) -> Vec<Part> {
-    let shards = model.view().map_or(&[][..], |view| &view.shards);
-    let ring = model.ring_row().checked_sub(1);
-    let ring = ring.and_then(|place| Some(&model.view()?.rings.get(place)?.name));
-    let here = |way: WayBack| {
-        let mut shards = shards
-            .iter()
-            .filter(|s| ring.is_none_or(|ring| s.ring == *ring));
-        shards.by_ref().filter(|s| s.way_back == way).count()
+    let rings = model.view().map_or(&[][..], |view| &view.rings);
+    let here = match model.ring_row().checked_sub(1) {
+        None => rings,
+        Some(place) => rings.get(place..=place).unwrap_or(&[]),
     };
-    let ways = [
-        WayBack::MergeRestore,
-        WayBack::FlagBack,
-        WayBack::Exact,
-        WayBack::NothingToUndo,
-    ];
-    let said: Vec<String> = ways
-        .into_iter()
-        .map(|way| (here(way), way.word()))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{word} ({count})"))
-        .collect();
+    let count = |way| -> u32 {
+        let all = here.iter().flat_map(|ring| &ring.ways_back);
+        all.filter(|(w, _)| *w == way).map(|(_, n)| n).sum()
+    };
+    let ways = WayBack::ALL.map(|way| (count(way), way.word()));
+    let said = ways.into_iter().filter(|(count, _)| *count > 0);
+    let said: Vec<String> = said.map(|(n, word)| format!("{word} ({n})")).collect();
     vec![
         part(Role::Muted, " back "),
         part(Role::Text, said.join(" · ")),
