@@ -46,7 +46,9 @@ pub struct Engine {
     pub(super) backlog: Backlog,
     pub(super) tasks: JoinSet<()>,
     pub(super) told: mpsc::Sender<Told>,
+    /// When a view was published last, and with which entry as the newest.
     pub(super) published_at: Timestamp,
+    pub(super) published: u64,
     pub(super) printed: u64,
     pub(super) print: Print,
     pub(super) stopped: Option<Stopped>,
@@ -80,6 +82,7 @@ impl Engine {
             tasks: JoinSet::new(),
             told,
             published_at: Timestamp::default(),
+            published: printed,
             printed,
             print,
             stopped: None,

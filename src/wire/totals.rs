@@ -10,7 +10,7 @@ pub(super) fn project_totals(shards: &[ShardView], telemetry: &Telemetry) -> Tot
     let counted = counted(shards);
     let at_work: Vec<_> = counted
         .iter()
-        .filter(|s| is_at_work(s))
+        .filter(|s| s.is_at_work())
         .filter_map(|s| telemetry.shards.get(&s.name))
         .collect();
     let lags = shards.iter().filter_map(|s| {
@@ -47,9 +47,13 @@ fn counted(shards: &[ShardView]) -> Vec<&ShardView> {
     shards.iter().filter(|s| busy(s) || done(s)).collect()
 }
 
-fn is_at_work(shard: &ShardView) -> bool {
-    let busy = matches!(shard.phase, Phase::Running | Phase::RollingBack);
-    busy && !matches!(shard.standing.sign, Sign::Paused | Sign::Unknown)
+impl ShardView {
+    /// Whether something moves there now: what is paused does not, and what
+    /// does not answer is not known to.
+    pub fn is_at_work(&self) -> bool {
+        let busy = matches!(self.phase, Phase::Running | Phase::RollingBack);
+        busy && !matches!(self.standing.sign, Sign::Paused | Sign::Unknown)
+    }
 }
 
 fn count(n: usize) -> u32 {

@@ -229,9 +229,34 @@ fn what_goes_back_is_asked_confirmed_and_done() {
     pty.press("u");
     pty.wait_text("a roll back cannot be taken back");
     settle(&mut pty);
+    abort(&mut pty);
     pty.press("Q");
     let left = pty.left();
     assert_eq!((left.code, left.behind), (0, Vec::new()), "{}", left.text);
+}
+
+/// Types an `x` where a name is demanded, and says which name that is.
+fn type_an_x(pty: &mut Pty) -> String {
+    let name = pty.demanded();
+    let field = format!("{name}  x_");
+    pty.press_until("\u{7f}x", "the field", |screen| {
+        screen.contents().contains(&field)
+    });
+    name
+}
+
+/// Ends the rollout, which demands its name.
+fn abort(pty: &mut Pty) {
+    // What moves while a question is read has it asked again.
+    pty.wait_text("held by");
+    pty.press(":abort\r");
+    pty.wait_text("Abort the fleet?");
+    let name = type_an_x(pty);
+    pty.press(&format!("\u{7f}{name}"));
+    pty.press("\t\t\t\r");
+    pty.wait_text("abort fleet: accepted");
+    pty.wait_text("↺ aborted");
+    settle(pty);
 }
 
 fn has_failed(screen: &vt100::Screen) -> bool {
@@ -263,12 +288,8 @@ fn contract_is_promoted_with_the_typed_name_only() {
     settle(&mut pty);
     pty.press("P");
     pty.wait_text("Promote canary to retire?");
-    let name = pty.demanded();
     // The wrong name does nothing.
-    let field = format!("{name}  x_");
-    pty.press_until("\u{7f}x", "the field", |screen| {
-        screen.contents().contains(&field)
-    });
+    let name = type_an_x(&mut pty);
     pty.press("\t\t\t\r");
     pty.wait_text("Cannot be confirmed: type ");
     pty.press(&format!("\t\u{7f}{name}"));

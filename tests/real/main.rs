@@ -34,3 +34,5 @@ mod rules_throttle;
 mod support;
 mod tour;
 mod verbs;
+#[path = "../written/mod.rs"]
+mod written;

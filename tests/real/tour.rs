@@ -2,6 +2,7 @@
 //! to bottom; only the lab is smaller and elsewhere.
 
 use crate::support::require_postgres;
+use crate::written::{Ending, Written, commands};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,28 +11,20 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// The commands that say so, with the lab's directory put in.
-fn commands(lab: &Path) -> Vec<Vec<String>> {
-    let readme = include_str!("../../README.md");
-    let lines = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("$ pilothouse "));
-    lines
-        .filter_map(|line| line.split_once('#'))
-        .filter(|(_, comment)| comment.trim() == "needs PostgreSQL")
-        .map(|(command, _)| words(&command.replace("/tmp/lab", lab.to_str().unwrap())))
+fn in_order(lab: &Path) -> Vec<Written> {
+    let (found, _) = commands(include_str!("../../README.md"));
+    let needed = found.into_iter();
+    let needed = needed.filter(|command| command.ending == Ending::NeedsServers);
+    let lab = lab.to_str().unwrap();
+    needed
+        .map(|mut command| {
+            command.words.remove(0);
+            for word in &mut command.words {
+                *word = word.replace("/tmp/lab", lab);
+            }
+            command
+        })
         .collect()
-}
-
-/// What stands between spaces; double quotes hold words together.
-fn words(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for (place, part) in text.split('"').enumerate() {
-        match place % 2 {
-            0 => found.extend(part.split_whitespace().map(str::to_owned)),
-            _ => found.push(part.to_owned()),
-        }
-    }
-    found
 }
 
 fn pilothouse(words: &[String]) -> Command {
@@ -81,10 +74,15 @@ fn the_tour_of_the_readme_works_as_written() {
     }
     let folder = tempfile::tempdir().unwrap();
     let lab = Lab(folder.path().join("lab"));
-    let commands = commands(&lab.0);
-    assert!(commands.len() >= 12, "{commands:?}");
+    let commands = in_order(&lab.0);
+    assert!(commands.len() >= 12, "only {}", commands.len());
     let mut first = First(None);
-    for mut command in commands {
+    for Written {
+        line,
+        words: mut command,
+        ..
+    } in commands
+    {
         if command.starts_with(&["lab".into(), "up".into()]) {
             command.extend(["--scale", "1"].map(str::to_owned));
         }
@@ -110,8 +108,16 @@ fn the_tour_of_the_readme_works_as_written() {
             // come before the run has opened the rollout.
             let early = ["status", "pause", "resume", "promote"].contains(&verb.as_str());
             let refused = ended.status.code() == Some(3);
-            assert!(early && refused, "{command:?}: {}", told(&ended));
-            assert!(begun.elapsed() < DEADLINE, "{command:?}: {}", told(&ended));
+            assert!(
+                early && refused,
+                "line {line}: {command:?}: {}",
+                told(&ended)
+            );
+            assert!(
+                begun.elapsed() < DEADLINE,
+                "line {line}: {command:?}: {}",
+                told(&ended)
+            );
         }
     }
 }

@@ -254,6 +254,33 @@ fn undo_takes_back_all_that_was_confirmed_together() {
 }
 
 #[test]
+fn a_refused_act_leaves_the_one_before_it_to_be_undone() {
+    let scene = healthy();
+    let mut model = scene.model();
+    on_ring(&mut model, "early");
+    keys(&mut model, "H");
+    let effects = key_later(&mut model, letter('y'));
+    accept(&mut model, &effects);
+    keys(&mut model, "xp");
+    let effects = key_later(&mut model, letter('y'));
+    let refused = ServerMessage::Answer {
+        key: sent(&effects)[0].key.clone(),
+        answer: Answer::Refused {
+            code: "paused".into(),
+            text: "it is paused".into(),
+        },
+    };
+    let now = model.now;
+    update(&mut model, Msg::Server(Box::new(refused), now));
+    let mut held = scene;
+    let early = Scope::Ring(crate::scene::ring("early"));
+    held.by("you", early, Event::Held, "");
+    show(&mut model, 2, &held);
+    keys(&mut model, "u");
+    assert_eq!(question(&model).title, "Release ring early?");
+}
+
+#[test]
 fn a_row_that_is_read_stays_under_the_cursor() {
     let scene = troubled();
     let mut model = watched(&scene);

@@ -1,11 +1,8 @@
-//! Every command in the documents works as it is written.
-//!
-//! A line that begins with `$ pilothouse` in a block tagged `console` is a
-//! command. Each document is read from top to bottom over a fleet of its own;
-//! the comment behind a command may say how it ends (`# exit 3`) or that it
-//! cannot be run here (`# needs PostgreSQL`, `# on a terminal`).
+//! Every command in the documents works as it is written. Each document is read
+//! from top to bottom over a fleet of its own.
 
 use crate::sqlite_fixture::run;
+use crate::written::{Ending, commands};
 use clap::Parser as _;
 use pilothouse::cli::args::Cli;
 use std::path::{Path, PathBuf};
@@ -50,73 +47,6 @@ const ACCOUNTS: &str =
     "CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL DEFAULT 0);
   WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
   INSERT INTO account SELECT i, i * 7 FROM n;";
-
-/// How a command ends, as the document says it.
-enum Ending {
-    Exit(i32),
-    /// It needs what is not here; its words must be right all the same.
-    NotRunHere,
-}
-
-struct Written {
-    line: usize,
-    words: Vec<String>,
-    ending: Ending,
-}
-
-/// What stands between spaces; double quotes hold words together.
-fn words(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for (place, part) in text.split('"').enumerate() {
-        match place % 2 {
-            0 => found.extend(part.split_whitespace().map(str::to_owned)),
-            _ => found.push(part.to_owned()),
-        }
-    }
-    found
-}
-
-fn ending(comment: &str) -> Ending {
-    let comment = comment.trim();
-    if comment == "needs PostgreSQL" || comment == "on a terminal" {
-        return Ending::NotRunHere;
-    }
-    let code = comment.strip_prefix("exit ").unwrap_or("0");
-    let digits = code.split(|c: char| !c.is_ascii_digit()).next();
-    Ending::Exit(digits.and_then(|d| d.parse().ok()).unwrap_or(0))
-}
-
-/// The commands of a document, and lines that look like one in a block that
-/// nobody checks.
-fn commands(text: &str) -> (Vec<Written>, Vec<usize>) {
-    let (mut found, mut unchecked) = (Vec::new(), Vec::new());
-    let mut block: Option<&str> = None;
-    for (place, line) in text.lines().enumerate() {
-        if let Some(tag) = line.trim_start().strip_prefix("```") {
-            block = match block {
-                Some(_) => None,
-                None => Some(tag.trim()),
-            };
-            continue;
-        }
-        let Some(tag) = block else { continue };
-        let command = line.trim_start().strip_prefix("$ ").unwrap_or(line);
-        if !command.starts_with("pilothouse ") {
-            continue;
-        }
-        if tag != "console" || command == line {
-            unchecked.push(place + 1);
-            continue;
-        }
-        let (command, comment) = command.split_once(" #").unwrap_or((command, ""));
-        found.push(Written {
-            line: place + 1,
-            words: words(command),
-            ending: ending(comment),
-        });
-    }
-    (found, unchecked)
-}
 
 /// A folder with a fleet of two files and a migration.
 pub async fn scratch() -> TempDir {

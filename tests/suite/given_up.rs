@@ -1,24 +1,14 @@
 //! A shard that is gone for good does not keep the others from being cleaned.
 
 use crate::documents::scratch;
-use crate::orders::pilothouse;
+use crate::orders::{pilothouse, run_to};
 use std::process::Stdio;
 
 #[tokio::test]
 async fn forget_cleans_what_is_there_and_names_what_was_given_up() {
     let folder = scratch().await;
     let folder = folder.path();
-    let run = [
-        "run",
-        "--headless",
-        "--migration",
-        "change.toml",
-        "--promote",
-        "auto",
-        "--to",
-        "verify",
-    ];
-    assert!(pilothouse(folder, &run).output().unwrap().status.success());
+    run_to(folder, "verify");
     std::fs::rename(folder.join("s02.db"), folder.join("away.db")).unwrap();
     let mut abort = pilothouse(folder, &["abort", "--confirm", "balance-cents"])
         .stdout(Stdio::piped())

@@ -50,3 +50,5 @@ mod stranger;
 mod theme;
 mod watch;
 mod wire;
+#[path = "../written/mod.rs"]
+mod written;

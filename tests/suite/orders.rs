@@ -18,14 +18,20 @@ pub fn pilothouse(folder: &Path, words: &[&str]) -> Command {
     command
 }
 
+/// A run that promotes itself as far as `to`.
+pub fn run_to(folder: &Path, to: &str) {
+    let run = ["run", "--headless", "--migration", "change.toml"];
+    let to = ["--promote", "auto", "--to", to];
+    let ended = pilothouse(folder, &[&run[..], &to[..]].concat()).output();
+    let ended = ended.unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+}
+
 #[tokio::test]
 async fn an_order_whose_engine_goes_away_is_taken_once_and_left_nowhere() {
     let folder = scratch().await;
     let folder = folder.path();
-    let run = ["run", "--headless", "--migration", "change.toml"];
-    let to = ["--promote", "auto", "--to", "snapshot"];
-    let run = [&run[..], &to[..]].concat();
-    assert!(pilothouse(folder, &run).output().unwrap().status.success());
+    run_to(folder, "snapshot");
     let store = folder.join(".pilothouse");
     let lease = Store::lock(&store, "an engine that hears nothing", now()).unwrap();
     let pause = pilothouse(folder, &["pause", "--shard", "s01"])
@@ -49,19 +55,7 @@ async fn an_order_whose_engine_goes_away_is_taken_once_and_left_nowhere() {
 async fn an_order_that_nobody_took_in_time_is_refused_later() {
     let folder = scratch().await;
     let folder = folder.path();
-    let run = |to: &str| {
-        let words = [
-            "run",
-            "--headless",
-            "--migration",
-            "change.toml",
-            "--promote",
-            "auto",
-        ];
-        let ended = pilothouse(folder, &[&words[..], &["--to", to]].concat()).output();
-        assert!(ended.as_ref().unwrap().status.success(), "{ended:?}");
-    };
-    run("snapshot");
+    run_to(folder, "snapshot");
     let inbox = Inbox::open(&folder.join(".pilothouse")).await.unwrap();
     let abort = CommandEnvelope {
         key: "last night".into(),
@@ -75,7 +69,7 @@ async fn an_order_that_nobody_took_in_time_is_refused_later() {
     let json = serde_json::to_string(&abort).unwrap();
     let last_night = Timestamp(now().0 - 60_000);
     let id = inbox.post(&abort.key, &json, last_night).await.unwrap();
-    run("verify");
+    run_to(folder, "verify");
     let answer = inbox.answer_of(id).await.unwrap().expect("it was answered");
     assert!(answer.contains("too_old"), "{answer}");
 }

@@ -6,12 +6,14 @@ use crate::cockpit::dialog::heard;
 use crate::cockpit::keymap::Key;
 use crate::cockpit::model::{Layer, Leaving, Level, Link, Model};
 use crate::cockpit::msg::Effect;
+use crate::wire::ShardView;
 
 /// Leaves, or asks first.
 pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
-    let at_work = model.live.as_ref().map_or(0, |view| view.totals.at_work);
+    let shards = model.live.as_ref().map_or(&[][..], |view| &view.shards);
+    let at_work = shards.iter().any(ShardView::is_at_work);
     let stays = model.options.leaving == Leaving::LeavesTheEngine;
-    if stays || at_work == 0 || model.link() == Link::Gone {
+    if stays || !at_work || model.link() == Link::Gone {
         return vec![Effect::Quit];
     }
     model.layer = Some(Layer::Leave(model.now));

@@ -4,7 +4,7 @@ use super::lines::{Lines, labelled};
 use crate::cockpit::model::{Leaving, Model};
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, fit, part, sign};
-use crate::wire::{Progress, words};
+use crate::wire::words;
 use ratatui::layout::Rect;
 
 /// Shards that are named.
@@ -43,9 +43,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model) {
 
 fn rows(model: &Model) -> Lines {
     let shards = model.live.as_ref().map_or(&[][..], |view| &view.shards);
-    let mut at_work = shards
-        .iter()
-        .filter(|shard| matches!(shard.progress, Progress::Percent(_) | Progress::Unmeasured));
+    let mut at_work = shards.iter().filter(|shard| shard.is_at_work());
     let mut rows = Vec::new();
     for shard in at_work.by_ref().take(NAMED_MAX) {
         let label = if rows.is_empty() { "At work" } else { "" };
