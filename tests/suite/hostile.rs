@@ -97,3 +97,25 @@ proptest! {
         }
     }
 }
+
+/// The text library drops what cannot be drawn. What is merely dropped makes one
+/// text look like another, so ours is shown as what it is.
+#[test]
+fn what_cannot_be_drawn_is_spelled_out() {
+    let scene = troubled();
+    let mut view = serde_json::to_value(scene.view()).unwrap();
+    let evil = "\u{1b}[2J \u{202e}x".to_owned();
+    poison(&mut view, &mut std::iter::repeat(evil));
+    let mut model = Model::new(options(), scene.now);
+    let snapshot = Stream::Snapshot {
+        seq: 1,
+        at: scene.now,
+        view: Box::new(serde_json::from_value(view).unwrap()),
+    };
+    let message = Box::new(ServerMessage::Stream(snapshot));
+    update(&mut model, Msg::Server(message, scene.now));
+    let text = crate::scene::screen(&model, 200, 60);
+    let shown = text.matches("\\u{1b}[2J").count();
+    assert!(shown > 3, "{text}");
+    assert_eq!(text.matches("[2J").count(), shown, "{text}");
+}
