@@ -45,9 +45,13 @@ impl Observer {
             .any(|m| m.signal == "primary" && m.value.is_none());
         seen.unreachable_since = silent.then(|| seen.unreachable_since.unwrap_or(now));
         seen.signals.clear();
+        seen.unseen.clear();
         for found in measured {
             if found.signal == "old_form_writes" {
                 note_old_form(&mut seen.old_form, found, now);
+            }
+            if found.value.is_none() {
+                *seen.unseen.entry(found.signal.clone()).or_default() += 1;
             }
             if let Some(value) = found.value {
                 let reading = seen

@@ -16,6 +16,8 @@ pub struct Observations {
 pub struct ShardObservation {
     /// Newest value of each signal, by its wire name.
     pub signals: BTreeMap<String, Reading>,
+    /// Places that a signal could not be read at, by its wire name.
+    pub unseen: BTreeMap<String, u32>,
     /// Every reason to wait, all of them; empty means open.
     pub throttle: Vec<ThrottleReason>,
     /// When the throttle was judged; `None` means never: closed.

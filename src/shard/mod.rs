@@ -35,6 +35,10 @@ pub trait Shard: Send + Sync {
     /// identity are a mistake.
     fn pin(&self) -> Option<String>;
 
+    /// What answers there, once known: the kind of database, its version and
+    /// the present primary, for people.
+    fn server(&self) -> Option<String>;
+
     /// What a migration becomes on this shard.
     fn plan(&self) -> &CompiledPlan;
 

@@ -47,6 +47,10 @@ pub(super) fn project_shard(
             reasons: seen.map_or_else(Vec::new, |s| s.throttle.clone()),
             read_at: seen.and_then(|s| s.throttle_read_at),
         },
+        server: telemetry.servers.get(name).cloned(),
+        replicas_unseen: seen
+            .and_then(|s| s.unseen.get(LAG_SIGNAL).copied())
+            .unwrap_or_default(),
         lag_ms: seen.and_then(|s| s.signals.get(LAG_SIGNAL).copied()),
         share_percent: state.share_percent,
         flag_seen: measured.and_then(|t| t.flag_seen.clone()),

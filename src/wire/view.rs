@@ -285,8 +285,14 @@ pub struct ShardView {
     pub chunk_ms_p90: Option<u64>,
     /// Why chunks wait.
     pub throttled: Throttled,
-    /// Replica lag in milliseconds.
+    /// What answers there: kind of database, version, present primary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Replica lag in milliseconds, of the worst replica that was seen.
     pub lag_ms: Option<Reading>,
+    /// Replicas whose lag could not be read.
+    #[serde(default)]
+    pub replicas_unseen: u32,
     /// Share of reads and writes on the new form, seen back, in percent.
     pub share_percent: u8,
     /// What its clients had seen when they were asked last.

@@ -4,6 +4,7 @@
 use crate::scene::{Steps, healthy, screen, troubled};
 use pilothouse::cockpit::theme::Depth;
 use pilothouse::cockpit::{GlyphSet, Model, Msg, update};
+use pilothouse::drill::scene::Scene;
 use pilothouse::wire::{Progress, Reading, ServerMessage, Sign, Stream};
 use std::collections::BTreeSet;
 
@@ -119,4 +120,23 @@ fn every_state_has_a_mark_of_its_own_without_colour_in_both_sets() {
         }
         assert_eq!(marks.len(), SIGNS.len(), "{marks:?}");
     }
+}
+
+/// A replica that nobody sees may be the worst of them.
+#[test]
+fn a_lag_with_unseen_replicas_is_never_shown_as_good() {
+    let mut scene = healthy();
+    let name = crate::scene::shard("eu-07");
+    let row = |scene: &Scene| {
+        let text = screen(&scene.model(), 120, 40);
+        let row = text.lines().find(|l| l.contains("eu-07 ")).unwrap();
+        row.to_owned()
+    };
+    assert!(row(&scene).contains("ms ✓"), "{}", row(&scene));
+    let seen = scene.observations.shard_mut(&name);
+    seen.unseen.insert("replica_lag_ms".into(), 2);
+    assert!(row(&scene).contains("ms ?"), "{}", row(&scene));
+    let seen = scene.observations.shard_mut(&name);
+    seen.signals.clear();
+    assert!(row(&scene).contains("2 unseen"), "{}", row(&scene));
 }

@@ -85,6 +85,9 @@ impl Shard for SlowShard {
     fn pin(&self) -> Option<String> {
         self.inner.pin()
     }
+    fn server(&self) -> Option<String> {
+        self.inner.server()
+    }
     fn plan(&self) -> &CompiledPlan {
         self.inner.plan()
     }

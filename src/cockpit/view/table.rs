@@ -108,10 +108,15 @@ const FULL: &[Column] = &[
         },
     },
     Column {
-        head: "INSTANCE",
-        cells: 12,
-        from: 184,
-        draw: |_, s, n| part(Role::Muted, fit(&s.instance, n)),
+        head: "SERVER",
+        cells: 28,
+        from: 216,
+        draw: |_, s, n| {
+            part(
+                Role::Muted,
+                fit(s.server.as_ref().unwrap_or(&s.instance), n),
+            )
+        },
     },
 ];
 
@@ -223,12 +228,20 @@ fn progress(shard: &ShardView, cells: usize) -> Part {
 
 /// Beside the value a mark: in its limit, over it, or too old to trust.
 fn lag(model: &Model, shard: &ShardView, cells: usize) -> Part {
+    // One that is not seen may be the worst of them.
+    let unseen = shard.replicas_unseen;
     let Some(lag) = shard.lag_ms else {
-        return number(None, cells);
+        return match unseen {
+            0 => number(None, cells),
+            n => part(
+                Role::from(Sign::Unknown),
+                fit_right(&format!("{n} unseen"), cells),
+            ),
+        };
     };
     let over = |r: &&crate::wire::ThrottleReason| r.signal.contains("lag");
     let old = model.now.since(lag.at).ms() > 10_000;
-    let (mark, sign) = if old {
+    let (mark, sign) = if old || unseen > 0 {
         ('?', Sign::Unknown)
     } else if shard.throttled.reasons.iter().any(|r| over(&r)) {
         ('▲', Sign::Throttled)

@@ -203,8 +203,13 @@ impl Scene {
 
     fn read_all(&mut self) {
         let rollout = self.state.rollout.as_ref();
-        let names: Vec<ShardName> =
-            rollout.map_or_else(Vec::new, |r| r.shards.keys().cloned().collect());
+        let shards = rollout.into_iter().flat_map(|r| &r.shards);
+        let servers = shards.map(|(name, shard)| {
+            let server = format!("PostgreSQL 16.4 {}:5432", shard.instance);
+            (name.clone(), server)
+        });
+        self.telemetry.servers = servers.collect();
+        let names: Vec<ShardName> = self.telemetry.servers.keys().cloned().collect();
         for (place, name) in names.iter().enumerate() {
             self.lag(name, 100 + place as u64 % 40 * 20);
         }

@@ -173,6 +173,7 @@ pub(super) struct Primary {
     pub(super) pin: String,
     pub(super) endpoint: PostgresEndpoint,
     pub(super) timeline: String,
+    pub(super) version: String,
 }
 
 impl Primary {
@@ -181,6 +182,7 @@ impl Primary {
         Known {
             pin: Some(self.pin.clone()),
             timeline: Some(self.timeline.clone()),
+            version: Some(self.version.clone()),
         }
     }
 }
@@ -193,6 +195,8 @@ pub(super) struct Known {
     /// Newest timeline that was seen: a server on an older one is a former
     /// primary that came back, also while the present one does not answer.
     pub(super) timeline: Option<String>,
+    /// The server's, without what its packager adds.
+    pub(super) version: Option<String>,
 }
 
 /// Finds the primary: the candidate that is not in recovery and matches the
@@ -268,21 +272,26 @@ async fn look(
             )));
         }
     };
-    Ok(seen.map(|(pin, timeline)| Primary {
+    Ok(seen.map(|(pin, timeline, version)| Primary {
         connection,
         pin,
         endpoint: endpoint.clone(),
         timeline,
+        version,
     }))
 }
 
-async fn identify(connection: &mut PgConnection) -> Result<Option<(String, String)>, Failure> {
+/// Pin, timeline and version; `None` of a server in recovery.
+async fn identify(
+    connection: &mut PgConnection,
+) -> Result<Option<(String, String, String)>, Failure> {
     let recovering = sql::text(connection, "SELECT pg_is_in_recovery()::text", vec![]).await?;
     if recovering.as_deref() != Some("false") {
         return Ok(None);
     }
     let statement = "SELECT (SELECT system_identifier::text FROM pg_control_system()) || '/' || current_database(), \
-                     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+                     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), \
+                     split_part(current_setting('server_version'), ' ', 1)";
     let row = sql::row(connection, statement, Vec::<Value>::new())
         .await?
         .ok_or_else(|| {
@@ -292,7 +301,7 @@ async fn identify(connection: &mut PgConnection) -> Result<Option<(String, Strin
                 "the server did not say who it is",
             ))
         })?;
-    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+    Ok(Some((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
 }
 
 #[cfg(test)]

@@ -96,6 +96,7 @@ impl Inner {
         let mut seen = self.seen();
         let newest = seen.known.timeline.take().max(Some(found.timeline.clone()));
         seen.known.pin = Some(found.pin.clone());
+        seen.known.version = Some(found.version.clone());
         // Sessions look side by side: never back to an older timeline.
         seen.known.timeline = newest;
         seen.primary = Some(found.endpoint.clone());
@@ -237,6 +238,12 @@ impl Shard for PostgresShard {
 
     fn pin(&self) -> Option<String> {
         self.inner.pin()
+    }
+
+    fn server(&self) -> Option<String> {
+        let version = self.inner.known().version?;
+        let place = self.inner.primary_place();
+        Some(format!("PostgreSQL {version} {place}"))
     }
 
     fn plan(&self) -> &CompiledPlan {

@@ -64,6 +64,10 @@ impl Shard for SimShard {
         Some(format!("sim/{}", self.name))
     }
 
+    fn server(&self) -> Option<String> {
+        Some(format!("simulated {}", self.name))
+    }
+
     fn plan(&self) -> &CompiledPlan {
         &self.plan
     }

@@ -179,6 +179,11 @@ impl Shard for SqliteShard {
         Some(self.place.path_pin())
     }
 
+    fn server(&self) -> Option<String> {
+        let file = self.place.path.file_name()?;
+        Some(format!("SQLite {}", file.display()))
+    }
+
     fn plan(&self) -> &CompiledPlan {
         &self.place.compiled.plan
     }

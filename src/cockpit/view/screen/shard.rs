@@ -57,11 +57,11 @@ pub(super) fn lines(model: &Model, wide: usize) -> Lines {
 
 fn place(shard: &ShardView) -> String {
     format!(
-        "ring {}, instance {}, {} {}",
-        shard.ring,
-        shard.instance,
+        "{} {} in ring {}, on {}",
         shard.stop,
-        shard.phase.word()
+        shard.phase.word(),
+        shard.ring,
+        shard.server.as_ref().unwrap_or(&shard.instance),
     )
 }
 
