@@ -3,7 +3,7 @@
 //! Each client keeps the view it has told last and makes the difference when
 //! it is read: a slow client skips views.
 
-use super::client::Client;
+use super::client::{Client, Told};
 use crate::engine::port::{Line, News, Published, Publisher};
 use crate::wire::{CommandEnvelope, FleetView, Look, ServerMessage, Stream, diff};
 use futures_util::future::BoxFuture;
@@ -50,7 +50,9 @@ impl EmbeddedClient {
         })
     }
 
-    async fn receive(&mut self) -> Option<ServerMessage> {
+    /// The next message; `None` when the engine is gone for good. Dropping
+    /// the future loses nothing.
+    pub async fn receive(&mut self) -> Option<ServerMessage> {
         loop {
             match self.line.next().await? {
                 News::Answer(key, answer) => return Some(ServerMessage::Answer { key, answer }),
@@ -70,8 +72,8 @@ impl Client for EmbeddedClient {
         self.line.ask(command);
     }
 
-    fn next(&mut self) -> BoxFuture<'_, Option<ServerMessage>> {
-        Box::pin(self.receive())
+    fn next(&mut self) -> BoxFuture<'_, Option<Told>> {
+        Box::pin(async { Some(Told::Message(Box::new(self.receive().await?))) })
     }
 
     fn look(&mut self, look: Look) {
@@ -82,4 +84,7 @@ impl Client for EmbeddedClient {
         self.told = None;
         self.line.look_again();
     }
+
+    /// Nobody else is in this process.
+    fn here(&mut self, _place: &str) {}
 }

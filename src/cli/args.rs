@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::api::address::Address;
 use crate::base::{RingName, ShardName, Stop};
 use crate::rollout::Scope;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -37,6 +38,16 @@ pub enum Commands {
         after_help = "Examples:\n  pilothouse run --fleet fleet.toml --migration change.toml\n  pilothouse run --fleet fleet.toml --migration change.toml --headless --promote auto --to verify"
     )]
     Run(RunCli),
+    /// Run the engine for many cockpits, until it is told to stop.
+    #[command(
+        after_help = "Examples:\n  pilothouse serve --fleet fleet.toml --migration change.toml\n  pilothouse serve --fleet fleet.toml\n\nWithout --migration the open rollout goes on. Cockpits come with: pilothouse attach"
+    )]
+    Serve(ServeCli),
+    /// Open a cockpit on a daemon; leaving it stops nothing.
+    #[command(
+        after_help = "Examples:\n  pilothouse attach --fleet fleet.toml\n  pilothouse attach unix:/srv/shop/.pilothouse/daemon.sock"
+    )]
+    Attach(AttachCli),
     /// Show where everything stands.
     #[command(after_help = "Example:\n  pilothouse status --fleet fleet.toml --json")]
     Status(StatusCli),
@@ -200,6 +211,44 @@ pub struct RunCli {
     #[cfg(feature = "broken")]
     #[arg(long, hide = true)]
     pub variant: Option<String>,
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeCli {
+    /// Fleet file.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: PathBuf,
+    /// Migration file; without it the open rollout goes on.
+    #[arg(long, value_name = "FILE")]
+    pub migration: Option<PathBuf>,
+    /// Where to listen; a socket in the store if absent.
+    #[arg(long, value_name = "unix:PATH")]
+    pub listen: Option<Address>,
+    /// Who promotes.
+    #[arg(long, value_enum, default_value = "manual")]
+    pub promote: PromoteCli,
+    /// Last stop of automatic promotion: a stage, shift:PERCENT, retire or drop.
+    #[arg(long, value_name = "STOP")]
+    pub to: Option<Stop>,
+}
+
+/// `attach`.
+#[derive(Debug, Args)]
+pub struct AttachCli {
+    /// Where the daemon listens.
+    #[arg(
+        value_name = "unix:PATH",
+        required_unless_present = "fleet",
+        conflicts_with = "fleet"
+    )]
+    pub address: Option<Address>,
+    /// Fleet file: the daemon that listens in its store.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: Option<PathBuf>,
+    /// The cockpit in lines, for screen readers; commands on stdin, help lists them.
+    #[arg(long)]
+    pub plain: bool,
 }
 
 /// `status`.

@@ -2,7 +2,7 @@
 
 use super::args::{
     Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli, RunCli,
-    VerbCli, WriterCli,
+    ServeCli, VerbCli, WriterCli,
 };
 use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
@@ -10,8 +10,9 @@ use super::forget;
 use super::order::{self, OrderArgs};
 use super::plan::{self, PlanArgs};
 use super::run::{self, Face, Promote, RunArgs};
+use super::summary::Summary;
 use super::terminal::say;
-use super::{drill, journal, lab};
+use super::{attach, drill, journal, lab, serve};
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
 use crate::lab::writer::KeyClass;
@@ -63,9 +64,25 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
         Commands::Demo(args) => demo::run(demo_args(args)).await,
         Commands::Run(args) => {
             let (summary, exit) = run::run(run_args(args)?).await?;
-            let text = serde_json::to_string(&summary)
-                .map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
-            Ok((text + "\n", exit))
+            Ok((object(&summary)?, exit))
+        }
+        Commands::Serve(args) => {
+            let (migration, listen) = (args.migration.clone(), args.listen.clone());
+            let (summary, exit) = serve::serve(serve_args(args), migration, listen).await?;
+            Ok((object(&summary)?, exit))
+        }
+        Commands::Attach(args) => {
+            let address = match (args.address, &args.fleet) {
+                (Some(address), _) => address,
+                (None, Some(fleet)) => attach::address_of(fleet)?,
+                // The parser demands one of them.
+                (None, None) => return Ok(done(String::new())),
+            };
+            let face = match face(false, args.plain) {
+                Face::Headless => Face::Plain,
+                face => face,
+            };
+            attach::attach(address, face).await
         }
         Commands::Status(args) => {
             let shape = if args.json {
@@ -99,6 +116,13 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
         // `dispatch` handles these itself.
         Commands::Journal(_) | Commands::Lab(_) | Commands::Drill { .. } => Ok(done(String::new())),
     }
+}
+
+/// One JSON object on a line of its own.
+fn object(summary: &Summary) -> Result<String, Ended> {
+    let text = serde_json::to_string(summary);
+    let text = text.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+    Ok(text + "\n")
 }
 
 fn plan_args(args: PlanCli) -> PlanArgs {
@@ -137,12 +161,28 @@ fn face(headless: bool, plain: bool) -> Face {
     }
 }
 
-fn run_args(args: RunCli) -> Result<RunArgs, Ended> {
-    let face = face(args.headless, args.plain);
-    let promote = match args.promote {
+fn promote(promote: PromoteCli) -> Promote {
+    match promote {
         PromoteCli::Manual => Promote::ByHand,
         PromoteCli::Auto => Promote::Auto,
-    };
+    }
+}
+
+fn serve_args(args: ServeCli) -> RunArgs {
+    RunArgs {
+        fleet: args.fleet,
+        migration: args.migration.unwrap_or_default(),
+        promote: promote(args.promote),
+        face: Face::Headless,
+        to: args.to,
+        confirm_contract: None,
+        variant: Variant::Correct,
+    }
+}
+
+fn run_args(args: RunCli) -> Result<RunArgs, Ended> {
+    let face = face(args.headless, args.plain);
+    let promote = promote(args.promote);
     let variant = variant(&args)?;
     Ok(RunArgs {
         fleet: args.fleet,

@@ -3,6 +3,7 @@
 //! Plain functions from arguments to an exit code; `main` parses.
 
 pub mod args;
+mod attach;
 pub mod demo;
 mod dispatch;
 pub mod drill;
@@ -16,6 +17,7 @@ pub mod prepare;
 mod restore;
 pub mod run;
 pub mod screen;
+mod serve;
 pub mod status;
 pub mod summary;
 mod terminal;

@@ -4,7 +4,8 @@ use super::exit::{Ended, Exit};
 use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
 use super::summary::{Summary, summary};
 use super::terminal::{say, told_to_end};
-use crate::base::{Actor, Cause, Stage, Stop};
+use crate::api::account::person;
+use crate::base::{Cause, Stage, Stop};
 use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now, port};
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
 use crate::store::{Inbox, Lease};
@@ -63,20 +64,6 @@ pub struct Ready {
     pub lease: Lease,
 }
 
-/// Who sits at this terminal, by the operating system's word.
-pub fn person() -> Actor {
-    let uid = rustix::process::getuid();
-    let name = std::fs::read_to_string("/etc/passwd")
-        .ok()
-        .and_then(|text| {
-            let line = text
-                .lines()
-                .find(|l| l.split(':').nth(2) == Some(&uid.as_raw().to_string()))?;
-            line.split(':').next().map(str::to_owned)
-        });
-    Actor::person(name.unwrap_or_else(|| format!("uid {}", uid.as_raw())))
-}
-
 /// An order by the person at this terminal.
 pub fn order(scope: Scope, verb: Verb, reason: &str) -> Order {
     let key = format!("cli/{}/{}/{}", std::process::id(), now().0, verb.word());
@@ -117,7 +104,7 @@ pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
     }
 }
 
-fn contract_is_allowed(job: &Job, args: &RunArgs) -> Result<(), Ended> {
+pub(super) fn contract_is_allowed(job: &Job, args: &RunArgs) -> Result<(), Ended> {
     let Some(confirmed) = &args.confirm_contract else {
         return Ok(());
     };
@@ -174,7 +161,7 @@ fn restrict(store: &std::path::Path) -> Result<(), Ended> {
 
 /// Whether this very plan is done here and not forgotten: running it again
 /// must not try to do it twice.
-fn is_done(ready: &Ready) -> bool {
+pub(super) fn is_done(ready: &Ready) -> bool {
     let opening = ready.job.opening();
     let kept = kept_migration(&ready.job.fleet.fleet.store, &opening.plan_digest);
     kept.exists()

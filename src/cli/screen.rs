@@ -4,6 +4,7 @@ use super::exit::{Ended, Exit};
 use super::run::{Face, Ready, engine, finish};
 use super::summary::Summary;
 use super::terminal::say;
+use crate::api::account::person;
 use crate::api::client::Client;
 use crate::api::embedded::attach;
 use crate::cockpit;
@@ -68,7 +69,7 @@ pub async fn fly(
     show: Show<'_>,
 ) -> Result<Flown, Ended> {
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
-    let mut options = cockpit::Options::from_environment(super::run::person(), session);
+    let mut options = cockpit::Options::from_environment(person(), session);
     options.welcome = (show.welcome)(&options.keymap);
     options.leaving = cockpit::Leaving::StopsTheEngine(show.afterwards);
     let (stop, stopped) = oneshot::channel();

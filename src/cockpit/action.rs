@@ -400,6 +400,9 @@ impl Action {
             Link::Stale(seconds) => {
                 return Some(format!("the engine was last heard {seconds} s ago"));
             }
+            Link::Reconnecting(seconds) => {
+                return Some(format!("the way to the engine is cut for {seconds} s"));
+            }
             Link::Gone => return Some("the engine is gone".into()),
         }
         // What stops something never waits for a picture.

@@ -25,8 +25,8 @@ mod widgets;
 
 pub use glyphs::GlyphSet;
 pub use model::{
-    Done, FleetRow, Frozen, Layer, Leaving, Level, Link, Model, Options, Order, Pane, Pending,
-    Screen, Status,
+    Done, FleetRow, Frozen, Layer, Leaving, Level, Link, Lost, Model, Options, Order, Pane,
+    Pending, Screen, Status,
 };
 pub use msg::{Attention, Effect, Mouse, MouseDid, Msg, Switch};
 

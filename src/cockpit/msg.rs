@@ -1,6 +1,7 @@
 //! What reaches the model, and what it wants done.
 
 use super::dialog::Approved;
+use crate::api::client::Told;
 use crate::base::Timestamp;
 use crate::wire::{CommandEnvelope, Look, ServerMessage};
 use ratatui::crossterm::event::KeyEvent;
@@ -19,12 +20,25 @@ pub enum Msg {
     Paste(String),
     /// From the engine, and when it came.
     Server(Box<ServerMessage>, Timestamp),
+    /// The way to the engine is cut, and why; it is looked for.
+    Lost(String, Timestamp),
     /// The engine is gone for good.
     Gone,
     /// Time passes.
     Tick(Timestamp),
     /// The process is asked to end.
     Terminate,
+}
+
+impl Msg {
+    /// What a client was told, at a moment; `None` is the end of it.
+    pub fn told(told: Option<Told>, at: Timestamp) -> Self {
+        match told {
+            Some(Told::Message(message)) => Self::Server(message, at),
+            Some(Told::Lost(why)) => Self::Lost(why, at),
+            None => Self::Gone,
+        }
+    }
 }
 
 /// Whether somebody looks.

@@ -64,6 +64,7 @@ pub async fn run(
         input: Input::listen(),
         exit: None,
         recorder,
+        place: String::new(),
     };
     shell.run().await
 }
@@ -76,6 +77,8 @@ struct Shell<'a> {
     input: Input,
     exit: Option<Exit>,
     recorder: Option<&'a mut Recorder>,
+    /// Where others see us look.
+    place: String,
 }
 
 type Read = (io::Result<Event>, Timestamp);
@@ -193,10 +196,7 @@ impl Shell<'_> {
                 Woken::Message(Msg::Terminate)
             }
             read = self.input.events.recv() => input(read)?,
-            message = self.client.next(), if !gone => Woken::Message(match message {
-                Some(message) => Msg::Server(Box::new(message), now()),
-                None => Msg::Gone,
-            }),
+            told = self.client.next(), if !gone => Woken::Message(Msg::told(told, now())),
             () = tokio::time::sleep(TICK) => Woken::Message(Msg::Tick(now())),
         };
         let msg = match woken {
@@ -206,6 +206,11 @@ impl Shell<'_> {
         };
         self.fold(Msg::Tick(now()))?;
         self.fold(msg)?;
+        let place = self.model.place();
+        if place != self.place {
+            self.client.here(&place);
+            self.place = place;
+        }
         Ok(true)
     }
 

@@ -1,5 +1,6 @@
 //! Acts on their way in, answers on their way out.
 
+use super::attached::Company;
 use super::look::Sight;
 use super::stream::Stream;
 use crate::base::{Actor, Cause};
@@ -109,4 +110,6 @@ pub enum ServerMessage {
     },
     /// What was looked at.
     Sight(Sight),
+    /// Who else is there.
+    Company(Company),
 }

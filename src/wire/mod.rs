@@ -6,6 +6,7 @@
 //! or how anything is executed; must not decide anything.
 
 mod absent;
+mod attached;
 mod command;
 mod event;
 mod gate;
@@ -24,6 +25,7 @@ mod view;
 pub mod words;
 
 pub use absent::without_engine;
+pub use attached::{Attached, Company};
 pub use command::{Answer, CommandEnvelope, ServerMessage};
 pub use event::{describe, entries};
 pub use gate::GateView;

@@ -42,6 +42,7 @@ pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
             identity: source.identity.clone(),
             rollout: None,
             head: source.head.cloned(),
+            unwritten_since: source.journal_trouble.map(|(since, _)| since),
         },
         events: events(source.recent),
         ..FleetView::default()

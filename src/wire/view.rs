@@ -50,6 +50,9 @@ pub struct Header {
     pub rollout: Option<RolloutView>,
     /// Where the journal ends.
     pub head: Option<Head>,
+    /// Since when the journal cannot be written, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwritten_since: Option<Timestamp>,
 }
 
 /// Where the journal ends.

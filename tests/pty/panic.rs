@@ -6,7 +6,7 @@
 use crate::scanner::foreign;
 use crate::terminal::{Pty, is_taken};
 use futures_util::future::BoxFuture;
-use pilothouse::api::client::Client;
+use pilothouse::api::client::{Client, Told};
 use pilothouse::base::{Actor, Timestamp};
 use pilothouse::cockpit::run::run;
 use pilothouse::cockpit::{Exit, Options};
@@ -36,7 +36,8 @@ impl Client for Chatty {
     fn send(&mut self, _: CommandEnvelope) {}
     fn look(&mut self, _: pilothouse::wire::Look) {}
     fn ask_snapshot(&mut self) {}
-    fn next(&mut self) -> BoxFuture<'_, Option<ServerMessage>> {
+    fn here(&mut self, _: &str) {}
+    fn next(&mut self) -> BoxFuture<'_, Option<Told>> {
         Box::pin(async {
             tokio::select! {
                 biased;
@@ -44,7 +45,8 @@ impl Client for Chatty {
                 _ = self.beat.tick() => {}
             }
             let (seq, at) = (0, Timestamp(0));
-            Some(ServerMessage::Stream(Stream::Heartbeat { seq, at }))
+            let beat = ServerMessage::Stream(Stream::Heartbeat { seq, at });
+            Some(Told::Message(Box::new(beat)))
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::scene::{Scene, Steps, healthy, letter, options, shard, show};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use pilothouse::api::client::Client;
+use pilothouse::api::client::{Client, Told};
 use pilothouse::api::embedded::attach;
 use pilothouse::base::{Period, Timestamp};
 use pilothouse::cockpit::{Effect, Model, Msg, update};
@@ -49,17 +49,21 @@ impl<C: Client> Client for Lossy<C> {
         }
     }
 
-    fn next(&mut self) -> BoxFuture<'_, Option<ServerMessage>> {
+    fn next(&mut self) -> BoxFuture<'_, Option<Told>> {
         Box::pin(async {
             loop {
-                let message = self.inner.next().await?;
+                let Told::Message(message) = self.inner.next().await? else {
+                    panic!("an engine in this process is never lost");
+                };
                 if !self.loses() {
                     let text = serde_json::to_string(&message).unwrap();
-                    return Some(serde_json::from_str(&text).unwrap());
+                    return Some(Told::Message(serde_json::from_str(&text).unwrap()));
                 }
             }
         })
     }
+
+    fn here(&mut self, _: &str) {}
 
     fn look(&mut self, look: Look) {
         if !self.loses() {
@@ -78,8 +82,8 @@ impl<C: Client> Client for Lossy<C> {
 /// Takes everything that waits, as the loop of the cockpit does.
 fn drain<C: Client>(client: &mut Lossy<C>, model: &mut Model, now: Timestamp) {
     let mut effects = update(model, Msg::Tick(now));
-    while let Some(Some(message)) = client.next().now_or_never() {
-        effects.extend(update(model, Msg::Server(Box::new(message), now)));
+    while let Some(told @ Some(_)) = client.next().now_or_never() {
+        effects.extend(update(model, Msg::told(told, now)));
         perform(client, std::mem::take(&mut effects));
     }
     perform(client, effects);
@@ -186,13 +190,16 @@ fn a_slow_client_costs_one_difference_not_a_queue() {
     let mut client = attach(&publisher);
     let mut scene = healthy();
     publisher.publish(scene.view(), scene.now);
-    let first = client.next().now_or_never().flatten().unwrap();
+    let first = client.receive().now_or_never().flatten().unwrap();
     for round in 0..1_000 {
         scene.measure("eu-07", round, 4_200_000);
         publisher.publish(scene.view(), scene.now);
     }
-    let second = client.next().now_or_never().flatten().unwrap();
-    assert!(client.next().now_or_never().is_none(), "everything is told");
+    let second = client.receive().now_or_never().flatten().unwrap();
+    assert!(
+        client.receive().now_or_never().is_none(),
+        "everything is told"
+    );
     let mut model = Model::new(options(), scene.now);
     update(&mut model, Msg::Server(Box::new(first), scene.now));
     update(&mut model, Msg::Server(Box::new(second), scene.now));
@@ -216,11 +223,11 @@ fn an_act_that_the_engine_drops_is_answered() {
         reason: String::new(),
     });
     drop(orders.try_recv().unwrap());
-    let told = client.next().now_or_never().flatten();
+    let told = client.receive().now_or_never().flatten();
     assert!(
         matches!(&told, Some(ServerMessage::Answer { answer: Answer::Refused { code, .. }, .. }) if code == "engine_gone"),
         "{told:?}"
     );
     drop(publisher);
-    assert_eq!(client.next().now_or_never(), Some(None));
+    assert_eq!(client.receive().now_or_never(), Some(None));
 }

@@ -8,6 +8,7 @@ mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;
 mod contract_sim;
+mod daemon;
 mod demo;
 mod desk;
 mod documents;

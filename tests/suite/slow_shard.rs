@@ -5,7 +5,7 @@ use crate::desk::policy;
 use crate::sqlite_fixture::{Flags, ITEMS, identity, labels, open, run};
 use futures_util::future::BoxFuture;
 use pilothouse::api::client::Client;
-use pilothouse::api::embedded::attach;
+use pilothouse::api::embedded::{EmbeddedClient, attach};
 use pilothouse::base::{Actor, MigrationName, Period, RingName, ShardName, Stop};
 use pilothouse::engine::{Book, Engine, Goal, Setup, Stopped, port};
 use pilothouse::fleet::ThrottleLimits;
@@ -275,7 +275,7 @@ impl SlowFleet {
         Running {
             shards: all,
             operator: Operator {
-                client: Box::new(attach(&publisher)),
+                client: attach(&publisher),
                 view: FleetView::default(),
                 keys: 0,
             },
@@ -302,21 +302,23 @@ impl SlowFleet {
 
 /// Somebody who watches and acts.
 pub struct Operator {
-    client: Box<dyn Client>,
+    client: EmbeddedClient,
     pub view: FleetView,
     keys: u64,
 }
 
 impl Operator {
     async fn next(&mut self) -> Option<Answer> {
-        let message = soon("a word of the engine", self.client.next()).await;
+        let message = soon("a word of the engine", self.client.receive()).await;
         match message.expect("the engine is gone") {
             ServerMessage::Answer { answer, .. } => return Some(answer),
             ServerMessage::Stream(Stream::Snapshot { view, .. }) => self.view = *view,
             ServerMessage::Stream(Stream::Delta { delta, .. }) => {
                 fold(&mut self.view, *delta).unwrap();
             }
-            ServerMessage::Stream(Stream::Heartbeat { .. }) | ServerMessage::Sight(_) => {}
+            ServerMessage::Stream(Stream::Heartbeat { .. })
+            | ServerMessage::Sight(_)
+            | ServerMessage::Company(_) => {}
         }
         None
     }

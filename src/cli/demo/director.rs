@@ -2,7 +2,8 @@
 //! its moments. Without a screen it also steers.
 
 use super::steward::{Steered, Steward};
-use crate::api::client::Client;
+use crate::api::client::Client as _;
+use crate::api::embedded::EmbeddedClient;
 use crate::base::Timestamp;
 use crate::cli::terminal::told_to_end;
 use crate::lab::demo::{Cast, Trouble, TroubleSeen};
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 
 /// Everything around one rollout.
 pub(super) struct Director {
-    pub(super) client: Box<dyn Client>,
+    pub(super) client: EmbeddedClient,
     pub(super) cast: Cast,
     pub(super) trouble: Trouble,
     /// Where nobody sits at a screen.
@@ -45,7 +46,7 @@ impl Director {
                     gave_up = Some("it was told to stop".to_owned());
                     continue;
                 }
-                message = self.client.next() => message,
+                message = self.client.receive() => message,
             };
             let Some(message) = message else {
                 // The engine is gone; the curtain falls by itself.
@@ -108,6 +109,6 @@ fn take_in(newest: &mut Option<FleetView>, message: ServerMessage) -> Option<Tim
         }
         ServerMessage::Stream(Stream::Heartbeat { at, .. }) => Some(at),
         // What was refused is asked for again once the view still wants it.
-        ServerMessage::Answer { .. } | ServerMessage::Sight(_) => None,
+        ServerMessage::Answer { .. } | ServerMessage::Sight(_) | ServerMessage::Company(_) => None,
     }
 }

@@ -17,6 +17,7 @@ use super::run::{self, Face, Promote, Ready, RunArgs};
 use super::screen::{self, Show};
 use super::summary::Summary;
 use super::terminal::{say, told_to_end};
+use crate::api::account::person;
 use crate::api::embedded::attach;
 use crate::engine::Goal;
 use crate::lab::LabError;
@@ -124,10 +125,10 @@ async fn headless(
     let (stop, stopped) = oneshot::channel();
     let (curtain, falls) = oneshot::channel::<()>();
     let director = Director {
-        client: Box::new(attach(&publisher)),
+        client: attach(&publisher),
         cast,
         trouble: Trouble::new(spec),
-        steward: Some(Steward::new(run::person(), MIGRATION, spec)),
+        steward: Some(Steward::new(person(), MIGRATION, spec)),
     };
     let flight = async {
         let flown = engine.run(stopped).await;
@@ -148,7 +149,7 @@ async fn on_screen(
     let (engine, publisher, lease) = run::engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
     let (curtain, falls) = oneshot::channel::<()>();
     let director = Director {
-        client: Box::new(attach(&publisher)),
+        client: attach(&publisher),
         cast,
         trouble: Trouble::new(&args.spec),
         steward: None,

@@ -8,6 +8,8 @@ use crate::wire::{GateView, Phase, RingView, Scope, ShardView, Verdict, words};
 
 /// Most gates that are shown with a question.
 const EVIDENCE_MAX: usize = 6;
+/// Most other people who are named in a question.
+const ATTACHED_NAMED: usize = 3;
 
 pub(super) fn radius(
     model: &Model,
@@ -36,10 +38,7 @@ pub(super) fn radius(
     out.push(("Locks", vec![locks(model, action, targets).into()]));
     out.push(("Lag", vec![lag(model, &shards)]));
     out.push(("Way back", vec![way_back(&shards)]));
-    if let Leaving::StopsTheEngine(_) = model.options.leaving {
-        let alone = "you alone: engine and cockpit are one process";
-        out.push(("Attached", vec![alone.into()]));
-    }
+    out.push(("Attached", vec![attached(model)]));
     out.push(("What happens", vec![consequence(action).into()]));
     if action == Action::Promote {
         for stop in into_contract(model, targets) {
@@ -47,6 +46,29 @@ pub(super) fn radius(
         }
     }
     out
+}
+
+/// Who else may be about to act.
+fn attached(model: &Model) -> String {
+    let Some(company) = &model.company else {
+        return match model.options.leaving {
+            Leaving::StopsTheEngine(_) => "you alone: engine and cockpit are one process".into(),
+            Leaving::LeavesTheEngine => "not known: the daemon has not said".into(),
+        };
+    };
+    let mut others = company.others.iter();
+    let named = others.by_ref().take(ATTACHED_NAMED);
+    let named: Vec<String> = named
+        .map(|other| match other.place.as_str() {
+            "" => other.name.clone(),
+            place => format!("{} ({place})", other.name),
+        })
+        .collect();
+    match (named.is_empty(), others.count()) {
+        (true, _) => "you alone".into(),
+        (false, 0) => format!("you, {}", named.join(", ")),
+        (false, more) => format!("you, {} and {more} more", named.join(", ")),
+    }
 }
 
 fn who(shards: &[&ShardView]) -> String {

@@ -2,11 +2,13 @@
 
 mod filter;
 mod history;
+mod link;
 mod order;
 mod rows;
 mod screen;
 
 pub use history::{History, SAMPLE, Sample};
+pub use link::{Link, Lost};
 pub use order::Order;
 pub use rows::FleetRow;
 pub use screen::{Screen, Seen, Shown};
@@ -16,12 +18,9 @@ use super::glyphs::GlyphSet;
 use super::keymap::Keymap;
 use super::msg::{Attention, Switch};
 use super::theme::{Depth, Library, Theme};
-use crate::base::{Actor, Period, ShardName, Timestamp};
-use crate::wire::{CommandEnvelope, FleetView, RolloutView, Scope, Sign, Verb};
+use crate::base::{Actor, ShardName, Timestamp};
+use crate::wire::{CommandEnvelope, Company, FleetView, RolloutView, Scope, Sign, Verb};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Silence after which nothing may be changed.
-pub(super) const STALE_AFTER: Period = Period::from_ms(3_000);
 
 /// Fixed for the life of a cockpit.
 #[derive(Clone, Debug)]
@@ -72,8 +71,12 @@ pub struct Model {
     pub resync: Option<Timestamp>,
     /// When the engine was last heard.
     pub heard_at: Option<Timestamp>,
+    /// The way to the engine is cut.
+    pub lost: Option<Lost>,
     /// The engine is gone for good.
     pub gone: bool,
+    /// Who else is attached, if there is a server that knows.
+    pub company: Option<Company>,
     /// The view that stands still, if it does.
     pub frozen: Option<Box<Frozen>>,
     /// The moment.
@@ -223,19 +226,6 @@ pub enum Level {
     Bad,
 }
 
-/// How well we hear the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
-    /// Nothing came yet.
-    Connecting,
-    /// All is heard.
-    Live,
-    /// Silence for so many seconds.
-    Stale(u64),
-    /// Gone for good.
-    Gone,
-}
-
 impl Model {
     /// Before the first message.
     pub fn new(options: Options, now: Timestamp) -> Self {
@@ -248,7 +238,9 @@ impl Model {
             seq: 0,
             resync: None,
             heard_at: None,
+            lost: None,
             gone: false,
+            company: None,
             frozen: None,
             now,
             pane: Pane::Shards,
@@ -305,21 +297,6 @@ impl Model {
     /// The rollout on the screen.
     pub fn rollout(&self) -> Option<&RolloutView> {
         self.view()?.header.rollout.as_ref()
-    }
-
-    /// How well we hear the engine.
-    pub fn link(&self) -> Link {
-        if self.gone {
-            return Link::Gone;
-        }
-        match self.heard_at {
-            None => Link::Connecting,
-            Some(_) if self.live.is_none() => Link::Connecting,
-            Some(at) if self.now.since(at) >= STALE_AFTER => {
-                Link::Stale(self.now.since(at).ms() / 1_000)
-            }
-            Some(_) => Link::Live,
-        }
     }
 
     pub(super) fn say(&mut self, level: Level, text: impl Into<String>) {

@@ -35,10 +35,7 @@ pub async fn run(mut client: Box<dyn Client>, options: Options) -> Result<Exit, 
                 Some((text, at)) => Woken::Typed(text, at),
                 None => Woken::Heard(Msg::Terminate),
             },
-            message = client.next(), if !gone => Woken::Heard(match message {
-                Some(message) => Msg::Server(Box::new(message), now()),
-                None => Msg::Gone,
-            }),
+            told = client.next(), if !gone => Woken::Heard(Msg::told(told, now())),
             () = tokio::time::sleep(TICK) => Woken::Heard(Msg::Tick(now())),
         };
         let mut effects = talk.hear(Msg::Tick(now()));

@@ -220,7 +220,7 @@ impl Talk {
     fn tell_link(&mut self) {
         let heard = match self.model.link() {
             Link::Live | Link::Connecting => Heard::Well,
-            Link::Stale(_) => Heard::Badly,
+            Link::Stale(_) | Link::Reconnecting(_) => Heard::Badly,
             Link::Gone => Heard::Never,
         };
         if heard == self.told.heard {

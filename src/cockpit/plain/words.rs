@@ -145,6 +145,12 @@ pub(super) fn link(model: &Model) -> Option<String> {
         Link::Stale(seconds) => Some(format!(
             "The engine was last heard {seconds} s ago; nothing can be changed until it is heard again."
         )),
+        Link::Reconnecting(seconds) => {
+            let why = model.lost.as_ref().map_or("", |lost| &lost.why);
+            Some(format!(
+                "The way to the engine is cut for {seconds} s ({why}); it is looked for, and nothing can be changed until then."
+            ))
+        }
         Link::Gone => Some("The engine is gone; quit leaves.".into()),
     }
 }

@@ -27,7 +27,10 @@ pub(super) fn due(model: &mut Model) -> Option<Effect> {
     if model.attention == Attention::Here || model.calls.at.is_some_and(lately) {
         return None;
     }
-    let silent = matches!(model.link(), Link::Gone | Link::Stale(_));
+    let silent = matches!(
+        model.link(),
+        Link::Gone | Link::Stale(_) | Link::Reconnecting(_)
+    );
     let text = if silent && !model.calls.silence {
         model.calls.silence = true;
         "the engine is not heard any more".to_owned()

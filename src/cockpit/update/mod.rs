@@ -42,6 +42,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Server(message, at) => server::message(model, *message, at),
+        Msg::Lost(why, at) => {
+            server::lost(model, why, at);
+            call::due(model).into_iter().collect()
+        }
         Msg::Gone => {
             model.gone = true;
             call::due(model).into_iter().collect()

@@ -2,7 +2,7 @@
 
 use super::{act, call, screens};
 use crate::base::{Period, Timestamp};
-use crate::cockpit::model::{Layer, Model};
+use crate::cockpit::model::{Layer, Lost, Model};
 use crate::cockpit::msg::Effect;
 use crate::wire::{ServerMessage, Stream, Touched, fold};
 
@@ -13,6 +13,7 @@ pub(super) fn message(model: &mut Model, message: ServerMessage, at: Timestamp) 
     model.now = model.now.max(at);
     // Not `at`: a clock that was set back is no silence.
     model.heard_at = Some(model.now);
+    model.lost = None;
     match message {
         ServerMessage::Answer { key, answer } => {
             act::answered(model, &key, &answer);
@@ -20,6 +21,10 @@ pub(super) fn message(model: &mut Model, message: ServerMessage, at: Timestamp) 
         }
         ServerMessage::Sight(sight) => {
             screens::seen(model, sight);
+            Vec::new()
+        }
+        ServerMessage::Company(company) => {
+            model.company = Some(company);
             Vec::new()
         }
         ServerMessage::Stream(stream) => {
@@ -40,6 +45,16 @@ pub(super) fn message(model: &mut Model, message: ServerMessage, at: Timestamp) 
             effects
         }
     }
+}
+
+/// The way to the engine is cut. The newest reason counts, since the first.
+pub(super) fn lost(model: &mut Model, why: String, at: Timestamp) {
+    model.now = model.now.max(at);
+    let since = model.lost.take().map_or(model.now, |lost| lost.since);
+    model.lost = Some(Lost { since, why });
+    // Who is there now nobody knows.
+    model.company = None;
+    recheck(model);
 }
 
 /// What of the view is another one now, and what to do.

@@ -6,6 +6,9 @@ use crate::cockpit::widgets::{Canvas, part, sign};
 use crate::wire::Sign;
 use ratatui::layout::Rect;
 
+/// From here on there is room for the plan's digest.
+const WIDE: u16 = 100;
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let mut parts = vec![part(Role::Title, " pilothouse  ")];
     if let Some(view) = model.view() {
@@ -27,12 +30,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             None => "by hand".into(),
         };
         parts.push(part(Role::Text, format!("  {}", rollout.migration)));
-        parts.push(part(
-            Role::Muted,
-            format!("  {auto}  plan {}", rollout.plan),
-        ));
+        parts.push(part(Role::Muted, format!("  {auto}")));
+        // Who acts matters more than which plan it is.
+        if area.width >= WIDE {
+            parts.push(part(Role::Muted, format!("  plan {}", rollout.plan)));
+        }
     }
     parts.push(part(Role::Muted, format!("  {}", model.options.actor)));
+    let others = model.company.as_ref().map_or(0, |c| c.others.len());
+    if others > 0 {
+        let count = format!("  {} attached", others + 1);
+        parts.push(part(Role::Text, count));
+    }
     canvas.line(area, 0, &parts);
 }
 
@@ -45,6 +54,7 @@ fn link(model: &Model) -> Vec<crate::cockpit::widgets::Part> {
         Link::Live => part(Role::Ok, "● LIVE"),
         Link::Connecting => sign(Sign::Unknown, "CONNECTING"),
         Link::Stale(seconds) => part(Role::Fail, format!("? STALE {seconds} s")),
+        Link::Reconnecting(seconds) => part(Role::Fail, format!("? RECONNECTING {seconds} s")),
         Link::Gone => part(Role::Fail, "✗ ENGINE GONE"),
     }]
 }

@@ -1,0 +1,307 @@
+//! One engine behind a socket, and many who are attached to it.
+
+use crate::documents::scratch;
+use crate::orders::pilothouse;
+use pilothouse::api::address::Address;
+use pilothouse::api::client::{Client, Told};
+use pilothouse::api::http::HttpClient;
+use pilothouse::base::Actor;
+use pilothouse::rollout::{Scope, Verb};
+use pilothouse::wire::{Answer, CommandEnvelope, Company, FleetView, ServerMessage, Stream, fold};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Whatever is waited for has happened by then.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let come = tokio::time::timeout(DEADLINE, future).await;
+    come.unwrap_or_else(|_| panic!("never came: {what}"))
+}
+
+/// `pilothouse serve` in a folder of its own; it does not outlive the test.
+pub struct Daemon {
+    pub folder: TempDir,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    pub async fn start() -> Self {
+        let mut daemon = Self {
+            folder: scratch().await,
+            child: None,
+        };
+        daemon.serve(&["--migration", "change.toml"]);
+        daemon
+    }
+
+    /// Starts it, and waits until it listens.
+    pub fn serve(&mut self, more: &[&str]) {
+        let words = [&["serve"][..], more].concat();
+        let mut child = pilothouse(self.folder.path(), &words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("listening at unix:") {
+            line.clear();
+            assert!(said.read_line(&mut line).unwrap() > 0, "it ended at once");
+        }
+        // Its words must go somewhere for as long as it lives.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        self.child = Some(child);
+    }
+
+    /// As a power cut would.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join(".pilothouse/daemon.sock")
+    }
+
+    pub fn address(&self) -> Address {
+        format!("unix:{}", self.socket().display()).parse().unwrap()
+    }
+
+    pub fn attach(&self, session: &str) -> Attached {
+        Attached {
+            client: HttpClient::attach(self.address(), session),
+            view: FleetView::default(),
+            company: None,
+            lost: 0,
+        }
+    }
+
+    /// A request as it is written; the status and the body of the answer.
+    fn request(&self, text: &str) -> (u16, String) {
+        request(&self.socket(), text)
+    }
+}
+
+fn request(socket: &Path, text: &str) -> (u16, String) {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).map(|s| s.parse().unwrap());
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status.unwrap_or(0), body.to_owned())
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+    }
+}
+
+/// Somebody who watches and acts.
+pub struct Attached {
+    client: HttpClient,
+    view: FleetView,
+    company: Option<Company>,
+    lost: usize,
+}
+
+impl Attached {
+    /// The next thing it is told; an answer is given back.
+    async fn next(&mut self) -> Option<(String, Answer)> {
+        let told = soon("a word of the daemon", self.client.next()).await;
+        let message = match told.expect("a client looks for its daemon for ever") {
+            Told::Message(message) => *message,
+            Told::Lost(_) => {
+                self.lost += 1;
+                return None;
+            }
+        };
+        match message {
+            ServerMessage::Answer { key, answer } => return Some((key, answer)),
+            ServerMessage::Stream(Stream::Snapshot { view, .. }) => self.view = *view,
+            ServerMessage::Stream(Stream::Delta { delta, .. }) => {
+                fold(&mut self.view, *delta).unwrap();
+            }
+            ServerMessage::Company(company) => self.company = Some(company),
+            ServerMessage::Stream(Stream::Heartbeat { .. }) | ServerMessage::Sight(_) => {}
+        }
+        None
+    }
+
+    async fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let wait = async {
+            while !holds(self) {
+                self.next().await;
+            }
+        };
+        let come = tokio::time::timeout(DEADLINE, wait).await;
+        assert!(come.is_ok(), "never came: {what}");
+    }
+
+    fn send(&mut self, key: &str, verb: Verb) {
+        self.client.send(CommandEnvelope {
+            key: key.into(),
+            // Whatever a client writes here, the server knows better.
+            actor: Actor::person("somebody else"),
+            scope: Scope::Fleet,
+            verb,
+            seen: None,
+            confirm: None,
+            reason: "a test".into(),
+        });
+    }
+
+    async fn answer(&mut self, key: &str) -> Answer {
+        loop {
+            if let Some((answered, answer)) = self.next().await
+                && answered == key
+            {
+                return answer;
+            }
+        }
+    }
+
+    /// How often the feed tells this of the fleet.
+    fn told(&self, text: &str) -> usize {
+        let told = self.view.events.iter().filter(|e| e.text.contains(text));
+        told.count()
+    }
+}
+
+fn others(attached: &Attached) -> Vec<&str> {
+    let company = attached.company.as_ref();
+    let others = company.map_or(&[][..], |c| &c.others);
+    others.iter().map(|o| o.place.as_str()).collect()
+}
+
+#[tokio::test]
+async fn what_one_does_the_other_sees_with_the_name_the_kernel_gives() {
+    let daemon = Daemon::start().await;
+    let (mut one, mut other) = (daemon.attach("one"), daemon.attach("other"));
+    one.client.here("shard of s01");
+    other
+        .until("where one looks", |o| others(o) == ["shard of s01"])
+        .await;
+    one.send("a", Verb::Hold);
+    assert!(matches!(one.answer("a").await, Answer::Accepted { .. }));
+    other.until("the hold", |o| o.told("held") == 1).await;
+    let event = other.view.events.iter().find(|e| e.text.contains("held"));
+    let me = pilothouse::api::account::person().name;
+    assert_eq!(event.unwrap().actor, me);
+    // The first answer comes again, and nothing happens twice.
+    one.send("a", Verb::Hold);
+    assert_eq!(one.answer("a").await, Answer::Repeated);
+    drop(one);
+    other.until("one leaving", |o| others(o).is_empty()).await;
+    assert_eq!(other.told("held"), 1);
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_is_found_again_and_takes_each_act_once() {
+    let mut daemon = Daemon::start().await;
+    let mut one = daemon.attach("one");
+    one.until("a view", |o| !o.view.shards.is_empty()).await;
+    daemon.kill();
+    one.until("the loss", |o| o.lost > 0).await;
+    // Given while nobody is there: it is delivered when somebody is.
+    one.send("held", Verb::Hold);
+    daemon.serve(&[]);
+    assert!(matches!(one.answer("held").await, Answer::Accepted { .. }));
+    one.until("the hold", |o| o.told("held") > 0).await;
+    assert_eq!(one.told("held"), 1);
+    one.send("held", Verb::Hold);
+    assert_eq!(one.answer("held").await, Answer::Repeated);
+}
+
+#[tokio::test]
+async fn fifty_watch_and_one_that_does_not_read_holds_nobody_up() {
+    let daemon = Daemon::start().await;
+    let mut deaf = UnixStream::connect(daemon.socket()).unwrap();
+    deaf.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    let mut many: Vec<Attached> = (0..50).map(|n| daemon.attach(&n.to_string())).collect();
+    many[0].send("a", Verb::Hold);
+    assert!(matches!(many[0].answer("a").await, Answer::Accepted { .. }));
+    for (place, one) in many.iter_mut().enumerate() {
+        one.until("the hold", |o| o.told("held") == 1).await;
+        one.until("the others", |o| others(o).len() >= 50).await;
+        assert_eq!(one.lost, 0, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_refused_before_the_engine_hears_of_it() {
+    let daemon = Daemon::start().await;
+    let mode = std::fs::metadata(daemon.socket())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let get = |path: &str, header: &str| {
+        let text = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n");
+        daemon.request(&text)
+    };
+    assert_eq!(get("/healthz", ""), (200, "ok\n".into()));
+    assert_eq!(get("/v1/me", "").0, 200);
+    assert_eq!(get("/v1/me", "origin: http://evil.example\r\n").0, 403);
+    assert_eq!(get("/v1/nothing", "").0, 404);
+    assert_eq!(get("/v1/commands", "").0, 405);
+    let say = |body: &str, kind: &str, length: usize| {
+        daemon.request(&format!(
+            "POST /v1/commands HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+    };
+    let post = |body: &str, kind: &str| say(body, kind, body.len());
+    let hold = r#"{"key":"k","scope":"fleet","verb":"hold"}"#;
+    assert_eq!(post(hold, "text/plain").0, 415);
+    assert_eq!(post("{", "application/json").0, 400);
+    let more = r#"{"key":"k","scope":"fleet","verb":"hold","actor":"root"}"#;
+    assert_eq!(post(more, "application/json").0, 422);
+    let long = hold.replace("\"k\"", &format!("\"{}\"", "k".repeat(5_000)));
+    assert_eq!(post(&long, "application/json").0, 400);
+    // What is too much is not even waited for.
+    assert_eq!(say("", "application/json", 100_000).0, 413);
+    let (status, body) = post(hold, "application/json");
+    assert_eq!(status, 200, "{body}");
+    let release = r#"{"key":"r","scope":{"ring":"canary"},"verb":"release"}"#;
+    let (status, body) = post(release, "application/json");
+    assert_eq!(status, 409, "{body}");
+    assert!(body.contains("not held"), "{body}");
+}
+
+#[tokio::test]
+async fn a_second_daemon_leaves_the_first_one_alone() {
+    let daemon = Daemon::start().await;
+    let second = pilothouse(daemon.folder.path(), &["serve"])
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(5), "{second:?}");
+    let mut one = daemon.attach("one");
+    one.until("a view", |o| !o.view.shards.is_empty()).await;
+    assert_eq!(one.lost, 0);
+}
+
+#[tokio::test]
+async fn without_a_daemon_attach_says_so_and_how_it_is_started() {
+    let folder = scratch().await;
+    let attach = pilothouse(folder.path(), &["attach"]).output().unwrap();
+    assert_eq!(attach.status.code(), Some(1), "{attach:?}");
+    let said = String::from_utf8_lossy(&attach.stderr);
+    assert!(said.contains("no daemon listens at unix:"), "{said}");
+    assert!(said.contains("pilothouse serve"), "{said}");
+    let serve = pilothouse(folder.path(), &["serve"]).output().unwrap();
+    assert_eq!(serve.status.code(), Some(2), "{serve:?}");
+    let said = String::from_utf8_lossy(&serve.stderr);
+    assert!(said.contains("--migration"), "{said}");
+}
