@@ -46,6 +46,7 @@ fn opening(shards: u32) -> Opening {
             quiet: Period::from_ms(0),
             attempts_max: 12,
             approvals: BTreeMap::new(),
+            approval_ttl: Period::from_ms(3_600_000),
         },
         guards: Vec::new(),
         route: vec![

@@ -29,7 +29,7 @@ pub fn attach(engine: &Publisher) -> EmbeddedClient {
 impl EmbeddedClient {
     /// The next stream message out of the newest view, if there is one.
     fn tell(&mut self) -> Option<Stream> {
-        let Published { at, view } = self.line.newest()?;
+        let Published { at, view, .. } = self.line.newest()?;
         let Some(told) = self.told.replace(Arc::clone(&view)) else {
             self.seq += 1;
             return Some(Stream::Snapshot {

@@ -1,6 +1,6 @@
 //! What goes over the socket besides what [`crate::wire`] already spells.
 
-use crate::rollout::{Scope, Verb};
+use crate::wire::{Right, Scope, Verb};
 use serde::{Deserialize, Serialize};
 
 /// The names and limits that both ends must agree on.
@@ -52,6 +52,8 @@ pub struct Here {
 pub struct Me {
     /// As their acts stand in the journal.
     pub name: String,
+    /// What they may somewhere.
+    pub may: Vec<Right>,
 }
 
 /// Why a request was not served.

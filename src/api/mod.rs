@@ -12,3 +12,4 @@ pub mod embedded;
 pub mod http;
 mod message;
 pub mod server;
+pub mod token;

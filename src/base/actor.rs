@@ -11,6 +11,8 @@ pub enum ActorSource {
     Engine,
     /// A person at a terminal on this host, named by the operating system.
     Os,
+    /// A person who showed a token of theirs.
+    Token,
 }
 
 /// A person or the engine, as it stands in the journal.
@@ -41,6 +43,15 @@ impl Actor {
         Self {
             name: name.into(),
             source: ActorSource::Os,
+            verified: true,
+        }
+    }
+
+    /// Somebody who showed a token of theirs.
+    pub fn bearer(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            source: ActorSource::Token,
             verified: true,
         }
     }

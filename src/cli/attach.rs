@@ -5,9 +5,10 @@ use super::prepare::load_fleet;
 use super::run::Face;
 use super::terminal::say;
 use crate::api::address::Address;
-use crate::api::http::{HttpClient, RequestError, who_am_i};
-use crate::base::Actor;
+use crate::api::http::{Access, HttpClient, RequestError, who_am_i};
+use crate::base::{Actor, Secret};
 use crate::cockpit::{self, Leaving};
+use crate::fleet::{SecretRefError, parse_secret_ref};
 use std::path::Path;
 
 /// The daemon of a fleet, if it listens where daemons do.
@@ -23,12 +24,21 @@ pub fn address_of(fleet: &Path) -> Result<Address, Ended> {
 ///
 /// # Errors
 /// No daemon answers, it does not know us, or the terminal cannot be used.
-pub async fn attach(address: Address, face: Face) -> Result<(String, Exit), Ended> {
-    let name = who_am_i(&address).await.map_err(not_attached)?;
+pub async fn attach(
+    address: Address,
+    token: Option<&str>,
+    face: Face,
+) -> Result<(String, Exit), Ended> {
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
-    let mut options = cockpit::Options::from_environment(Actor::person(name), session.clone());
+    let access = Access {
+        address: address.clone(),
+        session: session.clone(),
+        token: token.map(secret).transpose()?,
+    };
+    let name = who_am_i(&access).await.map_err(not_attached)?;
+    let mut options = cockpit::Options::from_environment(Actor::person(name), session);
     options.leaving = Leaving::LeavesTheEngine;
-    let client = Box::new(HttpClient::attach(address.clone(), &session));
+    let client = Box::new(HttpClient::attach(access));
     let left = match face {
         Face::Plain => cockpit::plain::run(client, options).await,
         Face::Screen | Face::Headless => cockpit::run::run(client, options, None).await,
@@ -38,6 +48,15 @@ pub async fn attach(address: Address, face: Face) -> Result<(String, Exit), Ende
         "left; the daemon goes on with its work. Back: pilothouse attach {address}"
     ));
     Ok((String::new(), Exit::Done))
+}
+
+/// A token is a secret: only by reference.
+pub(super) fn secret(reference: &str) -> Result<Secret, Ended> {
+    let bad = |e: String| Ended::new(Exit::BadInput, format!("--token: {e}"));
+    let here = std::env::current_dir().map_err(|e| bad(e.to_string()))?;
+    let parsed = parse_secret_ref(reference, &here);
+    let parsed = parsed.map_err(|e| bad(format!("{e}; {}", SecretRefError::remedy())))?;
+    parsed.resolve().map_err(|e| bad(e.to_string()))
 }
 
 fn not_attached(error: RequestError) -> Ended {

@@ -1,8 +1,9 @@
 //! From a parsed command line to an exit code.
 
+use super::approve::Given;
 use super::args::{
-    Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli, RunCli,
-    ServeCli, VerbCli, WriterCli,
+    Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli,
+    RequestCli, RunCli, ServeCli, VerbCli, WriterCli,
 };
 use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
@@ -12,15 +13,15 @@ use super::plan::{self, PlanArgs};
 use super::run::{self, Face, Promote, RunArgs};
 use super::summary::Summary;
 use super::terminal::say;
-use super::{attach, drill, journal, lab, serve};
+use super::{approve, attach, drill, journal, lab, operator, serve};
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
 use crate::lab::writer::KeyClass;
 use crate::lab::{Durability, Fill, LabSpec, Load};
-use crate::rollout::Verb;
+use crate::rollout::{ApprovalAct, Scope, Verb};
 use crate::worker::Variant;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Statements per second of a lab's writers.
 const LAB_RATE: u32 = 50;
@@ -38,7 +39,7 @@ pub async fn dispatch(cli: Cli) -> u8 {
         }
         Commands::Journal(command) => journal_command(command).await,
         Commands::Lab(command) => u8::try_from(lab_command(command).await).unwrap_or(1),
-        other => match command(other).await {
+        other => match command(other, cli.token.as_deref()).await {
             Ok((text, exit)) => {
                 print(&text);
                 exit.code()
@@ -57,7 +58,7 @@ fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-async fn command(command: Commands) -> Result<(String, Exit), Ended> {
+async fn command(command: Commands, token: Option<&str>) -> Result<(String, Exit), Ended> {
     let done = |text: String| (text, Exit::Done);
     match command {
         Commands::Plan(args) => plan::plan(&plan_args(args)).await.map(done),
@@ -82,7 +83,7 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
                 Face::Headless => Face::Plain,
                 face => face,
             };
-            attach::attach(address, face).await
+            attach::attach(address, token, face).await
         }
         Commands::Status(args) => {
             let shape = if args.json {
@@ -92,30 +93,83 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
             };
             order::status(&args.fleet, shape).await.map(done)
         }
-        Commands::Pause(args) => verb(args, Verb::Pause).await,
-        Commands::Resume(args) => verb(args, Verb::Resume).await,
-        Commands::Promote(args) => confirmed(args.verb, Verb::Promote, args.confirm).await,
-        Commands::Hold(args) => verb(args, Verb::Hold).await,
-        Commands::Release(args) => verb(args, Verb::Release).await,
-        Commands::Retry(args) => verb(args, Verb::Retry).await,
+        Commands::Pause(args) => verb(args, token, Verb::Pause).await,
+        Commands::Resume(args) => verb(args, token, Verb::Resume).await,
+        Commands::Promote(args) => confirmed(args.verb, token, Verb::Promote, args.confirm).await,
+        Commands::Hold(args) => verb(args, token, Verb::Hold).await,
+        Commands::Release(args) => verb(args, token, Verb::Release).await,
+        Commands::Retry(args) => verb(args, token, Verb::Retry).await,
         Commands::Rollback(args) => {
-            confirmed(args.verb, Verb::RollBack { to: args.to }, args.confirm).await
+            confirmed(
+                args.verb,
+                token,
+                Verb::RollBack { to: args.to },
+                args.confirm,
+            )
+            .await
         }
-        Commands::Abort(args) => confirmed(args.verb, Verb::Abort, args.confirm).await,
-        Commands::Abandon(args) => verb(args, Verb::Abandon).await,
+        Commands::Abort(args) => confirmed(args.verb, token, Verb::Abort, args.confirm).await,
+        Commands::Abandon(args) => verb(args, token, Verb::Abandon).await,
         Commands::Throttle(args) => {
             verb(
                 args.verb,
+                token,
                 Verb::Throttle {
                     rows_per_s_max: args.rows_per_s,
                 },
             )
             .await
         }
+        Commands::Ask(args) => {
+            approve::ask(given(args.fleet, args.reason, token)?, args.ring).await
+        }
+        Commands::Approve(args) => {
+            let show = match args.show {
+                true => approve::Show::Only,
+                false => approve::Show::AndApprove,
+            };
+            let RequestCli { id, fleet, reason } = args.request;
+            approve::approve(given(fleet, reason, token)?, id, show).await
+        }
+        Commands::Reject(RequestCli { id, fleet, reason }) => {
+            approve::end(given(fleet, reason, token)?, ApprovalAct::Reject { id }).await
+        }
+        Commands::Withdraw(RequestCli { id, fleet, reason }) => {
+            approve::end(given(fleet, reason, token)?, ApprovalAct::Withdraw { id }).await
+        }
+        Commands::BreakGlass(args) => {
+            approve::break_glass(
+                given(args.fleet, args.reason, token)?,
+                &args.lasting,
+                args.confirm,
+            )
+            .await
+        }
+        Commands::Review(args) => {
+            let args = OrderArgs {
+                fleet: args.fleet,
+                scope: Scope::Fleet,
+                verb: Verb::Review,
+                confirm: None,
+                reason: args.reason,
+                token: token.map(attach::secret).transpose()?,
+            };
+            order::give(args).await
+        }
+        Commands::Operator(command) => operator::operator(command, token).await,
         Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
         // `dispatch` handles these itself.
         Commands::Journal(_) | Commands::Lab(_) | Commands::Drill { .. } => Ok(done(String::new())),
     }
+}
+
+/// What every act of a person comes with.
+fn given(fleet: PathBuf, reason: String, token: Option<&str>) -> Result<Given, Ended> {
+    Ok(Given {
+        fleet,
+        reason,
+        token: token.map(attach::secret).transpose()?,
+    })
 }
 
 /// One JSON object on a line of its own.
@@ -211,12 +265,13 @@ fn variant(args: &RunCli) -> Result<Variant, Ended> {
     }
 }
 
-async fn verb(args: VerbCli, verb: Verb) -> Result<(String, Exit), Ended> {
-    confirmed(args, verb, None).await
+async fn verb(args: VerbCli, token: Option<&str>, verb: Verb) -> Result<(String, Exit), Ended> {
+    confirmed(args, token, verb, None).await
 }
 
 async fn confirmed(
     args: VerbCli,
+    token: Option<&str>,
     verb: Verb,
     confirm: Option<String>,
 ) -> Result<(String, Exit), Ended> {
@@ -226,6 +281,7 @@ async fn confirmed(
         verb,
         confirm,
         reason: args.reason,
+        token: token.map(attach::secret).transpose()?,
     })
     .await
 }

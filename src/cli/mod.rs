@@ -2,6 +2,7 @@
 //!
 //! Plain functions from arguments to an exit code; `main` parses.
 
+mod approve;
 pub mod args;
 mod attach;
 pub mod demo;
@@ -11,6 +12,7 @@ pub mod exit;
 pub mod forget;
 pub mod journal;
 pub mod lab;
+mod operator;
 pub mod order;
 pub mod plan;
 pub mod prepare;

@@ -6,9 +6,11 @@ use super::prepare::{
     Job, NEVER_OPENED, ReadJournal, book, kept_migration, load_fleet, read_journal,
 };
 use super::restore;
-use super::run::{headless, make_ready, order, recorded};
+use super::run::{headless, make_ready, make_store, order, recorded};
 use super::status::render;
-use crate::base::Period;
+use crate::api::address::Address;
+use crate::api::http::{Access, give_act};
+use crate::base::{Period, Secret};
 use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
 use crate::rollout::{Command, Gate, Observations, Order, Refusal, Scope, Verb, decide};
@@ -31,9 +33,19 @@ pub struct OrderArgs {
     pub confirm: Option<String>,
     /// Why.
     pub reason: String,
+    /// Who gives it, if not the account of this process: the daemon is asked.
+    pub token: Option<Secret>,
 }
 
 impl OrderArgs {
+    /// What is asked for, in words.
+    fn what(&self) -> String {
+        match &self.verb {
+            Verb::People(change) => change.to_string(),
+            verb => format!("{} {}", verb.word(), self.scope),
+        }
+    }
+
     fn order(&self) -> Order {
         Order {
             confirm: self.confirm.clone(),
@@ -55,10 +67,18 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
     let fleet = load_fleet(&args.fleet)?;
     let store = fleet.fleet.store.clone();
     if !store.join(crate::store::JOURNAL_FILE).exists() {
-        return Err(Ended::new(Exit::Refused, NEVER_OPENED));
+        // People may be there before the first rollout is.
+        match args.verb {
+            Verb::People(_) => make_store(&store)?,
+            _ => return Err(Ended::new(Exit::Refused, NEVER_OPENED)),
+        }
     }
     restore::show_first(&fleet, &args).await?;
     let asked = args.order();
+    if let Some(token) = args.token.clone() {
+        let answer = by_daemon(&store, asked, token).await?;
+        return said(&args, answer).map(|text| (text, Exit::Done));
+    }
     let lease = match Store::lock(&store, "order", now()) {
         Ok(lease) => lease,
         Err(_) => match by_inbox(&store, &args, asked.clone()).await? {
@@ -71,6 +91,32 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
     match carried? {
         Direct::Recorded(text) => Ok((text, Exit::Done)),
         Direct::Undo(job) => undo(job).await,
+    }
+}
+
+/// Whoever comes by a token is known to the daemon alone.
+async fn by_daemon(store: &Path, asked: Order, token: Secret) -> Result<Answer, Ended> {
+    let address = Address::of_store(store);
+    let address = address.map_err(|e| Ended::new(Exit::BadInput, e.to_string()))?;
+    let access = Access {
+        address,
+        session: String::new(),
+        token: Some(token),
+    };
+    give_act(&access, envelope(asked))
+        .await
+        .map_err(|e| Ended::new(Exit::Failed, e.to_string()))
+}
+
+fn envelope(asked: Order) -> CommandEnvelope {
+    CommandEnvelope {
+        key: asked.key,
+        actor: asked.actor,
+        scope: asked.scope,
+        verb: asked.verb,
+        seen: asked.seen,
+        confirm: asked.confirm,
+        reason: asked.reason,
     }
 }
 
@@ -88,18 +134,10 @@ fn inbox_failed(e: impl std::fmt::Display) -> Ended {
 /// An engine runs: it decides.
 async fn by_inbox(store: &Path, args: &OrderArgs, asked: Order) -> Result<Posted, Ended> {
     let inbox = Inbox::open(store).await.map_err(inbox_failed)?;
-    let envelope = CommandEnvelope {
-        key: asked.key.clone(),
-        actor: asked.actor,
-        scope: asked.scope,
-        verb: asked.verb,
-        seen: asked.seen,
-        confirm: asked.confirm,
-        reason: asked.reason,
-    };
+    let envelope = envelope(asked);
     let json = serde_json::to_string(&envelope).map_err(inbox_failed)?;
     let id = inbox
-        .post(&asked.key, &json, now())
+        .post(&envelope.key, &json, now())
         .await
         .map_err(inbox_failed)?;
     let until = now().after(ANSWER);
@@ -109,7 +147,8 @@ async fn by_inbox(store: &Path, args: &OrderArgs, asked: Order) -> Result<Posted
             .await
             .map_err(inbox_failed)?;
         if let Some(answer) = answer {
-            return said(args, &answer).map(Posted::Answered);
+            let answer = serde_json::from_str(&answer).map_err(inbox_failed)?;
+            return said(args, answer).map(Posted::Answered);
         }
         if let Ok(lease) = Store::lock(store, "order", now()) {
             // Answered for the engine that is not there: nobody takes it later.
@@ -140,9 +179,9 @@ fn withdrawn() -> Answer {
     }
 }
 
-fn said(args: &OrderArgs, answer: &str) -> Result<String, Ended> {
-    let what = format!("{} {}", args.verb.word(), args.scope);
-    match serde_json::from_str(answer).map_err(inbox_failed)? {
+fn said(args: &OrderArgs, answer: Answer) -> Result<String, Ended> {
+    let what = args.what();
+    match answer {
         Answer::Accepted { seq } => Ok(format!("{what}: accepted, journal #{seq}\n")),
         Answer::Repeated => Ok(format!("{what}: accepted before\n")),
         Answer::Refused { text, .. } => Err(Ended::new(Exit::Refused, format!("{what}: {text}"))),
@@ -193,11 +232,13 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs, asked: Order) -> Result<
             let job = Job::read(fleet, &kept_migration(&store, &plan), Variant::Correct)?;
             Ok(Direct::Undo(Box::new(job)))
         }
-        _ => Ok(Direct::Recorded(format!(
-            "{} {}: {place}; no engine is running, `pilothouse run` goes on from here\n",
-            args.verb.word(),
-            args.scope
-        ))),
+        _ => {
+            let on = match args.verb {
+                Verb::People(_) => "",
+                _ => "; no engine is running, `pilothouse run` goes on from here",
+            };
+            Ok(Direct::Recorded(format!("{}: {place}{on}\n", args.what())))
+        }
     }
 }
 
@@ -265,16 +306,24 @@ pub enum Shape {
 /// # Errors
 /// Nothing was ever opened here.
 pub async fn status(fleet: &Path, shape: Shape) -> Result<String, Ended> {
-    let fleet = load_fleet(fleet)?;
-    let view = match live_view(&fleet.fleet.store).await {
-        Some(view) => view,
-        None => journal_view(&fleet).await?,
-    };
+    let view = view(fleet).await?;
     match shape {
         Shape::Text => Ok(render(&view, now())),
         Shape::Json => serde_json::to_string(&view)
             .map(|text| text + "\n")
             .map_err(|e| Ended::new(Exit::Failed, e.to_string())),
+    }
+}
+
+/// What is known now. Never writes.
+///
+/// # Errors
+/// Nothing was ever opened here.
+pub(super) async fn view(fleet: &Path) -> Result<FleetView, Ended> {
+    let fleet = load_fleet(fleet)?;
+    match live_view(&fleet.fleet.store).await {
+        Some(view) => Ok(view),
+        None => journal_view(&fleet).await,
     }
 }
 

@@ -137,9 +137,7 @@ pub async fn make_ready(job: Job) -> Result<Ready, Ended> {
     if let Some(ended) = job.same_database(&opened) {
         return Err(ended);
     }
-    std::fs::create_dir_all(&store)
-        .map_err(|e| Ended::new(Exit::Failed, format!("{}: {e}", store.display())))?;
-    restrict(&store)?;
+    make_store(&store)?;
     let lease = lease(&store, &job.engine)?;
     let book = book(&store, job.variant).await?;
     if !opened.missing.is_empty() && book.state().open().is_none() {
@@ -153,9 +151,11 @@ pub async fn make_ready(job: Job) -> Result<Ready, Ended> {
     })
 }
 
-fn restrict(store: &std::path::Path) -> Result<(), Ended> {
+/// A store that its owner alone can enter.
+pub(super) fn make_store(store: &std::path::Path) -> Result<(), Ended> {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(store, std::fs::Permissions::from_mode(0o700))
+    std::fs::create_dir_all(store)
+        .and_then(|()| std::fs::set_permissions(store, std::fs::Permissions::from_mode(0o700)))
         .map_err(|e| Ended::new(Exit::Failed, format!("{}: {e}", store.display())))
 }
 

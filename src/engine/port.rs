@@ -5,6 +5,7 @@
 //! holds memory or the engine. What a client makes of it is not known here.
 
 use crate::base::Timestamp;
+use crate::rollout::People;
 use crate::wire::{Answer, CommandEnvelope, FleetView, Look, Sight};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -22,6 +23,8 @@ pub struct Published {
     pub at: Timestamp,
     /// The view.
     pub view: Arc<FleetView>,
+    /// Who there is, and what they may.
+    pub people: Arc<People>,
 }
 
 /// The engine's end: publishes views and lets clients attach.
@@ -72,9 +75,10 @@ pub fn channel() -> (Publisher, Orders) {
 impl Publisher {
     /// Makes a view the newest one. Never waits. Publish at least once a
     /// second: an unchanged view becomes a heartbeat.
-    pub fn publish(&self, view: FleetView, at: Timestamp) {
-        let view = Arc::new(view);
-        self.newest.send_replace(Some(Published { at, view }));
+    pub fn publish(&self, view: FleetView, people: People, at: Timestamp) {
+        let (view, people) = (Arc::new(view), Arc::new(people));
+        let published = Published { at, view, people };
+        self.newest.send_replace(Some(published));
     }
 
     /// Attaches a client.

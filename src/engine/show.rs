@@ -80,6 +80,7 @@ impl Engine {
         self.published_at = now;
         self.published = self.setup.book.head().seq;
         let view = self.view();
-        self.setup.publisher.publish(view, now);
+        let people = self.setup.book.state().people.clone();
+        self.setup.publisher.publish(view, people, now);
     }
 }

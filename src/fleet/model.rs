@@ -132,6 +132,14 @@ pub struct Policy {
     pub attempts_max: u32,
     /// Distinct approvals needed per stage; a stage not named needs none.
     pub approvals: BTreeMap<Stage, u32>,
+    /// How long a request for approval lasts.
+    #[serde(default = "approval_ttl")]
+    pub approval_ttl: Period,
+}
+
+/// Of journals from before it could be chosen.
+fn approval_ttl() -> Period {
+    Period::from_ms(8 * 3_600_000)
 }
 
 /// When work on a shard waits. A limit of `None` is not watched.

@@ -17,6 +17,8 @@ pub const SIGNALS: [&str; 5] = [
 
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+/// Most distinct approvals that a stage can need.
+const APPROVALS_MAX: i64 = 10;
 const MIB: i64 = 1024 * 1024;
 
 fn between(from_ms: u64, to_ms: u64) -> RangeInclusive<Period> {
@@ -33,6 +35,8 @@ pub(super) fn policy(raw: &RawPolicy, findings: &mut Findings<'_>) -> Policy {
     let shift_soak = period("shift.soak", &raw.shift.soak, 0, 10 * MINUTE_MS);
     let verify_age_max = period("verify_age_max", &raw.verify_age_max, MINUTE_MS, DAY_MS);
     let quiet = period("quiet", &raw.quiet, 0, 10 * MINUTE_MS);
+    let ttl = &raw.approval_ttl;
+    let approval_ttl = period("approval_ttl", ttl, MINUTE_MS, 8 * 60 * MINUTE_MS);
     let mut count = |key: &str, value: Option<i64>, limits, default: u32| match value {
         Some(value) => findings
             .number(&format!("policy.{key}"), value, limits)
@@ -51,6 +55,7 @@ pub(super) fn policy(raw: &RawPolicy, findings: &mut Findings<'_>) -> Policy {
         quiet,
         attempts_max,
         approvals: approvals(raw, findings),
+        approval_ttl,
     }
 }
 
@@ -117,14 +122,8 @@ fn approvals(raw: &RawPolicy, findings: &mut Findings<'_>) -> BTreeMap<Stage, u3
     for (word, number) in &raw.approvals {
         let path = format!("policy.approvals.{word}");
         let stage = findings.choose(&path, "stage", word, &choices);
-        if *number != 0 {
-            findings.report(
-                &path,
-                "approvals arrive with the daemon; this version accepts 0",
-                "write 0 or remove the line, and have a second person at the terminal until then",
-            );
-        }
-        approvals.extend(stage.map(|stage| (stage, 0)));
+        let number = findings.number(&path, *number, 0..=APPROVALS_MAX);
+        approvals.extend(stage.zip(number));
     }
     approvals
 }

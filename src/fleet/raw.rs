@@ -46,6 +46,7 @@ pub(super) struct RawPolicy {
     pub(super) attempts_max: Option<i64>,
     #[serde(default)]
     pub(super) approvals: BTreeMap<String, i64>,
+    pub(super) approval_ttl: Option<String>,
 }
 
 #[derive(Deserialize, Default)]

@@ -1,7 +1,9 @@
 //! What operators, gates, guards and workers may say to the heart.
 
+use super::approval::ApprovalAct;
+use super::enrol::PeopleChange;
 use super::state::{Opening, Outcome};
-use crate::base::{Actor, Cause, Digest, Fault, RingName, ShardName, Stop};
+use crate::base::{Actor, Cause, Digest, Fault, Period, RingName, ShardName, Stop};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -62,6 +64,18 @@ pub enum Verb {
         /// The last stop it promotes to; `None` switches it off.
         to: Option<Stop>,
     },
+    /// Ask for approval, give it, refuse it or take the question back.
+    Approval(ApprovalAct),
+    /// Do without approvals for a while: loud, with a reason, and a review is
+    /// owed afterwards. Fleet only.
+    BreakGlass {
+        /// For how long.
+        lasting: Period,
+    },
+    /// Look at what was done while glass was broken.
+    Review,
+    /// Who there is and what they may. Needs no rollout.
+    People(PeopleChange),
 }
 
 impl Verb {
@@ -79,6 +93,13 @@ impl Verb {
             Self::Abandon => "abandon",
             Self::Throttle { .. } => "throttle",
             Self::Automate { .. } => "automate",
+            Self::Approval(ApprovalAct::Request) => "ask for approval",
+            Self::Approval(ApprovalAct::Give { .. }) => "approve",
+            Self::Approval(ApprovalAct::Reject { .. }) => "reject",
+            Self::Approval(ApprovalAct::Withdraw { .. }) => "withdraw",
+            Self::BreakGlass { .. } => "break glass",
+            Self::Review => "review",
+            Self::People(_) => "people",
         }
     }
 

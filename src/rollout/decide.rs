@@ -5,9 +5,10 @@ use super::apply::apply;
 use super::command::{Command, Order, Report, Scope, Verb};
 use super::event::{Event, Fact};
 use super::observation::Observations;
+use super::people::{Place, Right};
 use super::refusal::Refusal;
 use super::state::{Opening, Outcome, Phase, Rollout, State};
-use super::{order, promote};
+use super::{approve, enrol, order, promote};
 use crate::base::{Actor, Cause, ShardName, Stop, Timestamp};
 
 /// What became of a command.
@@ -32,11 +33,15 @@ pub fn decide(
     let facts = match command {
         Command::Open(opening, actor) => open(state, opening, actor, now)?,
         Command::Order(asked) => {
+            enrol::permitted(state, asked)?;
+            if let Verb::People(change) = &asked.verb {
+                return Ok(Decision::Facts(enrol::change(state, asked, change, now)?));
+            }
             let rollout = commanded(state, &asked.verb).ok_or(Refusal::NoRollout)?;
             if rollout.keys.contains(&asked.key) {
                 return Ok(Decision::Repeated);
             }
-            ordered(rollout, observations, asked, now)?
+            ordered(state, rollout, observations, asked, now)?
         }
         Command::Begin { shards, stop } => {
             let rollout = state.open().ok_or(Refusal::NoRollout)?;
@@ -106,6 +111,7 @@ fn open(
             id: rollout.opening.id.clone(),
         });
     }
+    enrol::may(&state.people, &actor.name, Right::Act, Place::default())?;
     let has_shards = opening.rings.iter().any(|(_, members)| !members.is_empty());
     if opening.route.is_empty() || !has_shards {
         return Err(Refusal::Forbidden(
@@ -123,6 +129,7 @@ fn open(
 }
 
 fn ordered(
+    state: &State,
     rollout: &Rollout,
     observations: &Observations,
     asked: &Order,
@@ -146,6 +153,9 @@ fn ordered(
     }
     match &asked.verb {
         Verb::Promote => promote::promote(rollout, observations, asked, now),
+        Verb::Approval(act) => approve::act(rollout, &state.people, asked, act, now),
+        Verb::BreakGlass { lasting } => approve::break_glass(rollout, asked, *lasting, now),
+        Verb::Review => approve::review(rollout, &state.people, asked, now),
         _ => order::order(rollout, asked, now),
     }
 }

@@ -1,6 +1,8 @@
 //! What happened: the only thing that changes the state.
 
+use super::approval::Approval;
 use super::command::{Evidence, Restored, Scope};
+use super::enrol::PeopleChange;
 use super::gate::GateReading;
 use super::state::{Auto, Opening, Outcome};
 use crate::base::{Actor, Cause, Digest, Fault, RingName, ShardName, Stop, Timestamp};
@@ -143,6 +145,37 @@ pub enum Event {
         /// How far it goes now.
         auto: Option<Auto>,
     },
+    /// Somebody asks for approval of a promotion.
+    ApprovalRequested(Box<Approval>),
+    /// Somebody else said yes.
+    ApprovalGiven {
+        /// To which request.
+        id: String,
+    },
+    /// Somebody else said no.
+    ApprovalRejected {
+        /// To which request.
+        id: String,
+    },
+    /// The question was taken back.
+    ApprovalWithdrawn {
+        /// Which request.
+        id: String,
+    },
+    /// A promotion used it.
+    ApprovalConsumed {
+        /// Which request.
+        id: String,
+    },
+    /// No approval is needed for a while.
+    GlassBroken {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Somebody else looked at what was done meanwhile.
+    GlassReviewed,
+    /// Somebody was enrolled or revoked, or a token was.
+    PeopleChanged(PeopleChange),
     /// The rollout is over.
     RolloutEnded {
         /// How.
@@ -175,6 +208,14 @@ impl Event {
             Self::ShardAbandoned => "shard_abandoned",
             Self::Throttled { .. } => "throttled",
             Self::Automated { .. } => "automated",
+            Self::ApprovalRequested(_) => "approval_requested",
+            Self::ApprovalGiven { .. } => "approval_given",
+            Self::ApprovalRejected { .. } => "approval_rejected",
+            Self::ApprovalWithdrawn { .. } => "approval_withdrawn",
+            Self::ApprovalConsumed { .. } => "approval_consumed",
+            Self::GlassBroken { .. } => "glass_broken",
+            Self::GlassReviewed => "glass_reviewed",
+            Self::PeopleChanged(_) => "people_changed",
             Self::RolloutEnded { .. } => "rollout_ended",
         }
     }

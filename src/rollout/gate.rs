@@ -129,7 +129,7 @@ pub fn read(
     readings.extend(fresh_verify(rollout, state, to, now));
     readings.extend(throttle(rollout, observations, state, to, now));
     readings.extend(quiet(rollout, observations, state, to, now));
-    readings.push(approval(rollout, to));
+    readings.push(approval(rollout, ring, to, now));
     readings
 }
 
@@ -388,23 +388,34 @@ fn quiet(
     Some(reading(Gate::Quiet, Verdict::Pass, value, limit))
 }
 
-fn approval(rollout: &Rollout, to: Stop) -> GateReading {
-    let needed = rollout
-        .opening
-        .policy
-        .approvals
-        .get(&to.stage())
-        .copied()
-        .unwrap_or(0);
-    let verdict = if needed == 0 {
-        Verdict::Pass
-    } else {
-        Verdict::Fail
+fn approval(rollout: &Rollout, ring: &RingName, to: Stop, now: Timestamp) -> GateReading {
+    let needed = rollout.approvals_needed(to);
+    let limit = format!("{needed}");
+    if needed == 0 {
+        return reading(Gate::Approval, Verdict::Pass, "0 given".into(), limit);
+    }
+    if let Some(glass) = rollout.broken_glass(now) {
+        let value = format!("glass broken by {}", glass.broken.by);
+        return reading(Gate::Approval, Verdict::Pass, value, limit);
+    }
+    let Some(request) = rollout.request_for(ring, to, now) else {
+        let value = "not asked for".to_owned();
+        return reading(Gate::Approval, Verdict::Fail, value, limit);
     };
-    reading(
-        Gate::Approval,
-        verdict,
-        "0 given".into(),
-        format!("{needed}"),
-    )
+    let given = u32::try_from(request.given.len()).unwrap_or(u32::MAX);
+    let changed = request.changed(&rollout.opening);
+    let verdict = match given >= needed && changed.is_empty() {
+        true => Verdict::Pass,
+        false => Verdict::Fail,
+    };
+    let by: Vec<&str> = request.given.iter().map(|m| m.by.name.as_str()).collect();
+    let value = match by.is_empty() {
+        true => format!("0 given to request {}", request.id),
+        false => format!(
+            "{given} given to request {} by {}",
+            request.id,
+            by.join(", ")
+        ),
+    };
+    reading(Gate::Approval, verdict, value, limit)
 }

@@ -6,27 +6,34 @@
 //! code, and a restart is a replay.
 
 mod apply;
+mod approval;
+mod approve;
 mod command;
 mod decide;
+mod enrol;
 mod event;
 mod gate;
 mod guard;
 mod next;
 mod observation;
 mod order;
+mod people;
 mod promote;
 mod refusal;
 mod state;
 mod tally;
 
 pub use apply::apply;
+pub use approval::{Approval, ApprovalAct, ApprovalEnd, Glass, policy_digest};
 pub use command::{Command, Evidence, Order, Report, Restored, Scope, Verb};
 pub use decide::{Decision, decide};
+pub use enrol::{PeopleChange, role};
 pub use event::{Event, Fact};
 pub use gate::{Gate, GateReading, Verdict, read as read_gates};
 pub use guard::watch as watch_guards;
 pub use next::{Job, Next, next, next_automatic};
 pub use observation::{Observations, OldForm, Reading, ShardObservation, ThrottleReason};
+pub use people::{Denied, Grant, People, Person, Place, Right, Role, Token};
 pub use promote::{Ready, ready};
 pub use refusal::Refusal;
 pub use state::{

@@ -55,8 +55,12 @@ pub(super) fn order(
             let auto = automate(rollout, asked, *to)?;
             single(Event::Automated { auto })
         }
-        // `decide` sends promotions to their own file.
-        Verb::Promote => Err(Refusal::Nothing("promotions are decided elsewhere".into())),
+        // `decide` sends these to files of their own.
+        Verb::Promote
+        | Verb::Approval(_)
+        | Verb::BreakGlass { .. }
+        | Verb::Review
+        | Verb::People(_) => Err(Refusal::Nothing("it is decided elsewhere".into())),
     }
 }
 

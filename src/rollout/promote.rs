@@ -5,9 +5,9 @@ use super::decide::ordered_fact;
 use super::event::{Event, Fact};
 use super::gate::{self, GateReading, Verdict};
 use super::observation::Observations;
-use super::order;
 use super::refusal::Refusal;
 use super::state::{Phase, RingState, Rollout};
+use super::{approve, order};
 use crate::base::{RingName, ShardName, Stage, Stop, Timestamp};
 
 /// What a promotion of one ring would do now.
@@ -121,7 +121,9 @@ pub(super) fn promote(
                     stop: to,
                     readings,
                 };
+                let used = approve::consumed(rollout, asked, &ring, to, now);
                 facts.push(ordered_fact(asked, Scope::Ring(ring), event, now));
+                facts.extend(used);
             }
             Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
         }

@@ -55,6 +55,8 @@ pub enum Refusal {
     },
     /// The rules forbid it.
     Forbidden(String),
+    /// The sender may not.
+    Denied(String),
 }
 
 fn list(names: &[ShardName]) -> String {
@@ -103,7 +105,7 @@ impl fmt::Display for Refusal {
             Self::Unconfirmed { what, id } => {
                 write!(f, "{what}: confirm with the rollout id {id}")
             }
-            Self::Nothing(what) | Self::Forbidden(what) => f.write_str(what),
+            Self::Nothing(what) | Self::Forbidden(what) | Self::Denied(what) => f.write_str(what),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What is known of a rollout: the fold of its journal, nothing else.
 
+use super::approval::{Approval, Glass};
 use super::command::Scope;
+use super::people::People;
 use super::tally::Tally;
 use crate::base::{
     Actor, Cause, Digest, Fault, MigrationName, RingName, ShardName, Stop, Timestamp,
@@ -14,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct State {
     /// The newest rollout, open or ended.
     pub rollout: Option<Rollout>,
+    /// Who there is. Outlives every rollout.
+    #[serde(default)]
+    pub people: People,
     /// Number of facts folded so far.
     pub facts: u64,
 }
@@ -105,6 +110,12 @@ pub struct Rollout {
     pub version: u64,
     /// Keys of orders that were accepted: a repeat is a no-op.
     pub keys: BTreeSet<String>,
+    /// What was asked to be approved, oldest first.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
+    /// The newest time that approvals were set aside.
+    #[serde(default)]
+    pub glass: Option<Glass>,
 }
 
 /// How a rollout ended.

@@ -92,6 +92,7 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::Nothing(_) => "nothing",
         Refusal::Unconfirmed { .. } => "unconfirmed",
         Refusal::Forbidden(_) => "forbidden",
+        Refusal::Denied(_) => "denied",
     }
 }
 

@@ -19,6 +19,13 @@ pub fn describe(fact: &Fact) -> String {
             | Event::ShardAbandoned
             | Event::Throttled { .. }
             | Event::RingAdmitted { .. }
+            | Event::ApprovalRequested(_)
+            | Event::ApprovalGiven { .. }
+            | Event::ApprovalRejected { .. }
+            | Event::ApprovalWithdrawn { .. }
+            | Event::GlassBroken { .. }
+            | Event::GlassReviewed
+            | Event::PeopleChanged(_)
     );
     if told && !fact.reason.is_empty() {
         format!("{text}: {}", fact.reason)
@@ -112,6 +119,21 @@ fn what(event: &Event) -> String {
         Event::Throttled { .. } => "cap lifted".into(),
         Event::Automated { auto: Some(auto) } => format!("automatic up to {}", auto.to),
         Event::Automated { auto: None } => "automatic promotion off".into(),
+        Event::ApprovalRequested(a) => {
+            format!("approval {} asked for: promote to {}", a.id, a.stop)
+        }
+        Event::ApprovalGiven { id } => format!("approval {id} given"),
+        Event::ApprovalRejected { id } => format!("approval {id} rejected"),
+        Event::ApprovalWithdrawn { id } => format!("approval {id} withdrawn"),
+        Event::ApprovalConsumed { id } => format!("approval {id} used"),
+        Event::GlassBroken { until } => {
+            format!(
+                "glass broken: no approval is needed until {}",
+                until.clock()
+            )
+        }
+        Event::GlassReviewed => "what was done behind broken glass is reviewed".into(),
+        Event::PeopleChanged(change) => change.to_string(),
         Event::RolloutEnded { outcome } => match outcome {
             Outcome::Done => "rollout done".into(),
             Outcome::Aborted => {

@@ -6,6 +6,7 @@
 //! or how anything is executed; must not decide anything.
 
 mod absent;
+mod approval;
 mod attached;
 mod command;
 mod event;
@@ -25,6 +26,7 @@ mod view;
 pub mod words;
 
 pub use absent::without_engine;
+pub use approval::{ApprovalView, GlassView};
 pub use attached::{Attached, Company};
 pub use command::{Answer, CommandEnvelope, ServerMessage};
 pub use event::{describe, entries};
@@ -45,8 +47,8 @@ pub use view::{
 
 // The words of the heart that a view carries; screens import them from here.
 pub use crate::rollout::{
-    Auto, Gate, Mark, Outcome, Phase, Reading, Restored, Scope, ThrottleReason, Verb, Verdict,
-    Verified,
+    ApprovalAct, Auto, Gate, Mark, Outcome, People, Phase, Place, Reading, Restored, Right, Scope,
+    ThrottleReason, Verb, Verdict, Verified,
 };
 // And those of the worker.
 pub use crate::worker::{Check, CheckVerdict};

@@ -1,7 +1,7 @@
 //! What waits for a person, the most urgent first.
 
-use super::Sign;
 use super::view::{Need, RingView, RolloutView, ShardView};
+use super::{Sign, approval};
 use crate::base::{Cause, Timestamp};
 use crate::rollout::{Phase, Scope};
 
@@ -39,6 +39,11 @@ pub(super) fn project_needs(
             since: mark.at,
         });
     }
+    needs.extend(approval::needs(
+        &rollout.approvals,
+        rollout.glass.as_ref(),
+        now,
+    ));
     needs.extend(shards.iter().filter_map(|shard| of_shard(shard, now)));
     for ring in rings {
         let standing = &ring.standing;

@@ -1,5 +1,6 @@
 //! State, observations and telemetry in; everything a screen shows out.
 
+use super::approval::{project_approvals, project_glass};
 use super::describe;
 use super::event::moment;
 use super::need::{journal_need, project_needs};
@@ -75,7 +76,7 @@ pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
         ));
     }
     view.totals = project_totals(&view.shards, source.telemetry);
-    let header = project_rollout(rollout, &view.rings);
+    let header = project_rollout(rollout, &view.rings, now);
     view.needs_you = project_needs(&header, &view.rings, &view.shards, now);
     view.header.rollout = Some(header);
     if let Some((since, why)) = source.journal_trouble {
@@ -98,7 +99,7 @@ fn rings(source: &Source<'_>, rollout: &Rollout, now: Timestamp) -> Vec<RingView
         .collect()
 }
 
-fn project_rollout(rollout: &Rollout, rings: &[RingView]) -> RolloutView {
+fn project_rollout(rollout: &Rollout, rings: &[RingView], now: Timestamp) -> RolloutView {
     let standings: Vec<Standing> = rings.iter().map(|r| r.standing.clone()).collect();
     let opening = &rollout.opening;
     RolloutView {
@@ -114,6 +115,8 @@ fn project_rollout(rollout: &Rollout, rings: &[RingView]) -> RolloutView {
         auto: rollout.auto.clone(),
         rows_per_s_max: rollout.rows_per_s_max,
         failed_allowed: opening.policy.max_failed_shards,
+        approvals: project_approvals(rollout, now),
+        glass: project_glass(rollout),
         version: rollout.version,
         standing: standing::of_fleet(rollout, &standings),
     }

@@ -3,6 +3,7 @@
 //! No ages in here, only moments: a view does not change because time passes.
 
 use super::RestoreCount;
+use super::approval::{ApprovalView, GlassView};
 use super::gate::GateView;
 use super::standing::{Sign, Standing};
 use super::telemetry::{CheckCount, FlagSeen};
@@ -93,6 +94,12 @@ pub struct RolloutView {
     pub rows_per_s_max: Option<u64>,
     /// Shards that may have failed before the rollout pauses itself.
     pub failed_allowed: u32,
+    /// Requests for approval that can still be decided on or used.
+    #[serde(default)]
+    pub approvals: Vec<ApprovalView>,
+    /// Approvals were set aside, and nobody has reviewed it.
+    #[serde(default)]
+    pub glass: Option<GlassView>,
     /// Version of the fleet scope.
     pub version: u64,
     /// Is it all right, and what happens next by itself?

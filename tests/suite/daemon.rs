@@ -4,7 +4,7 @@ use crate::documents::scratch;
 use crate::orders::pilothouse;
 use pilothouse::api::address::Address;
 use pilothouse::api::client::{Client, Told};
-use pilothouse::api::http::HttpClient;
+use pilothouse::api::http::{Access, HttpClient};
 use pilothouse::base::Actor;
 use pilothouse::rollout::{Scope, Verb};
 use pilothouse::wire::{Answer, CommandEnvelope, Company, FleetView, ServerMessage, Stream, fold};
@@ -76,7 +76,11 @@ impl Daemon {
 
     pub fn attach(&self, session: &str) -> Attached {
         Attached {
-            client: HttpClient::attach(self.address(), session),
+            client: HttpClient::attach(Access {
+                address: self.address(),
+                session: session.into(),
+                token: None,
+            }),
             view: FleetView::default(),
             company: None,
             lost: 0,

@@ -55,6 +55,7 @@ pub fn policy() -> Policy {
         quiet: Period::from_ms(0),
         attempts_max: 3,
         approvals: BTreeMap::new(),
+        approval_ttl: Period::from_ms(3_600_000),
     }
 }
 

@@ -8,6 +8,7 @@ use pilothouse::api::embedded::attach;
 use pilothouse::base::{Period, Timestamp};
 use pilothouse::cockpit::{Effect, Model, Msg, update};
 use pilothouse::engine::port;
+use pilothouse::rollout::People;
 use pilothouse::wire::{Answer, CommandEnvelope, Look, ServerMessage};
 use std::collections::BTreeMap;
 
@@ -132,7 +133,7 @@ fn converges(seed: u64) -> (u32, u32) {
             scene.measure("eu-07", 900_000 + round * 5_000, 4_200_000);
         }
         scene.now = scene.now.after(Period::from_ms(500));
-        publisher.publish(scene.view(), scene.now);
+        publisher.publish(scene.view(), People::default(), scene.now);
         drain(&mut client, &mut model, scene.now);
         if round == 20 || (round > 20 && !asked) {
             asked = ask_pause(&mut client, &mut model, scene.now);
@@ -189,11 +190,11 @@ fn a_slow_client_costs_one_difference_not_a_queue() {
     let (publisher, _orders) = port::channel();
     let mut client = attach(&publisher);
     let mut scene = healthy();
-    publisher.publish(scene.view(), scene.now);
+    publisher.publish(scene.view(), People::default(), scene.now);
     let first = client.receive().now_or_never().flatten().unwrap();
     for round in 0..1_000 {
         scene.measure("eu-07", round, 4_200_000);
-        publisher.publish(scene.view(), scene.now);
+        publisher.publish(scene.view(), People::default(), scene.now);
     }
     let second = client.receive().now_or_never().flatten().unwrap();
     assert!(

@@ -1,6 +1,7 @@
 //! What an operator relies on, checked without a database server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod approvals;
 mod cockpit;
 mod columns;
 mod commands;
@@ -29,6 +30,7 @@ mod keys_page;
 mod loaded;
 mod loopback;
 mod orders;
+mod people;
 mod plain;
 mod png;
 mod questions;

@@ -1,9 +1,8 @@
 //! Carries everything between a client and its daemon.
 
 use super::backoff::Backoff;
-use super::request::{RequestError, read, send};
+use super::request::{Access, RequestError, read, send, who_am_i};
 use super::sse::Events;
-use crate::api::address::Address;
 use crate::api::client::Told;
 use crate::api::message::{Command, Here, path};
 use crate::wire::{Answer, CommandEnvelope, Look, ServerMessage, Sight};
@@ -35,8 +34,7 @@ pub(super) enum Want {
 }
 
 pub(super) struct Carrier {
-    address: Address,
-    session: String,
+    access: Access,
     tell: mpsc::Sender<Told>,
     place: String,
     /// Requests under way; they end with this.
@@ -44,10 +42,9 @@ pub(super) struct Carrier {
 }
 
 impl Carrier {
-    pub(super) fn new(address: Address, session: String, tell: mpsc::Sender<Told>) -> Self {
+    pub(super) fn new(access: Access, tell: mpsc::Sender<Told>) -> Self {
         Self {
-            address,
-            session,
+            access,
             tell,
             place: String::new(),
             asked: JoinSet::new(),
@@ -85,8 +82,8 @@ impl Carrier {
         &mut self,
         wants: &mut mpsc::Receiver<Want>,
     ) -> Result<Option<Incoming>, RequestError> {
-        let (address, session) = (self.address.clone(), self.session.clone());
-        let opened = async move { send(&address, &session, Method::GET, path::EVENTS, &()).await };
+        let access = self.access.clone();
+        let opened = async move { send(&access, Method::GET, path::EVENTS, &()).await };
         tokio::pin!(opened);
         let response = loop {
             tokio::select! {
@@ -174,21 +171,21 @@ impl Carrier {
                 self.here();
             }
             Want::Act(envelope) => {
-                let (address, session) = (self.address.clone(), self.session.clone());
+                let access = self.access.clone();
                 let tell = self.tell.clone();
                 self.asked.spawn(async move {
                     let key = envelope.key.clone();
-                    let answer = deliver(&address, &session, *envelope).await;
+                    let answer = insist(&access, *envelope).await;
                     let message = ServerMessage::Answer { key, answer };
                     let _ = tell.send(Told::Message(Box::new(message))).await;
                 });
             }
             Want::Look(look) => {
-                let (address, session) = (self.address.clone(), self.session.clone());
+                let access = self.access.clone();
                 let tell = self.tell.clone();
                 self.asked.spawn(async move {
                     let seen: Result<Sight, _> =
-                        read(&address, &session, Method::POST, path::LOOK, &look).await;
+                        read(&access, Method::POST, path::LOOK, &look).await;
                     // Whoever still looks asks again; a count comes with views.
                     if let Ok(sight) = seen {
                         let message = ServerMessage::Sight(sight);
@@ -201,14 +198,13 @@ impl Carrier {
     }
 
     fn here(&mut self) {
-        let (address, session) = (self.address.clone(), self.session.clone());
+        let access = self.access.clone();
         let here = Here {
             place: self.place.clone(),
         };
         self.asked.spawn(async move {
             // A courtesy: nothing depends on it.
-            let _: Result<IgnoredAny, _> =
-                read(&address, &session, Method::PUT, path::HERE, &here).await;
+            let _: Result<IgnoredAny, _> = read(&access, Method::PUT, path::HERE, &here).await;
         });
     }
 }
@@ -219,7 +215,15 @@ fn broken(why: impl ToString) -> ControlFlow<(), Option<String>> {
 
 /// Sends an act until it is answered or not meant any more. The key makes it
 /// one act however often it arrives.
-async fn deliver(address: &Address, session: &str, envelope: CommandEnvelope) -> Answer {
+///
+/// # Errors
+/// Nobody listens there: it was taken by nobody.
+pub async fn deliver(access: &Access, envelope: CommandEnvelope) -> Result<Answer, RequestError> {
+    who_am_i(access).await?;
+    Ok(insist(access, envelope).await)
+}
+
+async fn insist(access: &Access, envelope: CommandEnvelope) -> Answer {
     let command = Command {
         key: envelope.key,
         scope: envelope.scope,
@@ -230,7 +234,7 @@ async fn deliver(address: &Address, session: &str, envelope: CommandEnvelope) ->
     };
     let tries = async {
         loop {
-            let answered = read(address, session, Method::POST, path::COMMANDS, &command).await;
+            let answered = read(access, Method::POST, path::COMMANDS, &command).await;
             match answered {
                 Ok(answer) => return answer,
                 Err(RequestError::Refused { code, text }) if code != "silent" => {

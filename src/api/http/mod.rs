@@ -9,9 +9,9 @@ mod carrier;
 mod request;
 mod sse;
 
-pub use request::{RequestError, ask_view, who_am_i};
+pub use carrier::deliver as give_act;
+pub use request::{Access, RequestError, ask_view, who_am_i};
 
-use super::address::Address;
 use super::client::{Client, Told};
 use crate::wire::{CommandEnvelope, Look};
 use carrier::{Carrier, Want};
@@ -33,12 +33,11 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// Begins to look for a daemon; never waits. `session` names this client
-    /// among others of the same person.
-    pub fn attach(address: Address, session: &str) -> Self {
+    /// Begins to look for a daemon; never waits.
+    pub fn attach(access: Access) -> Self {
         let (tell, told) = mpsc::channel(TOLD_MAX);
         let (wants, wanted) = mpsc::channel(WANTS_MAX);
-        let carrier = Carrier::new(address, session.to_owned(), tell);
+        let carrier = Carrier::new(access, tell);
         let task = tokio::spawn(carrier.carry(wanted));
         Self { told, wants, task }
     }

@@ -2,7 +2,7 @@
 
 use crate::api::address::Address;
 use crate::api::message::{Me, Problem, SESSION, path};
-use crate::base::Untrusted;
+use crate::base::{Secret, Untrusted};
 use crate::wire::FleetView;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -42,12 +42,23 @@ pub enum RequestError {
     Foreign(Address, String),
 }
 
+/// How one comes to a daemon.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Where it listens.
+    pub address: Address,
+    /// Names this client among others of the same person.
+    pub session: String,
+    /// Who one is; without it, who one's account is.
+    pub token: Option<Secret>,
+}
+
 /// Whom the daemon takes us for.
 ///
 /// # Errors
 /// Nobody answers, or not to us.
-pub async fn who_am_i(address: &Address) -> Result<String, RequestError> {
-    let me: Me = read(address, "", Method::GET, path::ME, &()).await?;
+pub async fn who_am_i(access: &Access) -> Result<String, RequestError> {
+    let me: Me = read(access, Method::GET, path::ME, &()).await?;
     Ok(me.name)
 }
 
@@ -55,26 +66,25 @@ pub async fn who_am_i(address: &Address) -> Result<String, RequestError> {
 ///
 /// # Errors
 /// Nobody answers, or not to us.
-pub async fn ask_view(address: &Address) -> Result<FleetView, RequestError> {
-    read(address, "", Method::GET, path::VIEW, &()).await
+pub async fn ask_view(access: &Access) -> Result<FleetView, RequestError> {
+    read(access, Method::GET, path::VIEW, &()).await
 }
 
 /// Asks and reads the answer, whatever its status is.
 pub(super) async fn read<T: DeserializeOwned>(
-    address: &Address,
-    session: &str,
+    access: &Access,
     method: Method,
     path: &str,
     body: &(impl Serialize + Sync),
 ) -> Result<T, RequestError> {
     let asked = async {
-        let response = send(address, session, method, path, body).await?;
+        let response = send(access, method, path, body).await?;
         let status = response.status();
         let body = whole(response).await?;
         // A verb that the engine refuses is an answer like any other.
         if status.is_success() || status == StatusCode::CONFLICT {
             return serde_json::from_slice(&body)
-                .map_err(|error| RequestError::Foreign(address.clone(), error.to_string()));
+                .map_err(|error| RequestError::Foreign(access.address.clone(), error.to_string()));
         }
         Err(problem(status, &body))
     };
@@ -89,13 +99,12 @@ pub(super) async fn read<T: DeserializeOwned>(
 
 /// Asks, and waits for the first part of the answer.
 pub(super) async fn send(
-    address: &Address,
-    session: &str,
+    access: &Access,
     method: Method,
     path: &str,
     body: &(impl Serialize + Sync),
 ) -> Result<Response<Incoming>, RequestError> {
-    let foreign = |what: String| RequestError::Foreign(address.clone(), what);
+    let foreign = |what: String| RequestError::Foreign(access.address.clone(), what);
     let has_body = method != Method::GET;
     let bytes = match has_body {
         true => serde_json::to_vec(body).map_err(|e| foreign(e.to_string()))?,
@@ -105,13 +114,16 @@ pub(super) async fn send(
         .method(method)
         .uri(path)
         .header(header::HOST, "pilothouse")
-        .header(SESSION, session);
+        .header(SESSION, &access.session);
+    if let Some(token) = &access.token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.reveal()));
+    }
     if has_body {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
     let request = request.body(Full::new(Bytes::from(bytes)));
     let request = request.map_err(|e| foreign(e.to_string()))?;
-    let mut connection = connect(address).await?;
+    let mut connection = connect(&access.address).await?;
     connection.send_request(request).await.map_err(broke)
 }
 

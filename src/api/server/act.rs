@@ -103,7 +103,7 @@ pub(super) async fn here(
     caller: Caller,
     Json(here): Json<Here>,
 ) -> StatusCode {
-    let Caller { actor, session } = caller;
+    let Caller { actor, session, .. } = caller;
     served.board.moved(&actor.name, &session, &here.place);
     StatusCode::NO_CONTENT
 }
@@ -111,6 +111,7 @@ pub(super) async fn here(
 pub(super) async fn me(caller: Caller) -> Json<Me> {
     Json(Me {
         name: caller.actor.name,
+        may: caller.may,
     })
 }
 

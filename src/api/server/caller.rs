@@ -2,9 +2,10 @@
 
 use super::answer::Refused;
 use super::state::Served;
-use crate::api::account;
 use crate::api::message::SESSION;
+use crate::api::{account, token};
 use crate::base::Actor;
+use crate::wire::{People, Place, Right};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -20,6 +21,8 @@ pub(super) enum Peer {
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) actor: Actor,
+    /// What they may in one place at least.
+    pub(super) may: Vec<Right>,
     /// The session it names, empty if none.
     pub(super) session: String,
 }
@@ -27,21 +30,51 @@ pub(super) struct Caller {
 impl FromRequestParts<Served> for Caller {
     type Rejection = Refused;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Served) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Refused> {
         not_a_browser(parts)?;
-        let Some(Peer::Local(uid)) = parts.extensions.get::<Peer>() else {
-            return Err(Refused::new(
-                StatusCode::UNAUTHORIZED,
-                "unauthenticated",
-                "nobody vouches for this connection",
-            ));
+        let people = served.people()?;
+        let actor = match parts.headers.get(header::AUTHORIZATION) {
+            // Who shows a token wants to be its owner, whoever opened the
+            // socket.
+            Some(shown) => Actor::bearer(bearer(&people, shown.to_str().unwrap_or_default())?),
+            None => local(parts)?,
         };
+        let looks = people.may(&actor.name, Right::Look, Place::default());
+        looks
+            .map_err(|denied| Refused::new(StatusCode::FORBIDDEN, "denied", denied.to_string()))?;
         let session = parts.headers.get(SESSION).and_then(|s| s.to_str().ok());
         Ok(Self {
-            actor: Actor::person(account::name_of(*uid)),
+            may: may_somewhere(&people, &actor.name),
+            actor,
             session: session.unwrap_or_default().to_owned(),
         })
     }
+}
+
+fn unauthenticated(why: impl Into<String>) -> Refused {
+    Refused::new(StatusCode::UNAUTHORIZED, "unauthenticated", why)
+}
+
+fn bearer(people: &People, header: &str) -> Result<String, Refused> {
+    let text = header.strip_prefix("Bearer ").unwrap_or_default();
+    let claim = token::claim(text).map_err(unauthenticated)?;
+    let owner = people.bearer(&claim.id, &claim.secret, super::now());
+    owner.map(str::to_owned).map_err(unauthenticated)
+}
+
+fn local(parts: &Parts) -> Result<Actor, Refused> {
+    let Some(Peer::Local(uid)) = parts.extensions.get::<Peer>() else {
+        return Err(unauthenticated("nobody vouches for this connection"));
+    };
+    Ok(Actor::person(account::name_of(*uid)))
+}
+
+/// What somebody may at least in one place: what a screen offers them. Whether
+/// it is allowed where they do it is the heart's to decide.
+fn may_somewhere(people: &People, name: &str) -> Vec<Right> {
+    let all = Right::ALL.into_iter();
+    all.filter(|right| people.may_somewhere(name, *right))
+        .collect()
 }
 
 /// A page in a browser must not speak for the person who reads it.

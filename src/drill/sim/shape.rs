@@ -127,6 +127,7 @@ fn policy(dice: &mut Dice) -> Policy {
         quiet: ms(dice, 1_000),
         attempts_max: u32::try_from(dice.between(2, 8)).unwrap_or(3),
         approvals: BTreeMap::new(),
+        approval_ttl: Period::from_ms(3_600_000),
     }
 }
 

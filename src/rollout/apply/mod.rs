@@ -1,6 +1,7 @@
 //! Folds one fact into the state. Total: any fact from a verified journal
 //! applies, and nothing else ever changes the state.
 
+mod approvals;
 mod scope;
 mod settle;
 
@@ -15,7 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn apply(state: &mut State, fact: &Fact) {
     state.facts += 1;
     if let Event::RolloutOpened(opening) = &fact.event {
-        state.rollout = Some(opened((**opening).clone(), fact.at));
+        let carried = approvals::carried(state.rollout.as_ref(), opening, fact);
+        let mut rollout = opened((**opening).clone(), fact.at);
+        rollout.approvals = carried;
+        state.rollout = Some(rollout);
+        return;
+    }
+    if let Event::PeopleChanged(change) = &fact.event {
+        state.people.apply(fact, change);
         return;
     }
     let Some(rollout) = state.rollout.as_mut() else {
@@ -28,6 +36,7 @@ pub fn apply(state: &mut State, fact: &Fact) {
         Scope::Shard(name) if on_shard(rollout, name, fact) => {}
         _ => scope::on_scope(rollout, fact),
     }
+    approvals::on_approvals(rollout, fact);
     settle::settle(rollout, fact);
 }
 
@@ -70,6 +79,8 @@ fn opened(opening: Opening, at: Timestamp) -> Rollout {
         outcome: None,
         version: 0,
         keys: BTreeSet::new(),
+        approvals: Vec::new(),
+        glass: None,
     }
 }
 

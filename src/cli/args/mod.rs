@@ -1,6 +1,15 @@
 //! The command line.
 
-use crate::api::address::Address;
+mod daemon;
+mod lab;
+mod people;
+
+pub use daemon::{AttachCli, ServeCli};
+pub use lab::{FormsCli, LabCli, WriterCli};
+pub use people::{
+    ApproveCli, AskCli, GlassCli, OperatorCli, RequestCli, ReviewCli, RoleCli, WhoCli,
+};
+
 use crate::base::{RingName, ShardName, Stop};
 use crate::rollout::Scope;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -18,6 +27,11 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Commands,
+    /// Where your token is: env:NAME, file:PATH (readable by its owner only) or
+    /// exec:COMMAND; the daemon is asked then. Without one you are who your
+    /// account is.
+    #[arg(long, value_name = "REF", global = true)]
+    pub token: Option<String>,
 }
 
 /// Everything there is.
@@ -64,6 +78,34 @@ pub enum Commands {
         after_help = "Examples:\n  pilothouse promote --fleet fleet.toml --ring canary\n  pilothouse promote --fleet fleet.toml --confirm balance-cents --reason \"old clients are gone\"\n\nContract (retire, drop) must be confirmed with the rollout's id or its migration's name."
     )]
     Promote(ConfirmCli),
+    /// Ask for approval of a ring's next promotion.
+    #[command(
+        after_help = "Example:\n  pilothouse ask --ring canary --reason \"old clients are gone\" --fleet fleet.toml"
+    )]
+    Ask(AskCli),
+    /// Approve what somebody else asked for; shows it first.
+    #[command(
+        after_help = "Examples:\n  pilothouse approve 1f00c2d3 --show --fleet fleet.toml\n  pilothouse approve 1f00c2d3 --fleet fleet.toml"
+    )]
+    Approve(ApproveCli),
+    /// Reject what somebody else asked for.
+    #[command(
+        after_help = "Example:\n  pilothouse reject 1f00c2d3 --reason \"not tonight\" --fleet fleet.toml"
+    )]
+    Reject(RequestCli),
+    /// Take back what you asked for yourself.
+    #[command(after_help = "Example:\n  pilothouse withdraw 1f00c2d3 --fleet fleet.toml")]
+    Withdraw(RequestCli),
+    /// Do without approvals for a while: loud, and a review is owed.
+    #[command(
+        after_help = "Example:\n  pilothouse break-glass --for 15m --confirm balance-cents --reason \"site is down\" --fleet fleet.toml"
+    )]
+    BreakGlass(GlassCli),
+    /// Review what somebody else did behind broken glass.
+    #[command(
+        after_help = "Example:\n  pilothouse review --reason \"looked at all three promotions\" --fleet fleet.toml"
+    )]
+    Review(ReviewCli),
     /// Close the next stage until release.
     #[command(
         after_help = "Example:\n  pilothouse hold --fleet fleet.toml --ring early --reason \"wait for the morning\""
@@ -96,6 +138,12 @@ pub enum Commands {
     /// Remove what pilothouse keeps on the shards, once no rollout is open.
     #[command(after_help = "Example:\n  pilothouse forget --fleet fleet.toml")]
     Forget(FleetCli),
+    /// Who there is, and what they may.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  pilothouse operator add ana --role operator --role approver:stage=contract --fleet fleet.toml"
+    )]
+    Operator(OperatorCli),
     /// Look at, export or verify a journal.
     #[command(
         subcommand,
@@ -211,44 +259,6 @@ pub struct RunCli {
     #[cfg(feature = "broken")]
     #[arg(long, hide = true)]
     pub variant: Option<String>,
-}
-
-/// `serve`.
-#[derive(Debug, Args)]
-pub struct ServeCli {
-    /// Fleet file.
-    #[arg(long, value_name = "FILE")]
-    pub fleet: PathBuf,
-    /// Migration file; without it the open rollout goes on.
-    #[arg(long, value_name = "FILE")]
-    pub migration: Option<PathBuf>,
-    /// Where to listen; a socket in the store if absent.
-    #[arg(long, value_name = "unix:PATH")]
-    pub listen: Option<Address>,
-    /// Who promotes.
-    #[arg(long, value_enum, default_value = "manual")]
-    pub promote: PromoteCli,
-    /// Last stop of automatic promotion: a stage, shift:PERCENT, retire or drop.
-    #[arg(long, value_name = "STOP")]
-    pub to: Option<Stop>,
-}
-
-/// `attach`.
-#[derive(Debug, Args)]
-pub struct AttachCli {
-    /// Where the daemon listens.
-    #[arg(
-        value_name = "unix:PATH",
-        required_unless_present = "fleet",
-        conflicts_with = "fleet"
-    )]
-    pub address: Option<Address>,
-    /// Fleet file: the daemon that listens in its store.
-    #[arg(long, value_name = "FILE")]
-    pub fleet: Option<PathBuf>,
-    /// The cockpit in lines, for screen readers; commands on stdin, help lists them.
-    #[arg(long)]
-    pub plain: bool,
 }
 
 /// `status`.
@@ -373,89 +383,6 @@ pub enum JournalCli {
         #[arg(long, value_name = "SEQ:HEX")]
         head: Option<String>,
     },
-}
-
-/// `lab …`.
-#[derive(Debug, Subcommand)]
-pub enum LabCli {
-    /// Raise a lab.
-    #[command(
-        after_help = "Example:\n  pilothouse lab up /tmp/lab --shards 3 --standbys 1 --scale 10 --load"
-    )]
-    Up {
-        /// Where; must be absent or empty.
-        directory: PathBuf,
-        /// Shards, each a server of its own.
-        #[arg(long, default_value_t = 3)]
-        shards: u32,
-        /// Standbys per shard.
-        #[arg(long, default_value_t = 1)]
-        standbys: u32,
-        /// pgbench scale: 100,000 rows each.
-        #[arg(long, default_value_t = 1)]
-        scale: u32,
-        /// One writer per shard.
-        #[arg(long)]
-        load: bool,
-        /// fsync on.
-        #[arg(long)]
-        durable: bool,
-    },
-    /// Take a lab down and remove what it made.
-    #[command(after_help = "Example:\n  pilothouse lab down /tmp/lab")]
-    Down {
-        /// Where.
-        directory: PathBuf,
-    },
-    /// The process that holds the servers.
-    #[command(hide = true)]
-    Keeper {
-        /// Where.
-        directory: PathBuf,
-    },
-    /// The writer program.
-    #[command(hide = true)]
-    Writer(WriterCli),
-}
-
-/// `lab writer`.
-#[derive(Debug, Args)]
-pub struct WriterCli {
-    /// Fleet file.
-    #[arg(long)]
-    pub fleet: PathBuf,
-    /// Shard.
-    #[arg(long, value_parser = shard)]
-    pub shard: ShardName,
-    /// Ledger file.
-    #[arg(long)]
-    pub ledger: PathBuf,
-    /// Which form.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub forms: FormsCli,
-    /// Statements per second.
-    #[arg(long, default_value_t = 200)]
-    pub rate: u32,
-    /// Keys.
-    #[arg(long, default_value_t = 100)]
-    pub keys: u32,
-    /// Number of this writer.
-    #[arg(long, default_value_t = 0)]
-    pub class: u32,
-    /// Number of writers.
-    #[arg(long, default_value_t = 1)]
-    pub classes: u32,
-}
-
-/// Which form a writer uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormsCli {
-    /// As the flags say.
-    Auto,
-    /// The old form.
-    Old,
-    /// The new form.
-    New,
 }
 
 /// `drill …`.

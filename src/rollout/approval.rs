@@ -1,0 +1,196 @@
+//! Approvals: what was asked for, exactly, and who said yes.
+//!
+//! A request names digests of the plan, of the shards and of the policy, one
+//! ring and one stop. It counts only while all of these are what will really
+//! run, until it expires, and for one promotion.
+
+use super::state::{Mark, Opening, Rollout};
+use crate::base::{Actor, Digest, Period, RingName, Stage, Stop, Timestamp};
+use crate::fleet::Policy;
+use serde::{Deserialize, Serialize};
+
+/// What is done about approvals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalAct {
+    /// Asks for the next promotion of a ring.
+    Request,
+    /// Says yes to a request.
+    Give {
+        /// Which.
+        id: String,
+        /// What was seen: the request's own digest.
+        binding: Digest,
+    },
+    /// Says no to a request: it is over.
+    Reject {
+        /// Which.
+        id: String,
+    },
+    /// Takes one's own request back.
+    Withdraw {
+        /// Which.
+        id: String,
+    },
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Names it among others.
+    pub id: String,
+    /// Who asked, when and why.
+    pub asked: Mark,
+    /// Which ring is to be promoted.
+    pub ring: RingName,
+    /// To which stop.
+    pub stop: Stop,
+    /// Digest of what will run.
+    pub plan: Digest,
+    /// Digest of where.
+    pub shard_set: Digest,
+    /// Digest of the rules.
+    pub policy: Digest,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// Who said yes, each once.
+    pub given: Vec<Mark>,
+    /// How it ended, if it has.
+    pub end: Option<ApprovalEnd>,
+}
+
+/// How a request ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalEnd {
+    /// It was used, once.
+    Consumed(Timestamp),
+    /// Its sender took it back.
+    Withdrawn(Mark),
+    /// Somebody said no.
+    Rejected(Mark),
+    /// What it was given for is not what would run now.
+    Void {
+        /// When that was seen.
+        at: Timestamp,
+        /// What changed, in words.
+        changed: Vec<String>,
+    },
+}
+
+/// The rules were set aside for a while, openly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Glass {
+    /// Who broke it, when and why.
+    pub broken: Mark,
+    /// Until when no approval is needed.
+    pub until: Timestamp,
+    /// Who looked at it afterwards.
+    pub reviewed: Option<Mark>,
+}
+
+/// Digest of the rules as they are.
+pub fn policy_digest(policy: &Policy) -> Digest {
+    // Plain data with string keys: it always has a JSON form.
+    let json = serde_json::to_vec(policy).unwrap_or_default();
+    Digest::of("policy/1", &[&json])
+}
+
+impl Approval {
+    /// A request for a ring's promotion, not yet given.
+    pub(super) fn request(
+        opening: &Opening,
+        (ring, stop): (RingName, Stop),
+        asked: Mark,
+        key: &str,
+    ) -> Self {
+        let expires_at = asked.at.after(opening.policy.approval_ttl);
+        let mut request = Self {
+            id: String::new(),
+            asked,
+            ring,
+            stop,
+            plan: opening.plan_digest,
+            shard_set: opening.shard_set_digest,
+            policy: policy_digest(&opening.policy),
+            expires_at,
+            given: Vec::new(),
+            end: None,
+        };
+        let binding = request.binding();
+        let parts = [binding.bytes().as_slice(), key.as_bytes()];
+        request.id = Digest::of("approval-id/1", &parts).short();
+        request
+    }
+
+    /// Digest of all that is approved: what an approver confirms to have seen.
+    pub fn binding(&self) -> Digest {
+        Digest::of(
+            "approval/1",
+            &[
+                self.plan.bytes(),
+                self.shard_set.bytes(),
+                self.policy.bytes(),
+                self.ring.as_str().as_bytes(),
+                b"\0",
+                self.stop.to_string().as_bytes(),
+                b"\0",
+                self.id.as_bytes(),
+                b"\0",
+                self.expires_at.0.to_string().as_bytes(),
+            ],
+        )
+    }
+
+    /// What of it is not what would run now, in words.
+    pub fn changed(&self, opening: &Opening) -> Vec<String> {
+        let parts = [
+            ("the plan", self.plan == opening.plan_digest),
+            ("the shards", self.shard_set == opening.shard_set_digest),
+            ("the policy", self.policy == policy_digest(&opening.policy)),
+        ];
+        let differ = parts.iter().filter(|(_, same)| !same);
+        differ.map(|(what, _)| (*what).to_owned()).collect()
+    }
+
+    /// Whether it can still be given or used.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.end.is_none() && now < self.expires_at
+    }
+
+    /// How long it lasts from now on.
+    pub fn left(&self, now: Timestamp) -> Period {
+        self.expires_at.since(now)
+    }
+
+    /// Whether somebody said yes.
+    pub fn has(&self, who: &Actor) -> bool {
+        self.given.iter().any(|mark| mark.by.name == who.name)
+    }
+}
+
+impl Rollout {
+    /// How many approvals a stop needs. Shift is approved once, where it is
+    /// entered; in contract retire and drop are each approved.
+    pub fn approvals_needed(&self, stop: Stop) -> u32 {
+        let before = self.stop_before(stop).map(Stop::stage);
+        if stop.stage() == Stage::Shift && before == Some(Stage::Shift) {
+            return 0;
+        }
+        let approvals = &self.opening.policy.approvals;
+        approvals.get(&stop.stage()).copied().unwrap_or(0)
+    }
+
+    /// The open request for a ring's promotion to a stop.
+    pub fn request_for(&self, ring: &RingName, stop: Stop, now: Timestamp) -> Option<&Approval> {
+        let wanted = |a: &&Approval| a.ring == *ring && a.stop == stop && a.is_open(now);
+        self.approvals.iter().rev().find(wanted)
+    }
+
+    /// The glass, while it is broken.
+    pub fn broken_glass(&self, now: Timestamp) -> Option<&Glass> {
+        self.glass.as_ref().filter(|glass| now < glass.until)
+    }
+}

@@ -1,0 +1,289 @@
+//! Decides who is enrolled, and whether somebody may do what they ask for.
+
+use super::approval::ApprovalAct;
+use super::command::{Order, Scope, Verb};
+use super::event::{Event, Fact};
+use super::people::{Grant, People, Person, Place, Right, Role, Token, listed};
+use super::refusal::Refusal;
+use super::state::{Rollout, State};
+use crate::base::{Cause, Digest, Period, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Longest name, in bytes.
+const NAME_MAX: usize = 64;
+/// Longest life of a token.
+const TOKEN_LIFE_MAX: Period = Period::from_ms(366 * 24 * 3_600_000);
+
+/// What is to change among the people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeopleChange {
+    /// Somebody gets these roles, and no others.
+    Enrol {
+        /// Their name: that of their account where they come by it.
+        name: String,
+        /// What they may.
+        allowed: Vec<Grant>,
+        /// What they may not, whatever else is granted.
+        #[serde(default)]
+        denied: Vec<Grant>,
+    },
+    /// Somebody is not trusted any more, and none of their tokens is.
+    Revoke {
+        /// Who.
+        name: String,
+    },
+    /// A token, whose secret stays with whoever made it.
+    IssueToken {
+        /// Whose.
+        name: String,
+        /// Its public part.
+        id: String,
+        /// Digest of its secret part.
+        secret: Digest,
+        /// When it ends by itself.
+        expires_at: Timestamp,
+    },
+    /// A token is taken back.
+    RevokeToken {
+        /// Whose.
+        name: String,
+        /// Its public part.
+        id: String,
+    },
+}
+
+impl fmt::Display for PeopleChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enrol {
+                name,
+                allowed,
+                denied,
+            } => {
+                write!(f, "{name} enrolled: {}", listed(allowed))?;
+                match denied.as_slice() {
+                    [] => Ok(()),
+                    denied => write!(f, ", but not {}", listed(denied)),
+                }
+            }
+            Self::Revoke { name } => write!(f, "{name} revoked, with every token"),
+            Self::IssueToken { name, id, .. } => write!(f, "token {id} issued to {name}"),
+            Self::RevokeToken { name, id } => write!(f, "token {id} of {name} revoked"),
+        }
+    }
+}
+
+/// Whether the sender of an order may give it at all. What the engine does by
+/// its own rules was allowed when somebody told it to.
+pub(super) fn permitted(state: &State, asked: &Order) -> Result<(), Refusal> {
+    if asked.cause != Cause::Operator {
+        return Ok(());
+    }
+    let rollout = state.rollout.as_ref();
+    let mut at = Place::of(&asked.scope, rollout);
+    let right = match &asked.verb {
+        Verb::People(
+            PeopleChange::IssueToken { name, .. } | PeopleChange::RevokeToken { name, .. },
+        ) if *name == asked.actor.name => {
+            // One's own.
+            Right::Look
+        }
+        Verb::People(_) => Right::Administer,
+        Verb::Promote => {
+            at.stage = rollout.and_then(|r| next_stage(r, &asked.scope));
+            Right::Act
+        }
+        // Decided where the request is known; asking is an operator's.
+        Verb::Approval(ApprovalAct::Request) => Right::Act,
+        Verb::Approval(_) | Verb::Review => Right::Look,
+        verb if verb.is_calming() => Right::Calm,
+        _ => Right::Act,
+    };
+    if right == Right::Look {
+        at = Place::default();
+    }
+    may(&state.people, &asked.actor.name, right, at)
+}
+
+pub(super) fn may(people: &People, who: &str, right: Right, at: Place<'_>) -> Result<(), Refusal> {
+    people
+        .may(who, right, at)
+        .map_err(|denied| Refusal::Denied(denied.to_string()))
+}
+
+/// The stage that a promotion leads to, if it is one only.
+fn next_stage(rollout: &Rollout, scope: &Scope) -> Option<crate::base::Stage> {
+    let Scope::Ring(name) = scope else {
+        return None;
+    };
+    let at = rollout.ring_stop(rollout.rings.get(name)?)?;
+    Some(rollout.stop_after(at)?.stage())
+}
+
+/// Decides a change among the people.
+pub(super) fn change(
+    state: &State,
+    asked: &Order,
+    change: &PeopleChange,
+    now: Timestamp,
+) -> Result<Vec<Fact>, Refusal> {
+    let forbidden = |why: String| Err(Refusal::Forbidden(why));
+    let people = &state.people;
+    let known = |name: &String| {
+        let person = people.0.get(name).filter(|p| p.revoked.is_none());
+        person.ok_or_else(|| Refusal::Nothing(format!("nobody enrolled is called {name}")))
+    };
+    match change {
+        PeopleChange::Enrol { name, allowed, .. } => {
+            check_name(name)?;
+            if allowed.is_empty() {
+                return forbidden(format!(
+                    "{name} would have no role; name one, or revoke them"
+                ));
+            }
+        }
+        PeopleChange::Revoke { name } => {
+            known(name)?;
+        }
+        PeopleChange::IssueToken {
+            name,
+            id,
+            expires_at,
+            ..
+        } => {
+            let person = known(name)?;
+            check_name(id)?;
+            if person.tokens.contains_key(id) {
+                return forbidden(format!("{name} has a token {id} already"));
+            }
+            if *expires_at <= now || expires_at.since(now) > TOKEN_LIFE_MAX {
+                return forbidden("a token lives for a year at most, and for some time".into());
+            }
+        }
+        PeopleChange::RevokeToken { name, id } => {
+            let token = known(name)?.tokens.get(id);
+            if token.is_none_or(|t| t.revoked.is_some()) {
+                return Err(Refusal::Nothing(format!("{name} has no token {id}")));
+            }
+        }
+    }
+    let fact = Fact {
+        at: now,
+        actor: asked.actor.clone(),
+        scope: Scope::Fleet,
+        cause: asked.cause,
+        key: Some(asked.key.clone()),
+        reason: asked.reason.clone(),
+        event: Event::PeopleChanged(change.clone()),
+    };
+    let mut after = people.clone();
+    after.apply(&fact, change);
+    if after.admins().next().is_none() {
+        return forbidden(
+            "nobody would be left who may administer people: the first one enrolled is an admin everywhere, and the last one stays".into(),
+        );
+    }
+    Ok(vec![fact])
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(plain) {
+        return Err(Refusal::Forbidden(format!(
+            "a name has 1 to {NAME_MAX} letters, digits, \"-\", \"_\", \".\" or \"@\""
+        )));
+    }
+    Ok(())
+}
+
+impl People {
+    /// Folds one change.
+    pub(super) fn apply(&mut self, fact: &Fact, change: &PeopleChange) {
+        let mark = || super::state::Mark {
+            by: fact.actor.clone(),
+            at: fact.at,
+            reason: fact.reason.clone(),
+            cause: fact.cause,
+        };
+        match change {
+            PeopleChange::Enrol {
+                name,
+                allowed,
+                denied,
+            } => {
+                let person = self.0.entry(name.clone()).or_default();
+                // Tokens from before a revocation stay void.
+                if person.revoked.take().is_some() {
+                    person.tokens.clear();
+                }
+                person.allowed.clone_from(allowed);
+                person.denied.clone_from(denied);
+            }
+            PeopleChange::Revoke { name } => {
+                if let Some(person) = self.0.get_mut(name) {
+                    person.revoked = Some(mark());
+                }
+            }
+            PeopleChange::IssueToken {
+                name,
+                id,
+                secret,
+                expires_at,
+            } => {
+                if let Some(person) = self.0.get_mut(name) {
+                    let token = Token {
+                        secret: *secret,
+                        issued_at: fact.at,
+                        expires_at: *expires_at,
+                        revoked: None,
+                    };
+                    person.tokens.insert(id.clone(), token);
+                }
+            }
+            PeopleChange::RevokeToken { name, id } => {
+                let person = self.0.get_mut(name);
+                if let Some(token) = person.and_then(|p| p.tokens.get_mut(id)) {
+                    token.revoked = Some(mark());
+                }
+            }
+        }
+    }
+
+    /// Whose token this is, if it still is one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn bearer(&self, id: &str, secret: &Digest, now: Timestamp) -> Result<&str, String> {
+        let holds = |person: &Person| person.tokens.get(id).cloned();
+        let found = self
+            .0
+            .iter()
+            .find_map(|(name, p)| Some((name, p, holds(p)?)));
+        let Some((name, person, token)) = found else {
+            return Err("this token is not known here".into());
+        };
+        // Digests of 256 random bits: how long a comparison takes tells nothing
+        // about the bits.
+        if token.secret != *secret {
+            return Err("this token is not known here".into());
+        }
+        if person.revoked.is_some() || token.revoked.is_some() {
+            return Err(format!("{name}'s token {id} was revoked"));
+        }
+        if now >= token.expires_at {
+            return Err(format!("{name}'s token {id} has expired"));
+        }
+        Ok(name)
+    }
+}
+
+/// The roles that words name.
+///
+/// # Errors
+/// The word that names none.
+pub fn role(word: &str) -> Result<Role, String> {
+    let found = Role::ALL.into_iter().find(|role| role.word() == word);
+    found.ok_or_else(|| format!("{word} is no role: viewer, operator, approver, admin"))
+}
