@@ -26,7 +26,7 @@ pub struct Minted {
 }
 
 /// What a token says, before anybody knows whether it is one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Claim {
     /// Its public part.
     pub id: String,

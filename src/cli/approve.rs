@@ -1,7 +1,8 @@
 //! `pilothouse ask | approve | reject | withdraw | break-glass | review`.
 
 use super::exit::{Ended, Exit};
-use super::order::{self, OrderArgs, view};
+use super::order::{self, OrderArgs, journal_view, view};
+use super::prepare::load_fleet;
 use crate::base::{Period, RingName, Secret};
 use crate::rollout::{ApprovalAct, Scope, Verb};
 use crate::wire::{ApprovalView, Verdict, words};
@@ -107,7 +108,9 @@ async fn give(given: Given, scope: Scope, act: ApprovalAct) -> Result<(String, E
 }
 
 async fn requests(fleet: &Path) -> Result<Vec<ApprovalView>, Ended> {
-    let rollout = view(fleet).await?.header.rollout;
+    // From the journal: a view that an engine left is half a second old.
+    let fleet = load_fleet(fleet)?;
+    let rollout = journal_view(&fleet).await?.header.rollout;
     Ok(rollout.map_or_else(Vec::new, |r| r.approvals))
 }
 

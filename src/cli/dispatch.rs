@@ -2,7 +2,7 @@
 
 use super::approve::Given;
 use super::args::{
-    Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli,
+    AttachCli, Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli,
     RequestCli, RunCli, ServeCli, VerbCli, WriterCli,
 };
 use super::demo::{self, DemoArgs};
@@ -72,19 +72,7 @@ async fn command(command: Commands, token: Option<&str>) -> Result<(String, Exit
             let (summary, exit) = serve::serve(serve_args(args), migration, listen).await?;
             Ok((object(&summary)?, exit))
         }
-        Commands::Attach(args) => {
-            let address = match (args.address, &args.fleet) {
-                (Some(address), _) => address,
-                (None, Some(fleet)) => attach::address_of(fleet)?,
-                // The parser demands one of them.
-                (None, None) => return Ok(done(String::new())),
-            };
-            let face = match face(false, args.plain) {
-                Face::Headless => Face::Plain,
-                face => face,
-            };
-            attach::attach(address, token, face).await
-        }
+        Commands::Attach(args) => attached(args, token).await,
         Commands::Status(args) => {
             let shape = if args.json {
                 order::Shape::Json
@@ -120,6 +108,36 @@ async fn command(command: Commands, token: Option<&str>) -> Result<(String, Exit
             )
             .await
         }
+        Commands::Operator(command) => operator::operator(command, token).await,
+        Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
+        Commands::Ask(_)
+        | Commands::Approve(_)
+        | Commands::Reject(_)
+        | Commands::Withdraw(_)
+        | Commands::BreakGlass(_)
+        | Commands::Review(_) => approval(command, token).await,
+        // `dispatch` handles these itself.
+        Commands::Journal(_) | Commands::Lab(_) | Commands::Drill { .. } => Ok(done(String::new())),
+    }
+}
+
+async fn attached(args: AttachCli, token: Option<&str>) -> Result<(String, Exit), Ended> {
+    let address = match (args.address, &args.fleet) {
+        (Some(address), _) => address,
+        (None, Some(fleet)) => attach::address_of(fleet)?,
+        // The parser demands one of them.
+        (None, None) => return Ok((String::new(), Exit::Done)),
+    };
+    let face = match face(false, args.plain) {
+        Face::Headless => Face::Plain,
+        face => face,
+    };
+    attach::attach(address, token, face).await
+}
+
+/// Asking, answering, and doing without.
+async fn approval(command: Commands, token: Option<&str>) -> Result<(String, Exit), Ended> {
+    match command {
         Commands::Ask(args) => {
             approve::ask(given(args.fleet, args.reason, token)?, args.ring).await
         }
@@ -156,10 +174,8 @@ async fn command(command: Commands, token: Option<&str>) -> Result<(String, Exit
             };
             order::give(args).await
         }
-        Commands::Operator(command) => operator::operator(command, token).await,
-        Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
-        // `dispatch` handles these itself.
-        Commands::Journal(_) | Commands::Lab(_) | Commands::Drill { .. } => Ok(done(String::new())),
+        // `command` sends no others here.
+        _ => Ok((String::new(), Exit::Done)),
     }
 }
 

@@ -31,8 +31,12 @@ pub async fn operator(command: OperatorCli, token: Option<&str>) -> Result<(Stri
             };
             give(who.fleet, by, change, reason).await
         }
-        OperatorCli::Revoke { who, token, reason } => {
-            let change = match token {
+        OperatorCli::Revoke {
+            who,
+            token_id,
+            reason,
+        } => {
+            let change = match token_id {
                 None => PeopleChange::Revoke { name: who.name },
                 Some(id) => PeopleChange::RevokeToken { name: who.name, id },
             };
@@ -52,7 +56,7 @@ async fn give(
     let args = OrderArgs {
         fleet,
         scope: Scope::Fleet,
-        verb: Verb::People(change),
+        verb: Verb::People(Box::new(change)),
         confirm: None,
         reason,
         token,

@@ -340,7 +340,7 @@ async fn live_view(store: &Path) -> Option<FleetView> {
     serde_json::from_str(&view.json).ok()
 }
 
-async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
+pub(super) async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended> {
     let store = &fleet.fleet.store;
     let path = store.join(crate::store::JOURNAL_FILE);
     if !path.exists() {

@@ -3,7 +3,7 @@
 use super::keymap::Key;
 use super::model::{Link, Model};
 use super::{dialog, update};
-use crate::wire::Outcome;
+use crate::wire::{Outcome, Right};
 use ratatui::crossterm::event::KeyCode;
 
 /// Everything an operator can do.
@@ -47,6 +47,10 @@ pub enum Action {
     ThrottleDown,
     Abort,
     Abandon,
+    Ask,
+    Approve,
+    Reject,
+    Withdraw,
     Freeze,
     Copy,
     Mouse,
@@ -330,6 +334,34 @@ pub const ACTIONS: &[Item] = &[
         'N',
         "While aborting: give up a shard.",
     ),
+    act(
+        (A::Ask, "ask for approval"),
+        Tier::Line,
+        &[],
+        'q',
+        "Ask others to approve the ring's next stage.",
+    ),
+    act(
+        (A::Approve, "approve"),
+        Tier::Dialog,
+        &[key('A')],
+        'v',
+        "Approve what somebody else asked for.",
+    ),
+    act(
+        (A::Reject, "reject"),
+        Tier::Dialog,
+        &[],
+        'j',
+        "Say no to what somebody else asked for.",
+    ),
+    act(
+        (A::Withdraw, "withdraw"),
+        Tier::Line,
+        &[],
+        'w',
+        "Take back what you asked for yourself.",
+    ),
     look(
         A::Freeze,
         "freeze",
@@ -407,6 +439,16 @@ impl Action {
         }
         // What stops something never waits for a picture.
         let calming = matches!(self, Self::Pause | Self::Hold | Self::ThrottleDown);
+        let right = match self {
+            Self::Approve | Self::Reject => Right::Approve,
+            _ if calming => Right::Calm,
+            _ => Right::Act,
+        };
+        if let Some(company) = &model.company
+            && !company.may.contains(&right)
+        {
+            return Some(format!("you ({}) may not {}", company.you, right.word()));
+        }
         if model.resync.is_some() && !calming {
             return Some("a word of the engine was lost and is asked for again".into());
         }

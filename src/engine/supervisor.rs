@@ -12,7 +12,7 @@ use super::port::{Asked, Request};
 use super::setup::{Goal, Print, Setup, Stopped};
 use super::throttle::Throttle;
 use crate::base::{ShardName, Timestamp};
-use crate::rollout::{Job, Observations, watch_guards};
+use crate::rollout::{Job, Observations, Verb, watch_guards};
 use crate::shard::{Measurement, Shard};
 use crate::wire::RestoreCount;
 use crate::worker::Signal;
@@ -196,7 +196,13 @@ impl Engine {
     }
 
     async fn asked(&mut self, asked: Asked) {
-        let answer = self.order(asked.envelope().clone().into_order()).await;
+        let order = asked.envelope().clone().into_order();
+        let about_people = matches!(order.verb, Verb::People(_));
+        let answer = self.order(order).await;
+        // Whoever is told that somebody was revoked must be right.
+        if about_people {
+            self.publish_now();
+        }
         asked.answer(answer);
     }
 

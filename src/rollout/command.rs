@@ -75,7 +75,7 @@ pub enum Verb {
     /// Look at what was done while glass was broken.
     Review,
     /// Who there is and what they may. Needs no rollout.
-    People(PeopleChange),
+    People(Box<PeopleChange>),
 }
 
 impl Verb {

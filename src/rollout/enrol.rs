@@ -75,6 +75,16 @@ impl fmt::Display for PeopleChange {
     }
 }
 
+impl PeopleChange {
+    /// A token of one's own is one's own business.
+    fn is_about_ones_own(&self, who: &str) -> bool {
+        match self {
+            Self::IssueToken { name, .. } | Self::RevokeToken { name, .. } => name == who,
+            Self::Enrol { .. } | Self::Revoke { .. } => false,
+        }
+    }
+}
+
 /// Whether the sender of an order may give it at all. What the engine does by
 /// its own rules was allowed when somebody told it to.
 pub(super) fn permitted(state: &State, asked: &Order) -> Result<(), Refusal> {
@@ -84,12 +94,7 @@ pub(super) fn permitted(state: &State, asked: &Order) -> Result<(), Refusal> {
     let rollout = state.rollout.as_ref();
     let mut at = Place::of(&asked.scope, rollout);
     let right = match &asked.verb {
-        Verb::People(
-            PeopleChange::IssueToken { name, .. } | PeopleChange::RevokeToken { name, .. },
-        ) if *name == asked.actor.name => {
-            // One's own.
-            Right::Look
-        }
+        Verb::People(change) if change.is_about_ones_own(&asked.actor.name) => Right::Look,
         Verb::People(_) => Right::Administer,
         Verb::Promote => {
             at.stage = rollout.and_then(|r| next_stage(r, &asked.scope));

@@ -82,7 +82,8 @@ impl Right {
         Self::Administer,
     ];
 
-    fn word(self) -> &'static str {
+    /// What it lets one do.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Look => "look",
             Self::Calm => "stop work",
@@ -255,6 +256,18 @@ impl People {
             what: right.word(),
             has,
         })
+    }
+
+    /// Whether `who` may see how things stand: whoever is trusted with anything
+    /// sees all of it.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn may_look(&self, who: &str) -> Result<(), Denied> {
+        match self.may_somewhere(who, Right::Look) {
+            true => Ok(()),
+            false => self.may(who, Right::Look, Place::default()),
+        }
     }
 
     /// Whether `who` may do that in one place at least, as far as grants tell.

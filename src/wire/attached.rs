@@ -1,6 +1,7 @@
 //! Who else is there.
 
 use crate::base::Timestamp;
+use crate::rollout::Right;
 use serde::{Deserialize, Serialize};
 
 /// Whom a server takes a client for, and who else is attached to it.
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Company {
     /// The client itself, as its acts stand in the journal.
     pub you: String,
+    /// What it may in one place at least.
+    pub may: Vec<Right>,
     /// Everybody else, in the order in which they came.
     pub others: Vec<Attached>,
 }

@@ -119,6 +119,25 @@ fn what(event: &Event) -> String {
         Event::Throttled { .. } => "cap lifted".into(),
         Event::Automated { auto: Some(auto) } => format!("automatic up to {}", auto.to),
         Event::Automated { auto: None } => "automatic promotion off".into(),
+        Event::ApprovalRequested(_)
+        | Event::ApprovalGiven { .. }
+        | Event::ApprovalRejected { .. }
+        | Event::ApprovalWithdrawn { .. }
+        | Event::ApprovalConsumed { .. }
+        | Event::GlassBroken { .. }
+        | Event::GlassReviewed => approval(event),
+        Event::PeopleChanged(change) => change.to_string(),
+        Event::RolloutEnded { outcome } => match outcome {
+            Outcome::Done => "rollout done".into(),
+            Outcome::Aborted => {
+                "rollout aborted, undone on every shard that was not given up".into()
+            }
+        },
+    }
+}
+
+fn approval(event: &Event) -> String {
+    match event {
         Event::ApprovalRequested(a) => {
             format!("approval {} asked for: promote to {}", a.id, a.stop)
         }
@@ -133,13 +152,8 @@ fn what(event: &Event) -> String {
             )
         }
         Event::GlassReviewed => "what was done behind broken glass is reviewed".into(),
-        Event::PeopleChanged(change) => change.to_string(),
-        Event::RolloutEnded { outcome } => match outcome {
-            Outcome::Done => "rollout done".into(),
-            Outcome::Aborted => {
-                "rollout aborted, undone on every shard that was not given up".into()
-            }
-        },
+        // `what` sends no others here.
+        _ => String::new(),
     }
 }
 

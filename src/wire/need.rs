@@ -45,30 +45,7 @@ pub(super) fn project_needs(
         now,
     ));
     needs.extend(shards.iter().filter_map(|shard| of_shard(shard, now)));
-    for ring in rings {
-        let standing = &ring.standing;
-        let by_rule = ring
-            .hold
-            .as_ref()
-            .filter(|h| h.cause != Cause::Operator && standing.sign == Sign::Held);
-        if let Some(hold) = by_rule {
-            needs.push(Need {
-                scope: Scope::Ring(ring.name.clone()),
-                sign: Sign::Held,
-                what: format!("held: {}; look, then release", hold.cause),
-                why: hold.reason.clone(),
-                since: hold.at,
-            });
-        } else if standing.sign == Sign::NeedsHuman {
-            needs.push(Need {
-                scope: Scope::Ring(ring.name.clone()),
-                sign: Sign::NeedsHuman,
-                what: standing.word.clone(),
-                why: standing.cause.clone(),
-                since: standing.since,
-            });
-        }
-    }
+    needs.extend(rings.iter().filter_map(of_ring));
     needs.sort_by_key(|need| match need.sign {
         Sign::Paused => 0,
         Sign::Failed => 1,
@@ -78,6 +55,32 @@ pub(super) fn project_needs(
         _ => 5,
     });
     needs
+}
+
+fn of_ring(ring: &RingView) -> Option<Need> {
+    let standing = &ring.standing;
+    let by_rule = ring
+        .hold
+        .as_ref()
+        .filter(|h| h.cause != Cause::Operator && standing.sign == Sign::Held);
+    let scope = Scope::Ring(ring.name.clone());
+    match by_rule {
+        Some(hold) => Some(Need {
+            scope,
+            sign: Sign::Held,
+            what: format!("held: {}; look, then release", hold.cause),
+            why: hold.reason.clone(),
+            since: hold.at,
+        }),
+        None if standing.sign == Sign::NeedsHuman => Some(Need {
+            scope,
+            sign: Sign::NeedsHuman,
+            what: standing.word.clone(),
+            why: standing.cause.clone(),
+            since: standing.since,
+        }),
+        None => None,
+    }
 }
 
 /// Nothing else can go on before this is mended.

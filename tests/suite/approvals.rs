@@ -33,7 +33,7 @@ fn enrol(desk: &mut Desk, who: &str, role: Role) -> Result<Decision, Refusal> {
         allowed: vec![Grant::everywhere(role)],
         denied: Vec::new(),
     };
-    by(desk, "root", Scope::Fleet, Verb::People(change))
+    by(desk, "root", Scope::Fleet, Verb::People(Box::new(change)))
 }
 
 /// Ana operates; lee, kim and max approve; root decides who they are.
@@ -381,7 +381,7 @@ fn take(desk: &mut Desk, step: &Step) {
         Step::Revoke(who) => {
             let name = CREW[*who].to_owned();
             let change = PeopleChange::Revoke { name };
-            by(desk, "root", Scope::Fleet, Verb::People(change))
+            by(desk, "root", Scope::Fleet, Verb::People(Box::new(change)))
         }
         Step::Wait(ms) => return desk.wait(*ms),
         Step::Work => return desk.work(),
@@ -414,6 +414,8 @@ proptest! {
     }
 }
 
+type Falsify = fn(&mut Vec<Fact>);
+
 /// The law is no law if nothing can break it: one false history for each rule.
 #[test]
 fn a_false_history_is_found() {
@@ -427,7 +429,7 @@ fn a_false_history_is_found() {
     };
     assert_eq!(broken(&true_one(), needed), Vec::<String>::new());
     let is_given = |f: &Fact| matches!(f.event, Event::ApprovalGiven { .. });
-    let falsified: [(&str, fn(&mut Vec<Fact>)); 7] = [
+    let falsified: [(&str, Falsify); 7] = [
         ("their own", |facts| {
             facts.iter_mut().for_each(|f| {
                 if matches!(f.event, Event::ApprovalRequested(_)) {

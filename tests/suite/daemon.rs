@@ -5,7 +5,7 @@ use crate::orders::pilothouse;
 use pilothouse::api::address::Address;
 use pilothouse::api::client::{Client, Told};
 use pilothouse::api::http::{Access, HttpClient};
-use pilothouse::base::Actor;
+use pilothouse::base::{Actor, Secret};
 use pilothouse::rollout::{Scope, Verb};
 use pilothouse::wire::{Answer, CommandEnvelope, Company, FleetView, ServerMessage, Stream, fold};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -32,12 +32,15 @@ pub struct Daemon {
 
 impl Daemon {
     pub async fn start() -> Self {
-        let mut daemon = Self {
-            folder: scratch().await,
-            child: None,
-        };
+        let mut daemon = Self::in_folder(scratch().await);
         daemon.serve(&["--migration", "change.toml"]);
         daemon
+    }
+
+    /// Where it will serve, once it is started.
+    pub fn in_folder(folder: TempDir) -> Self {
+        let child = None;
+        Self { folder, child }
     }
 
     /// Starts it, and waits until it listens.
@@ -75,11 +78,16 @@ impl Daemon {
     }
 
     pub fn attach(&self, session: &str) -> Attached {
+        self.attach_as(session, None)
+    }
+
+    /// As whoever the token belongs to.
+    pub fn attach_as(&self, session: &str, token: Option<Secret>) -> Attached {
         Attached {
             client: HttpClient::attach(Access {
                 address: self.address(),
                 session: session.into(),
-                token: None,
+                token,
             }),
             view: FleetView::default(),
             company: None,
@@ -115,8 +123,8 @@ impl Drop for Daemon {
 /// Somebody who watches and acts.
 pub struct Attached {
     client: HttpClient,
-    view: FleetView,
-    company: Option<Company>,
+    pub view: FleetView,
+    pub company: Option<Company>,
     lost: usize,
 }
 
@@ -143,7 +151,7 @@ impl Attached {
         None
     }
 
-    async fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+    pub async fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let wait = async {
             while !holds(self) {
                 self.next().await;
@@ -153,7 +161,7 @@ impl Attached {
         assert!(come.is_ok(), "never came: {what}");
     }
 
-    fn send(&mut self, key: &str, verb: Verb) {
+    pub fn send(&mut self, key: &str, verb: Verb) {
         self.client.send(CommandEnvelope {
             key: key.into(),
             // Whatever a client writes here, the server knows better.
@@ -166,7 +174,7 @@ impl Attached {
         });
     }
 
-    async fn answer(&mut self, key: &str) -> Answer {
+    pub async fn answer(&mut self, key: &str) -> Answer {
         loop {
             if let Some((answered, answer)) = self.next().await
                 && answered == key
@@ -174,6 +182,11 @@ impl Attached {
                 return answer;
             }
         }
+    }
+
+    /// How often the way to the daemon was cut.
+    pub fn lost(&self) -> usize {
+        self.lost
     }
 
     /// How often the feed tells this of the fleet.

@@ -9,6 +9,7 @@ mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;
 mod contract_sim;
+mod crew;
 mod daemon;
 mod demo;
 mod desk;

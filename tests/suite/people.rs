@@ -11,7 +11,7 @@ fn by(desk: &mut Desk, who: &str, scope: Scope, verb: Verb) -> Result<Decision, 
 }
 
 fn change(desk: &mut Desk, who: &str, change: PeopleChange) -> Result<Decision, Refusal> {
-    by(desk, who, Scope::Fleet, Verb::People(change))
+    by(desk, who, Scope::Fleet, Verb::People(Box::new(change)))
 }
 
 fn enrol(name: &str, allowed: Vec<Grant>, denied: Vec<Grant>) -> PeopleChange {
@@ -68,11 +68,11 @@ fn a_role_gives_what_it_says_and_nothing_else() {
         (Verb::Hold, &["operator", "approver", "admin"]),
         (Verb::Release, &["operator"]),
         (
-            Verb::People(enrol(
+            Verb::People(Box::new(enrol(
                 "new",
                 vec![Grant::everywhere(Role::Viewer)],
                 Vec::new(),
-            )),
+            ))),
             &["admin"],
         ),
     ];

@@ -1,7 +1,8 @@
 //! Who is attached, and where they look.
 
+use super::caller::Caller;
 use crate::base::Timestamp;
-use crate::wire::{Attached, Company};
+use crate::wire::{Attached, Company, Right};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ struct Seats {
 #[derive(Debug)]
 struct Seat {
     session: String,
+    may: Vec<Right>,
     attached: Attached,
 }
 
@@ -52,17 +54,21 @@ impl Board {
     }
 
     /// Somebody comes.
-    pub(super) fn enter(&self, name: &str, session: &str, now: Timestamp) -> Ticket {
+    pub(super) fn enter(&self, caller: &Caller, now: Timestamp) -> Ticket {
         let mut seats = self.seats();
         seats.next += 1;
         let number = seats.next;
         let attached = Attached {
-            name: name.to_owned(),
+            name: caller.actor.name.clone(),
             since: now,
             place: String::new(),
         };
-        let session = session.to_owned();
-        seats.taken.insert(number, Seat { session, attached });
+        let seat = Seat {
+            session: caller.session.clone(),
+            may: caller.may.clone(),
+            attached,
+        };
+        seats.taken.insert(number, seat);
         drop(seats);
         let mut news = self.changed.subscribe();
         news.mark_changed();
@@ -97,14 +103,16 @@ impl Ticket {
         // The sender lives in our own board.
         let _ = self.news.changed().await;
         let seats = self.board.seats();
-        let you = seats.taken.get(&self.number);
-        let you = you.map_or_else(String::new, |seat| seat.attached.name.clone());
+        let own = seats.taken.get(&self.number);
+        let you = own.map_or_else(String::new, |seat| seat.attached.name.clone());
+        let may = own.map_or_else(Vec::new, |seat| seat.may.clone());
         let others = seats
             .taken
             .iter()
             .filter(|(number, _)| **number != self.number);
         Company {
             you,
+            may,
             others: others.map(|(_, seat)| seat.attached.clone()).collect(),
         }
     }

@@ -2,10 +2,11 @@
 
 use super::answer::Refused;
 use super::state::Served;
+use crate::api::account;
 use crate::api::message::SESSION;
-use crate::api::{account, token};
+use crate::api::token::{self, Claim};
 use crate::base::Actor;
-use crate::wire::{People, Place, Right};
+use crate::wire::{People, Right};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -21,6 +22,8 @@ pub(super) enum Peer {
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) actor: Actor,
+    /// The token they showed, if it was one.
+    claim: Option<Claim>,
     /// What they may in one place at least.
     pub(super) may: Vec<Right>,
     /// The session it names, empty if none.
@@ -32,20 +35,25 @@ impl FromRequestParts<Served> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Refused> {
         not_a_browser(parts)?;
-        let people = served.people()?;
-        let actor = match parts.headers.get(header::AUTHORIZATION) {
+        let people = served.people().await?;
+        let (actor, claim) = match parts.headers.get(header::AUTHORIZATION) {
             // Who shows a token wants to be its owner, whoever opened the
             // socket.
-            Some(shown) => Actor::bearer(bearer(&people, shown.to_str().unwrap_or_default())?),
-            None => local(parts)?,
+            Some(shown) => {
+                let claim = claimed(shown.to_str().unwrap_or_default())?;
+                let owner = people.bearer(&claim.id, &claim.secret, super::now());
+                (Actor::bearer(owner.map_err(unauthenticated)?), Some(claim))
+            }
+            None => (local(parts)?, None),
         };
-        let looks = people.may(&actor.name, Right::Look, Place::default());
-        looks
+        people
+            .may_look(&actor.name)
             .map_err(|denied| Refused::new(StatusCode::FORBIDDEN, "denied", denied.to_string()))?;
         let session = parts.headers.get(SESSION).and_then(|s| s.to_str().ok());
         Ok(Self {
             may: may_somewhere(&people, &actor.name),
             actor,
+            claim,
             session: session.unwrap_or_default().to_owned(),
         })
     }
@@ -55,11 +63,9 @@ fn unauthenticated(why: impl Into<String>) -> Refused {
     Refused::new(StatusCode::UNAUTHORIZED, "unauthenticated", why)
 }
 
-fn bearer(people: &People, header: &str) -> Result<String, Refused> {
+fn claimed(header: &str) -> Result<Claim, Refused> {
     let text = header.strip_prefix("Bearer ").unwrap_or_default();
-    let claim = token::claim(text).map_err(unauthenticated)?;
-    let owner = people.bearer(&claim.id, &claim.secret, super::now());
-    owner.map(str::to_owned).map_err(unauthenticated)
+    token::claim(text).map_err(unauthenticated)
 }
 
 fn local(parts: &Parts) -> Result<Actor, Refused> {
@@ -75,6 +81,17 @@ fn may_somewhere(people: &People, name: &str) -> Vec<Right> {
     let all = Right::ALL.into_iter();
     all.filter(|right| people.may_somewhere(name, *right))
         .collect()
+}
+
+impl Caller {
+    /// Whether they are still who they were, and may still look.
+    pub(super) fn is_still_welcome(&self, people: &People) -> bool {
+        let owns = |claim: &Claim| {
+            let owner = people.bearer(&claim.id, &claim.secret, super::now());
+            owner.is_ok_and(|owner| owner == self.actor.name)
+        };
+        self.claim.as_ref().is_none_or(owns) && people.may_look(&self.actor.name).is_ok()
+    }
 }
 
 /// A page in a browser must not speak for the person who reads it.

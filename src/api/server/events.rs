@@ -18,15 +18,22 @@ use futures_util::stream::unfold;
 use std::convert::Infallible;
 
 struct Reader {
+    served: Served,
+    caller: Caller,
     engine: EmbeddedClient,
     ticket: Ticket,
 }
 
 pub(super) async fn events(State(served): State<Served>, caller: Caller) -> Response {
     let now = crate::api::server::now();
-    let ticket = served.board.enter(&caller.actor.name, &caller.session, now);
+    let ticket = served.board.enter(&caller, now);
     let engine = attach(&served.engine);
-    let reader = Reader { engine, ticket };
+    let reader = Reader {
+        served,
+        caller,
+        engine,
+        ticket,
+    };
     let stream = unfold(reader, |mut reader| async {
         let message = reader.next().await?;
         Some((Ok::<_, Infallible>(event(&message)?), reader))
@@ -39,7 +46,14 @@ pub(super) async fn events(State(served): State<Served>, caller: Caller) -> Resp
 }
 
 impl Reader {
+    /// Ends for whoever is revoked meanwhile.
     async fn next(&mut self) -> Option<ServerMessage> {
+        let message = self.message().await?;
+        let people = self.served.engine.line().newest()?.people;
+        self.caller.is_still_welcome(&people).then_some(message)
+    }
+
+    async fn message(&mut self) -> Option<ServerMessage> {
         tokio::select! {
             biased;
             company = self.ticket.company() => Some(ServerMessage::Company(company)),

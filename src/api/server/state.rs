@@ -5,6 +5,7 @@ use super::board::Board;
 use crate::engine::port::Publisher;
 use crate::wire::People;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An engine and those who are attached to it.
 #[derive(Clone, Debug)]
@@ -13,11 +14,24 @@ pub(super) struct Served {
     pub(super) board: Board,
 }
 
+/// How long a daemon that has only just begun may take to know its people.
+const BEGINS_WITHIN: Duration = Duration::from_secs(5);
+
 impl Served {
     /// Who there is. Until the engine has said so, nobody is anybody.
-    pub(super) fn people(&self) -> Result<Arc<People>, Refused> {
-        let newest = self.engine.line().newest();
-        let newest = newest.ok_or_else(|| Refused::silent("it has only just begun; ask again"))?;
-        Ok(newest.people)
+    pub(super) async fn people(&self) -> Result<Arc<People>, Refused> {
+        let mut line = self.engine.line();
+        let begun = async {
+            loop {
+                if let Some(published) = line.newest() {
+                    return Some(published.people);
+                }
+                line.next().await?;
+            }
+        };
+        match tokio::time::timeout(BEGINS_WITHIN, begun).await {
+            Ok(Some(people)) => Ok(people),
+            Ok(None) | Err(_) => Err(Refused::silent("ask again")),
+        }
     }
 }

@@ -56,15 +56,15 @@ pub enum OperatorCli {
     },
     /// Trust somebody, or one of their tokens, no longer.
     #[command(
-        after_help = "Example:\n  pilothouse operator revoke ana --token 1f00c2d39ab4 --fleet fleet.toml"
+        after_help = "Example:\n  pilothouse operator revoke ana --token-id 1f00c2d39ab4 --fleet fleet.toml"
     )]
     Revoke {
         /// Who.
         #[command(flatten)]
         who: WhoCli,
-        /// Only this token.
+        /// Only this token, as list names it.
         #[arg(long, value_name = "ID")]
-        token: Option<String>,
+        token_id: Option<String>,
         /// Why; goes on the record.
         #[arg(long, default_value = "")]
         reason: String,

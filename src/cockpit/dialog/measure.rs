@@ -1,6 +1,7 @@
 //! The blast radius: what an act would hit, measured when the question opens.
 
 use super::prepare::{Target, into_contract, shards_of};
+use super::request;
 use crate::base::{Stage, Stop, Timestamp};
 use crate::cockpit::action::Action;
 use crate::cockpit::model::{Leaving, Model};
@@ -24,7 +25,10 @@ pub(super) fn radius(
         ("Shards", vec![who(&shards)]),
         ("Rows", vec![rows(&shards)]),
     ];
-    if action == Action::Promote {
+    if matches!(action, Action::Approve | Action::Reject | Action::Withdraw) {
+        out.push(("Request", request::shown(model, targets)));
+    }
+    if matches!(action, Action::Promote | Action::Approve) {
         out.push(("Evidence", evidence(model, targets)));
     }
     let failures: Vec<String> = shards
@@ -40,7 +44,7 @@ pub(super) fn radius(
     out.push(("Way back", vec![way_back(&shards)]));
     out.push(("Attached", vec![attached(model)]));
     out.push(("What happens", vec![consequence(action).into()]));
-    if action == Action::Promote {
+    if matches!(action, Action::Promote | Action::Approve) {
         for stop in into_contract(model, targets) {
             out.push((stop_word(stop), vec![in_contract(stop).into()]));
         }
@@ -125,7 +129,7 @@ fn locks(model: &Model, action: Action, targets: &[Target]) -> &'static str {
     let brief = "tables, exclusively for a moment; waits at most 1.5 s for them";
     let rows = "rows of one chunk at a time, 100 ms at most";
     match action {
-        Action::Promote => {
+        Action::Promote | Action::Approve => {
             let stages: Vec<Stage> = stops.map(Stop::stage).collect();
             let has = |wanted: &[Stage]| stages.iter().any(|stage| wanted.contains(stage));
             if has(&[Stage::Expand, Stage::DualWrite, Stage::Contract]) {
@@ -195,6 +199,12 @@ fn in_contract(stop: Stop) -> &'static str {
 fn consequence(action: Action) -> &'static str {
     match action {
         Action::Promote => "each listed ring may run its next stage, once; no gate is skipped",
+        Action::Approve => {
+            "somebody may promote it once all have said yes; used once, void if anything changes"
+        }
+        Action::Reject => "the request is over; they may ask again",
+        Action::Withdraw => "the request is over, and every yes with it",
+        Action::Ask => "everybody who may approve sees it; nothing runs by it",
         Action::Retry => "the same step again from its probe, with a new budget of attempts",
         Action::RollBack => {
             "stages are undone in reverse order; chunks in flight end first; ends held"

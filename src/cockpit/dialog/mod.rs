@@ -5,6 +5,7 @@
 
 mod measure;
 mod prepare;
+mod request;
 mod restore;
 
 pub use prepare::{Prepared, Target, prepare};

@@ -1,7 +1,7 @@
 //! What an act would be, before anybody is asked: its targets and its verb,
 //! or the reason why there is nothing to ask.
 
-use super::restore;
+use super::{request, restore};
 use crate::base::{RingName, Stage, Stop};
 use crate::cockpit::action::Action;
 use crate::cockpit::model::Model;
@@ -44,6 +44,9 @@ pub fn prepare(
 ) -> Result<Prepared, String> {
     let scopes = match action {
         Action::Promote => ready_rings(model, scopes?)?,
+        Action::Approve | Action::Reject | Action::Withdraw => {
+            request::asked_rings(model, scopes?)?
+        }
         _ => scopes?,
     };
     let mut targets = Vec::new();
@@ -117,6 +120,9 @@ fn ready_rings(model: &Model, scopes: Vec<Scope>) -> Result<Vec<Scope>, String> 
 
 fn title(model: &Model, action: Action, targets: &[Target], object: &str) -> String {
     let name = sentence_case(action.item().name);
+    if let Some(title) = request::title(model, action, targets) {
+        return title;
+    }
     if action == Action::Promote {
         let goals = targets.iter().filter_map(|target| {
             let Scope::Ring(ring) = &target.scope else {
@@ -212,6 +218,9 @@ fn verb(model: &Model, action: Action, scope: &Scope) -> Result<Verb, String> {
             Some(_) => Ok(Verb::Abandon),
             None => Err("only while the rollout is being aborted".into()),
         },
+        Action::Ask | Action::Approve | Action::Reject | Action::Withdraw => {
+            request::verb(model, action, scope)
+        }
         _ => Err("nothing to confirm".into()),
     }
 }

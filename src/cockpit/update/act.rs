@@ -16,7 +16,16 @@ const SEND_AGAIN: Period = Period::from_ms(2_000);
 /// # Errors
 /// Why there is nothing that it could be over.
 pub fn targets(model: &Model, action: Action) -> Result<Vec<Scope>, String> {
-    let on_ring = matches!(action, Action::Promote | Action::Hold | Action::Release);
+    let on_ring = matches!(
+        action,
+        Action::Promote
+            | Action::Hold
+            | Action::Release
+            | Action::Ask
+            | Action::Approve
+            | Action::Reject
+            | Action::Withdraw
+    );
     if action == Action::Abort {
         return Ok(vec![Scope::Fleet]);
     }

@@ -1,0 +1,130 @@
+//! Requests for approval: what may be asked and answered, and what an approver
+//! is shown.
+
+use super::prepare::Target;
+use crate::base::RingName;
+use crate::cockpit::action::Action;
+use crate::cockpit::model::Model;
+use crate::wire::{ApprovalAct, ApprovalView, Gate, Scope, Verb, Verdict, words};
+
+/// The open request for a ring.
+fn open<'a>(model: &'a Model, ring: &RingName) -> Option<&'a ApprovalView> {
+    let approvals = &model.rollout()?.approvals;
+    approvals.iter().rev().find(|a| a.ring == *ring)
+}
+
+/// The fleet means the rings for which somebody has asked.
+pub(super) fn asked_rings(model: &Model, scopes: Vec<Scope>) -> Result<Vec<Scope>, String> {
+    if scopes != [Scope::Fleet] {
+        return Ok(scopes);
+    }
+    let approvals = model.rollout().map_or(&[][..], |r| &r.approvals);
+    let mut rings: Vec<Scope> = approvals
+        .iter()
+        .map(|a| Scope::Ring(a.ring.clone()))
+        .collect();
+    rings.sort();
+    rings.dedup();
+    match rings.is_empty() {
+        true => Err("nobody has asked for approval".into()),
+        false => Ok(rings),
+    }
+}
+
+pub(super) fn verb(model: &Model, action: Action, scope: &Scope) -> Result<Verb, String> {
+    let Scope::Ring(name) = scope else {
+        return Err("works on one ring".into());
+    };
+    if action == Action::Ask {
+        return ask(model, name);
+    }
+    let request = open(model, name).ok_or_else(|| format!("nobody has asked for ring {name}"))?;
+    let id = request.id.clone();
+    let me = &model.options.actor.name;
+    let mine = request.asked.by.name == *me;
+    let act = match action {
+        Action::Withdraw if mine => ApprovalAct::Withdraw { id },
+        Action::Withdraw => {
+            let who = &request.asked.by;
+            return Err(format!("{who} asked for it, who alone withdraws it"));
+        }
+        _ if mine => return Err("you asked for it yourself; somebody else decides on it".into()),
+        Action::Reject => ApprovalAct::Reject { id },
+        _ if request.given.contains(me) => return Err("you have approved it already".into()),
+        _ => ApprovalAct::Give {
+            id,
+            binding: request.binding,
+        },
+    };
+    Ok(Verb::Approval(act))
+}
+
+fn ask(model: &Model, name: &RingName) -> Result<Verb, String> {
+    let ring = model.ring_named(name);
+    let ring = ring.ok_or_else(|| format!("there is no ring {name}"))?;
+    if let Some(request) = open(model, name).filter(|a| Some(a.stop) == ring.next) {
+        let (who, id) = (&request.asked.by, &request.id);
+        return Err(format!("{who} has asked for it already: {id}"));
+    }
+    let gate = ring.gates.iter().find(|g| g.gate == Gate::Approval);
+    match gate {
+        Some(gate) if gate.verdict != Verdict::Pass => Ok(Verb::Approval(ApprovalAct::Request)),
+        _ => Err(format!(
+            "the next stage of ring {name} needs no approval now"
+        )),
+    }
+}
+
+/// The question, where it is about a request.
+pub(super) fn title(model: &Model, action: Action, targets: &[Target]) -> Option<String> {
+    let word = match action {
+        Action::Approve => "Approve",
+        Action::Reject => "Reject",
+        Action::Withdraw => "Withdraw",
+        Action::Ask => "Ask for approval of",
+        _ => return None,
+    };
+    let goals = targets.iter().filter_map(|target| {
+        let Scope::Ring(ring) = &target.scope else {
+            return None;
+        };
+        let to = match action {
+            Action::Ask => model.ring_named(ring)?.next?,
+            _ => open(model, ring)?.stop,
+        };
+        Some(format!("{ring} to {to}"))
+    });
+    let goals: Vec<String> = goals.collect();
+    Some(format!("{word} {}?", goals.join(", ")))
+}
+
+/// What was asked, by whom, and who said yes.
+pub(super) fn shown(model: &Model, targets: &[Target]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for target in targets {
+        let Scope::Ring(ring) = &target.scope else {
+            continue;
+        };
+        let Some(request) = open(model, ring) else {
+            continue;
+        };
+        let ago = words::lasting(model.now, request.asked.at);
+        let why = match request.asked.reason.as_str() {
+            "" => "no reason given".to_owned(),
+            reason => reason.to_owned(),
+        };
+        lines.push(format!("{} asked {ago}: {why}", request.asked.by));
+        let by = match request.given.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", request.given.join(", ")),
+        };
+        lines.push(format!(
+            "{} of {} given{by}; expires {}; digest {}",
+            request.given.len(),
+            request.needed,
+            request.expires_at.clock(),
+            request.binding.short()
+        ));
+    }
+    lines
+}
