@@ -143,6 +143,13 @@ pub(super) fn change(
     match change {
         PeopleChange::Enrol { name, allowed, .. } => {
             check_name(name)?;
+            // A mistyped name would lock everybody out for good.
+            if people.is_empty() && *name != asked.actor.name {
+                return forbidden(format!(
+                    "the first one enrolled is yourself ({}), as an admin",
+                    asked.actor.name
+                ));
+            }
             if allowed.is_empty() {
                 return forbidden(format!(
                     "{name} would have no role; name one, or revoke them"

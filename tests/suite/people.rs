@@ -52,6 +52,10 @@ fn as_long_as_nobody_is_enrolled_there_is_nobody_else() {
     let first = enrol("ana", vec![Grant::everywhere(Role::Operator)], Vec::new());
     let answer = change(&mut desk, "ana", first);
     assert!(matches!(answer, Err(Refusal::Forbidden(_))), "{answer:?}");
+    // A mistyped name would lock everybody out for good.
+    let other = enrol("amy", vec![Grant::everywhere(Role::Admin)], Vec::new());
+    let answer = change(&mut desk, "ana", other);
+    assert!(matches!(answer, Err(Refusal::Forbidden(_))), "{answer:?}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl From<String> for RoleCli {
 /// `operator …`.
 #[derive(Debug, Subcommand)]
 pub enum OperatorCli {
-    /// Enrol somebody, or give them other roles. The first one must be an admin.
+    /// Enrol somebody, or give them other roles. The first one is yourself, as an admin.
     #[command(
         after_help = "Examples:\n  pilothouse operator add lee --role admin --fleet fleet.toml\n  pilothouse operator add ana --role operator --deny operator:ring=broad --fleet fleet.toml"
     )]
