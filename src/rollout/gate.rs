@@ -390,7 +390,11 @@ fn quiet(
 
 fn approval(rollout: &Rollout, ring: &RingName, to: Stop, now: Timestamp) -> GateReading {
     let needed = rollout.approvals_needed(to);
-    let limit = format!("{needed}");
+    let limit = match needed {
+        0 => "0".to_owned(),
+        1 => "1 approval by somebody else".to_owned(),
+        n => format!("{n} approvals by others"),
+    };
     if needed == 0 {
         return reading(Gate::Approval, Verdict::Pass, "0 given".into(), limit);
     }

@@ -84,7 +84,7 @@ up = "balance * 100"
 down = { balance = "balance_cents / 100" }
 "#;
 
-async fn run(path: &Path, sql: String) {
+pub async fn run(path: &Path, sql: String) {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true);

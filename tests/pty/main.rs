@@ -4,6 +4,7 @@
 
 mod actions;
 mod around;
+mod crew;
 mod foreign;
 mod leaving;
 mod panic;

@@ -298,6 +298,36 @@ async fn what_is_not_ours_is_refused_before_the_engine_hears_of_it() {
 }
 
 #[tokio::test]
+async fn metrics_are_documented_and_every_line_is_one() {
+    let daemon = Daemon::start().await;
+    let text = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let (status, body) = daemon.request(text);
+    assert_eq!(status, 200, "{body}");
+    let documented = include_str!("../../docs/people.md");
+    let mut families = 0;
+    for line in body.lines() {
+        if let Some(family) = line.strip_prefix("# TYPE ") {
+            families += 1;
+            let (name, kind) = family.split_once(' ').unwrap();
+            let short = name.replace("pilothouse_ring_shards_", "…_");
+            let short = short.replace("pilothouse_shard_rows_expected", "…_rows_expected");
+            assert!(
+                documented.contains(&format!("`{short}`")),
+                "{name} is not documented"
+            );
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{family}");
+        } else if !line.starts_with("# HELP ") {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            assert!(name.starts_with("pilothouse_"), "{line}");
+            value.parse::<f64>().unwrap();
+        }
+    }
+    assert!(families >= 15, "{body}");
+    let shard = "pilothouse_shard_stage{ring=\"canary\",shard=\"s01\",stage=\"preflight\"";
+    assert!(body.contains(shard), "{body}");
+}
+
+#[tokio::test]
 async fn a_second_daemon_leaves_the_first_one_alone() {
     let daemon = Daemon::start().await;
     let second = pilothouse(daemon.folder.path(), &["serve"])

@@ -94,6 +94,11 @@ impl Board {
         drop(seats);
         self.changed.send_replace(());
     }
+
+    /// How many streams there are.
+    pub(super) fn count(&self) -> usize {
+        self.seats().taken.len()
+    }
 }
 
 impl Ticket {

@@ -12,6 +12,7 @@ mod events;
 mod health;
 mod limits;
 mod listen;
+mod metrics;
 mod state;
 
 pub use listen::Socket;
@@ -35,6 +36,7 @@ pub fn router(engine: Publisher) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route(path::ME, get(act::me))
         .route(path::VIEW, get(act::view))
         .route(path::EVENTS, get(events::events))

@@ -108,12 +108,12 @@ pub(super) fn shown(model: &Model, targets: &[Target]) -> Vec<String> {
         let Some(request) = open(model, ring) else {
             continue;
         };
-        let ago = words::lasting(model.now, request.asked.at);
+        let ago = words::ms(model.now.since(request.asked.at).ms());
         let why = match request.asked.reason.as_str() {
             "" => "no reason given".to_owned(),
             reason => reason.to_owned(),
         };
-        lines.push(format!("{} asked {ago}: {why}", request.asked.by));
+        lines.push(format!("{} asked {ago} ago: {why}", request.asked.by));
         let by = match request.given.is_empty() {
             true => String::new(),
             false => format!(" ({})", request.given.join(", ")),
