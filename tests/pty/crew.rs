@@ -61,9 +61,10 @@ impl Daemon {
             child: None,
         };
         let me = pilothouse::api::account::person().name;
-        daemon.say(&[
-            "operator", "add", &me, "--role", "admin", "--role", "operator",
-        ]);
+        let roles = [
+            "--role", "admin", "--role", "operator", "--role", "approver",
+        ];
+        daemon.say(&[&["operator", "add", &me][..], &roles].concat());
         daemon.say(&["operator", "add", "lee", "--role", "approver"]);
         let token = daemon.say(&["operator", "token", "lee"]);
         let path = daemon.token();
@@ -151,8 +152,11 @@ fn one_asks_the_other_approves_and_both_outlive_the_daemon() {
             .contains("ask for approval ring canary: accepted")
     });
     // Whoever asked cannot answer, and the other cannot promote.
-    one.press("A");
-    one.wait_text("Cannot approve: you asked for it yourself");
+    one.press_until("A", "a reason", |screen| {
+        screen
+            .contents()
+            .contains("Cannot approve: you asked for it yourself")
+    });
     lee.press_until("P", "a reason", |screen| {
         screen
             .contents()
@@ -182,7 +186,7 @@ fn one_asks_the_other_approves_and_both_outlive_the_daemon() {
     one.press_until("P", "the promotion", |screen| {
         screen.contents().contains("promote ring canary: accepted")
     });
-    lee.wait_text("admitted to snapshot");
+    lee.wait_text("promote to expand");
     // Leaving stops nothing, and says so.
     one.press("q");
     let left = one.left();

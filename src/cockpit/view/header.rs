@@ -6,7 +6,7 @@ use crate::cockpit::widgets::{Canvas, part, sign};
 use crate::wire::Sign;
 use ratatui::layout::Rect;
 
-/// From here on there is room for the plan's digest.
+/// From here on there is room for who promotes, and for the plan's digest.
 const WIDE: u16 = 100;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
@@ -30,10 +30,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             None => "by hand".into(),
         };
         parts.push(part(Role::Text, format!("  {}", rollout.migration)));
-        parts.push(part(Role::Muted, format!("  {auto}")));
-        // Who acts matters more than which plan it is.
+        // Who acts, and who else is there, matters more than the rest of it.
         if area.width >= WIDE {
-            parts.push(part(Role::Muted, format!("  plan {}", rollout.plan)));
+            let rest = format!("  {auto}  plan {}", rollout.plan);
+            parts.push(part(Role::Muted, rest));
         }
     }
     parts.push(part(Role::Muted, format!("  {}", model.options.actor)));
