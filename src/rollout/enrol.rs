@@ -2,6 +2,7 @@
 
 use super::approval::ApprovalAct;
 use super::command::{Order, Scope, Verb};
+use super::decide::ordered_fact;
 use super::event::{Event, Fact};
 use super::people::{Grant, People, Person, Place, Right, Role, Token, listed};
 use super::refusal::Refusal;
@@ -181,15 +182,8 @@ pub(super) fn change(
             }
         }
     }
-    let fact = Fact {
-        at: now,
-        actor: asked.actor.clone(),
-        scope: Scope::Fleet,
-        cause: asked.cause,
-        key: Some(asked.key.clone()),
-        reason: asked.reason.clone(),
-        event: Event::PeopleChanged(change.clone()),
-    };
+    let event = Event::PeopleChanged(change.clone());
+    let fact = ordered_fact(asked, Scope::Fleet, event, now);
     let mut after = people.clone();
     after.apply(&fact, change);
     if after.admins().next().is_none() {
