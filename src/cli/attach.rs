@@ -59,7 +59,7 @@ pub(super) fn secret(reference: &str) -> Result<Secret, Ended> {
     parsed.resolve().map_err(|e| bad(e.to_string()))
 }
 
-fn not_attached(error: RequestError) -> Ended {
+pub(super) fn not_attached(error: RequestError) -> Ended {
     let exit = match error {
         RequestError::Refused { .. } => Exit::Refused,
         RequestError::Unreachable(_) | RequestError::Foreign(..) => Exit::Failed,

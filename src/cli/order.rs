@@ -1,6 +1,7 @@
 //! Verbs as subcommands: handed to the engine that runs, or taken directly
 //! when none does.
 
+use super::attach::not_attached;
 use super::exit::{Ended, Exit};
 use super::prepare::{
     Job, NEVER_OPENED, ReadJournal, book, kept_migration, load_fleet, read_journal,
@@ -105,7 +106,7 @@ async fn by_daemon(store: &Path, asked: Order, token: Secret) -> Result<Answer, 
     };
     give_act(&access, envelope(asked))
         .await
-        .map_err(|e| Ended::new(Exit::Failed, e.to_string()))
+        .map_err(not_attached)
 }
 
 fn envelope(asked: Order) -> CommandEnvelope {

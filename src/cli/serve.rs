@@ -65,6 +65,7 @@ async fn drive(ready: Ready, address: &Address) -> Result<(Summary, Exit), Ended
     let (engine, publisher, lease) = engine(ready, Goal::Told, printer()).await?;
     let Address::Unix(path) = address;
     let socket = Socket::bind(path)
+        .await
         .map_err(|e| Ended::new(Exit::Failed, format!("cannot listen at {address}: {e}")))?;
     say(format_args!("listening at {address}"));
     let served = tokio::spawn(socket.serve(router(publisher)));

@@ -81,6 +81,11 @@ impl Publisher {
         self.newest.send_replace(Some(published));
     }
 
+    /// The newest view, if there is one yet.
+    pub fn newest(&self) -> Option<Published> {
+        self.newest.borrow().clone()
+    }
+
     /// Attaches a client.
     pub fn line(&self) -> Line {
         let (answers, answered) = mpsc::channel(ANSWERS_MAX);

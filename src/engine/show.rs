@@ -38,12 +38,6 @@ impl Engine {
                 .map(|(n, m)| (n.clone(), m.seen().clone()))
                 .collect(),
             restore: self.restore.clone(),
-            servers: self
-                .setup
-                .shards
-                .iter()
-                .filter_map(|(name, shard)| Some((name.clone(), shard.server()?)))
-                .collect(),
         };
         let head = self.setup.book.head();
         let head = crate::wire::Head {

@@ -210,6 +210,9 @@ impl Engine {
         let now = clock::now();
         self.observer
             .note(&mut self.observations, &polled.shard, &polled.measured, now);
+        if let Some(shard) = self.setup.shards.get(&polled.shard) {
+            self.observations.shard_mut(&polled.shard).server = shard.server();
+        }
         if let Some(rollout) = self.setup.book.state().open() {
             let guards = rollout.opening.guards.clone();
             watch_guards(&guards, &mut self.observations, &polled.shard, now);

@@ -123,6 +123,13 @@ fn approvals(raw: &RawPolicy, findings: &mut Findings<'_>) -> BTreeMap<Stage, u3
         let path = format!("policy.approvals.{word}");
         let stage = findings.choose(&path, "stage", word, &choices);
         let number = findings.number(&path, *number, 0..=APPROVALS_MAX);
+        if stage == Some(Stage::Preflight) && number > Some(0) {
+            findings.report(
+                &path,
+                "a rollout begins with preflight, so there is nothing to promote to it",
+                "ask for approvals from snapshot on; preflight writes nothing",
+            );
+        }
         approvals.extend(stage.zip(number));
     }
     approvals

@@ -7,7 +7,7 @@ use super::event::{Event, Fact};
 use super::people::{Grant, People, Person, Place, Right, Role, Token, listed};
 use super::refusal::Refusal;
 use super::state::{Rollout, State};
-use crate::base::{Cause, Digest, Period, Timestamp};
+use crate::base::{Actor, ActorSource, Cause, Digest, Period, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -77,10 +77,12 @@ impl fmt::Display for PeopleChange {
 }
 
 impl PeopleChange {
-    /// A token of one's own is one's own business.
-    fn is_about_ones_own(&self, who: &str) -> bool {
+    /// A token of one's own is one's own business. Whoever came by a token
+    /// makes no other one: a stolen token would outlive its revocation.
+    fn is_ones_own(&self, who: &Actor) -> bool {
         match self {
-            Self::IssueToken { name, .. } | Self::RevokeToken { name, .. } => name == who,
+            Self::IssueToken { name, .. } => *name == who.name && who.source != ActorSource::Token,
+            Self::RevokeToken { name, .. } => *name == who.name,
             Self::Enrol { .. } | Self::Revoke { .. } => false,
         }
     }
@@ -95,20 +97,20 @@ pub(super) fn permitted(state: &State, asked: &Order) -> Result<(), Refusal> {
     let rollout = state.rollout.as_ref();
     let mut at = Place::of(&asked.scope, rollout);
     let right = match &asked.verb {
-        Verb::People(change) if change.is_about_ones_own(&asked.actor.name) => Right::Look,
+        Verb::People(change) if change.is_ones_own(&asked.actor) => Right::Look,
         Verb::People(_) => Right::Administer,
-        Verb::Promote => {
+        Verb::Promote | Verb::Approval(ApprovalAct::Request) => {
             at.stage = rollout.and_then(|r| next_stage(r, &asked.scope));
             Right::Act
         }
-        // Decided where the request is known; asking is an operator's.
-        Verb::Approval(ApprovalAct::Request) => Right::Act,
+        // Decided where the request is known.
         Verb::Approval(_) | Verb::Review => Right::Look,
         verb if verb.is_calming() => Right::Calm,
         _ => Right::Act,
     };
     if right == Right::Look {
-        at = Place::default();
+        let looks = state.people.may_look(&asked.actor.name);
+        return looks.map_err(|denied| Refusal::Denied(denied.to_string()));
     }
     may(&state.people, &asked.actor.name, right, at)
 }
@@ -166,10 +168,10 @@ pub(super) fn change(
             expires_at,
             ..
         } => {
-            let person = known(name)?;
+            known(name)?;
             check_name(id)?;
-            if person.tokens.contains_key(id) {
-                return forbidden(format!("{name} has a token {id} already"));
+            if people.0.values().any(|p| p.tokens.contains_key(id)) {
+                return forbidden(format!("there is a token {id} already"));
             }
             if *expires_at <= now || expires_at.since(now) > TOKEN_LIFE_MAX {
                 return forbidden("a token lives for a year at most, and for some time".into());

@@ -16,6 +16,8 @@ pub struct Observations {
 pub struct ShardObservation {
     /// Newest value of each signal, by its wire name.
     pub signals: BTreeMap<String, Reading>,
+    /// What answers there: kind of database, version, present primary.
+    pub server: Option<String>,
     /// Places that a signal could not be read at, by its wire name.
     pub unseen: BTreeMap<String, u32>,
     /// Every reason to wait, all of them; empty means open.

@@ -48,6 +48,17 @@ impl Role {
             Right::Administer => self == Self::Admin,
         }
     }
+
+    /// What is gone where the role is denied: its own right, not what other
+    /// roles give as well.
+    fn takes(self, right: Right) -> bool {
+        match self {
+            Self::Viewer => true,
+            Self::Operator => matches!(right, Right::Act | Right::Calm),
+            Self::Approver => right == Right::Approve,
+            Self::Admin => right == Right::Administer,
+        }
+    }
 }
 
 impl fmt::Display for Role {
@@ -241,9 +252,10 @@ impl People {
         if person.revoked.is_some() {
             return Err(Denied::Revoked(who.into()));
         }
-        let gives = |grant: &&Grant| grant.role.gives(right);
-        let denied = person.denied.iter().find(|d| gives(d) && d.touches(&at));
-        let allowed = person.allowed.iter().any(|g| gives(&g) && g.covers(&at));
+        let mut denied = person.denied.iter();
+        let denied = denied.find(|d| d.role.takes(right) && d.touches(&at));
+        let mut allowed = person.allowed.iter();
+        let allowed = allowed.any(|g| g.role.gives(right) && g.covers(&at));
         if allowed && denied.is_none() {
             return Ok(());
         }
@@ -274,11 +286,11 @@ impl People {
     pub fn may_somewhere(&self, who: &str, right: Right) -> bool {
         let person = self.0.get(who).filter(|p| p.revoked.is_none());
         let gives = |grant: &Grant| grant.role.gives(right);
-        let everywhere = |denial: &Grant| denial.ring.is_none() && denial.stage.is_none();
-        self.is_empty()
-            || person.is_some_and(|p| {
-                p.allowed.iter().any(gives) && !p.denied.iter().any(|d| gives(d) && everywhere(d))
-            })
+        let takes = |denial: &Grant| {
+            denial.role.takes(right) && denial.ring.is_none() && denial.stage.is_none()
+        };
+        let may = |p: &Person| p.allowed.iter().any(gives) && !p.denied.iter().any(takes);
+        self.is_empty() || person.is_some_and(may)
     }
 
     /// Admins everywhere who could act now.

@@ -47,7 +47,7 @@ pub(super) fn project_shard(
             reasons: seen.map_or_else(Vec::new, |s| s.throttle.clone()),
             read_at: seen.and_then(|s| s.throttle_read_at),
         },
-        server: telemetry.servers.get(name).cloned(),
+        server: seen.and_then(|s| s.server.clone()),
         replicas_unseen: seen
             .and_then(|s| s.unseen.get(LAG_SIGNAL).copied())
             .unwrap_or_default(),

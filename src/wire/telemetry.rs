@@ -13,8 +13,6 @@ pub struct Telemetry {
     pub shards: BTreeMap<ShardName, ShardTelemetry>,
     /// What merge restores would give, where somebody asked.
     pub restore: BTreeMap<ShardName, RestoreCount>,
-    /// What answers where: kind of database, version, present primary.
-    pub servers: BTreeMap<ShardName, String>,
 }
 
 /// Measurements of one shard.

@@ -224,6 +224,37 @@ fn shift_is_approved_where_it_is_entered_and_each_stop_of_contract() {
     assert_eq!(needed, [0, 1, 0, 1, 1]);
 }
 
+/// Whoever is trusted within one ring approves there, and asks for one stage.
+#[test]
+fn a_limited_approver_approves_within_the_limit() {
+    let (mut desk, approval) = waiting();
+    let mut limited = |name: &str, role: Role, ring: Option<&str>, stage: Option<Stage>| {
+        let ring = ring.map(|r| RingName::new(r).unwrap());
+        let change = PeopleChange::Enrol {
+            name: name.into(),
+            allowed: vec![Grant { role, ring, stage }],
+            denied: Vec::new(),
+        };
+        by(
+            &mut desk,
+            "root",
+            Scope::Fleet,
+            Verb::People(Box::new(change)),
+        )
+        .unwrap();
+    };
+    limited("lee", Role::Approver, Some("canary"), None);
+    limited("kim", Role::Approver, None, Some(Stage::Snapshot));
+    limited("max", Role::Approver, Some("broad"), None);
+    limited("ana", Role::Operator, None, Some(Stage::Snapshot));
+    give(&mut desk, "lee", &approval).unwrap();
+    give(&mut desk, "kim", &approval).unwrap();
+    let said = refusal(give(&mut desk, "max", &approval));
+    assert!(said.contains("max may not approve here"), "{said}");
+    ask(&mut desk, "broad");
+    by(&mut desk, "ana", ring("canary"), Verb::Promote).unwrap();
+}
+
 /// What a history breaks, read from its facts alone.
 fn broken(facts: &[Fact], needed: impl Fn(Stop) -> u32) -> Vec<String> {
     let mut wrong = Vec::new();

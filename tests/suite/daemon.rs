@@ -339,6 +339,26 @@ async fn a_second_daemon_leaves_the_first_one_alone() {
     assert_eq!(one.lost, 0);
 }
 
+/// A mistyped path must not cost anybody a file, nor another daemon its place.
+#[tokio::test]
+async fn what_lies_where_it_should_listen_is_left_alone() {
+    let mut daemon = Daemon::start().await;
+    let other = scratch().await;
+    let there = format!("unix:{}", daemon.socket().display());
+    let words = ["serve", "--migration", "change.toml", "--listen", &there];
+    let taken = pilothouse(other.path(), &words).output().unwrap();
+    assert_eq!(taken.status.code(), Some(1), "{taken:?}");
+    assert!(String::from_utf8_lossy(&taken.stderr).contains("another daemon listens there"));
+    let mut one = daemon.attach("one");
+    one.until("a view", |o| !o.view.shards.is_empty()).await;
+    daemon.kill();
+    let file = format!("unix:{}", daemon.folder.path().join("fleet.toml").display());
+    let words = ["serve", "--listen", &file];
+    let refused = pilothouse(daemon.folder.path(), &words).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(daemon.folder.path().join("fleet.toml").exists());
+}
+
 #[tokio::test]
 async fn without_a_daemon_attach_says_so_and_how_it_is_started() {
     let folder = scratch().await;

@@ -179,3 +179,46 @@ fn a_token_is_its_owners_until_it_ends() {
     let said = people.bearer("1f00", &secret, now).unwrap_err();
     assert!(said.contains("revoked"), "{said}");
 }
+
+/// To deny one role takes that role's right, and not what others give as well.
+#[test]
+fn a_denial_takes_its_own_right_only() {
+    let mut desk = desk();
+    let operator = || vec![Grant::everywhere(Role::Operator)];
+    let denied = vec![
+        Grant::everywhere(Role::Approver),
+        only(Role::Admin, Some("broad"), None),
+    ];
+    change(&mut desk, "root", enrol("ana", operator(), denied)).unwrap();
+    assert_eq!(desk.state.people.may_look("ana"), Ok(()));
+    by(&mut desk, "ana", Scope::Fleet, Verb::Pause).unwrap();
+    by(&mut desk, "ana", Scope::Fleet, Verb::Resume).unwrap();
+    let nothing = vec![Grant::everywhere(Role::Viewer)];
+    change(&mut desk, "root", enrol("ana", operator(), nothing)).unwrap();
+    assert!(desk.state.people.may_look("ana").is_err());
+    refused(by(&mut desk, "ana", Scope::Fleet, Verb::Pause));
+}
+
+#[test]
+fn a_token_makes_no_other_token_and_takes_nobodys_id() {
+    let mut desk = desk();
+    let viewer = || vec![Grant::everywhere(Role::Viewer)];
+    for name in ["ana", "lee"] {
+        change(&mut desk, "root", enrol(name, viewer(), Vec::new())).unwrap();
+    }
+    let issue = |desk: &Desk, name: &str, id: &str| PeopleChange::IssueToken {
+        name: name.into(),
+        id: id.into(),
+        secret: Digest::of("s", &[name.as_bytes()]),
+        expires_at: Timestamp(desk.now.0 + 1_000),
+    };
+    let first = issue(&desk, "lee", "1f00");
+    change(&mut desk, "lee", first).unwrap();
+    let same = issue(&desk, "ana", "1f00");
+    let answer = change(&mut desk, "ana", same);
+    assert!(matches!(answer, Err(Refusal::Forbidden(_))), "{answer:?}");
+    let verb = Verb::People(Box::new(issue(&desk, "lee", "1f01")));
+    let mut order = desk.order(Scope::Fleet, verb);
+    order.actor = Actor::bearer("lee");
+    refused(desk.say(&Command::Order(order)));
+}

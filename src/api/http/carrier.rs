@@ -237,7 +237,13 @@ async fn insist(access: &Access, envelope: CommandEnvelope) -> Answer {
             let answered = read(access, Method::POST, path::COMMANDS, &command).await;
             match answered {
                 Ok(answer) => return answer,
-                Err(RequestError::Refused { code, text }) if code != "silent" => {
+                // Whether it was taken is not known: the key makes it one act.
+                Err(RequestError::Refused { code, .. })
+                    if ["silent", "too_slow"].contains(&code.as_str()) =>
+                {
+                    tokio::time::sleep(DELIVER_AGAIN).await;
+                }
+                Err(RequestError::Refused { code, text }) => {
                     return Answer::Refused { code, text };
                 }
                 Err(_) => tokio::time::sleep(DELIVER_AGAIN).await,

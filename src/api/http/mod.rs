@@ -10,7 +10,7 @@ mod request;
 mod sse;
 
 pub use carrier::deliver as give_act;
-pub use request::{Access, RequestError, ask_view, who_am_i};
+pub use request::{Access, RequestError, who_am_i};
 
 use super::client::{Client, Told};
 use crate::wire::{CommandEnvelope, Look};

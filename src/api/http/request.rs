@@ -3,7 +3,6 @@
 use crate::api::address::Address;
 use crate::api::message::{Me, Problem, SESSION, path};
 use crate::base::{Secret, Untrusted};
-use crate::wire::FleetView;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -60,14 +59,6 @@ pub struct Access {
 pub async fn who_am_i(access: &Access) -> Result<String, RequestError> {
     let me: Me = read(access, Method::GET, path::ME, &()).await?;
     Ok(me.name)
-}
-
-/// The present view.
-///
-/// # Errors
-/// Nobody answers, or not to us.
-pub async fn ask_view(access: &Access) -> Result<FleetView, RequestError> {
-    read(access, Method::GET, path::VIEW, &()).await
 }
 
 /// Asks and reads the answer, whatever its status is.

@@ -119,7 +119,7 @@ pub(super) async fn view(
     State(served): State<Served>,
     _: Caller,
 ) -> Result<Json<FleetView>, Refused> {
-    let newest = served.engine.line().newest();
+    let newest = served.engine.newest();
     let published = newest.ok_or_else(|| Refused::silent("it has only just begun; ask again"))?;
     Ok(Json((*published.view).clone()))
 }

@@ -49,7 +49,7 @@ impl Reader {
     /// Ends for whoever is revoked meanwhile.
     async fn next(&mut self) -> Option<ServerMessage> {
         let message = self.message().await?;
-        let people = self.served.engine.line().newest()?.people;
+        let people = self.served.engine.newest()?.people;
         self.caller.is_still_welcome(&people).then_some(message)
     }
 

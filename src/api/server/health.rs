@@ -15,7 +15,7 @@ pub(super) async fn alive() -> &'static str {
 /// The engine goes round and its journal can be written.
 pub(super) async fn ready(State(served): State<Served>) -> (StatusCode, String) {
     let not = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why + "\n");
-    let Some(published) = served.engine.line().newest() else {
+    let Some(published) = served.engine.newest() else {
         return not("the engine has not shown anything yet".into());
     };
     let age_ms = super::now().since(published.at).ms();

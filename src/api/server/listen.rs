@@ -6,7 +6,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,20 +30,30 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Takes a path. One that a daemon left behind is taken over: whoever calls
-    /// this holds the store's lease, so nobody listens there.
+    /// Takes a path. A socket that a dead daemon left behind is replaced; nothing
+    /// else that lies there is touched.
     ///
     /// # Errors
-    /// The path cannot be used.
-    pub fn bind(path: &Path) -> io::Result<Self> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+    /// The path cannot be used, or is used.
+    pub async fn bind(path: &Path) -> io::Result<Self> {
+        match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(io::Error::other(
+                    "something else is there, and is left alone",
+                ));
+            }
+            Ok(_) if UnixStream::connect(path).await.is_ok() => {
+                return Err(io::Error::other("another daemon listens there"));
+            }
+            Ok(_) => std::fs::remove_file(path)?,
         }
-        // Between bind and chmod the directory, which its owner alone can
-        // enter, keeps others out.
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        // From its first moment nobody else can open it.
+        let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
+        let listener = UnixListener::bind(path);
+        rustix::process::umask(before);
+        let listener = listener?;
         Ok(Self {
             listener,
             path: path.to_owned(),

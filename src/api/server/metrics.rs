@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 const SHARDS_MAX: usize = 1_000;
 
 pub(super) async fn metrics(State(served): State<Served>, _: Caller) -> Result<Response, Refused> {
-    let newest = served.engine.line().newest();
+    let newest = served.engine.newest();
     let published = newest.ok_or_else(|| Refused::silent("ask again"))?;
     let age_ms = super::now().since(published.at).ms();
     let mut text = Text::default();

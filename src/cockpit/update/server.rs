@@ -2,7 +2,7 @@
 
 use super::{act, call, screens};
 use crate::base::{Period, Timestamp};
-use crate::cockpit::model::{Layer, Lost, Model};
+use crate::cockpit::model::{Layer, Level, Lost, Model};
 use crate::cockpit::msg::Effect;
 use crate::wire::{ServerMessage, Stream, Touched, fold};
 
@@ -50,7 +50,11 @@ pub(super) fn message(model: &mut Model, message: ServerMessage, at: Timestamp) 
 /// The way to the engine is cut. The newest reason counts, since the first.
 pub(super) fn lost(model: &mut Model, why: String, at: Timestamp) {
     model.now = model.now.max(at);
-    let since = model.lost.take().map_or(model.now, |lost| lost.since);
+    let before = model.lost.take();
+    if before.as_ref().is_none_or(|lost| lost.why != why) {
+        model.say(Level::Bad, format!("The way to the engine is cut: {why}"));
+    }
+    let since = before.map_or(model.now, |lost| lost.since);
     model.lost = Some(Lost { since, why });
     // Who is there now nobody knows.
     model.company = None;

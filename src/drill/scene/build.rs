@@ -204,14 +204,13 @@ impl Scene {
     fn read_all(&mut self) {
         let rollout = self.state.rollout.as_ref();
         let shards = rollout.into_iter().flat_map(|r| &r.shards);
-        let servers = shards.map(|(name, shard)| {
-            let server = format!("PostgreSQL 16.4 {}:5432", shard.instance);
-            (name.clone(), server)
-        });
-        self.telemetry.servers = servers.collect();
-        let names: Vec<ShardName> = self.telemetry.servers.keys().cloned().collect();
-        for (place, name) in names.iter().enumerate() {
+        let shards: Vec<(ShardName, String)> = shards
+            .map(|(name, shard)| (name.clone(), shard.instance.clone()))
+            .collect();
+        for (place, (name, instance)) in shards.iter().enumerate() {
             self.lag(name, 100 + place as u64 % 40 * 20);
+            let server = format!("PostgreSQL 16.4 {instance}:5432");
+            self.observations.shard_mut(name).server = Some(server);
         }
     }
 
