@@ -37,6 +37,8 @@ fn opening(shards: u32) -> Opening {
         plan_digest: Digest::ZERO,
         shard_set_digest: Digest::ZERO,
         policy: Policy {
+            signed: Default::default(),
+            people: Default::default(),
             after: Stage::Verify,
             soak: Period::from_ms(0),
             shift_steps: vec![100],

@@ -10,6 +10,8 @@ pub enum Told {
     Message(Box<ServerMessage>),
     /// The way to it is cut, and why; it is looked for.
     Lost(String),
+    /// What it shows must not be believed, and why; nothing more of it comes.
+    Refused(String),
 }
 
 /// One attached client.

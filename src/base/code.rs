@@ -42,6 +42,8 @@ pub const OLDER_STATEMENT: &str = "PH028";
 pub const FLAG: &str = "PH030";
 /// A finding that no journal takes, for example one of megabytes.
 pub const UNRECORDABLE: &str = "PH031";
+/// What a shard keeps of a rollout holds what is never written there.
+pub const RECORD_SPOILED: &str = "PH033";
 /// The engine's own driver of a shard broke.
 pub const DRIVER_BROKE: &str = "PH032";
 
@@ -73,6 +75,7 @@ mod tests {
             FLAG,
             UNRECORDABLE,
             DRIVER_BROKE,
+            RECORD_SPOILED,
         ];
         let different: std::collections::BTreeSet<&str> = all.into_iter().collect();
         assert_eq!(different.len(), all.len());

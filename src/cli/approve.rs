@@ -1,23 +1,14 @@
 //! `pilothouse ask | approve | reject | withdraw | break-glass | review`.
 
 use super::exit::{Ended, Exit};
-use super::order::{self, OrderArgs, journal_view, view};
+use super::order::{self, Earnest, Given, OrderArgs, journal_view, sender, view};
 use super::prepare::load_fleet;
-use crate::base::{Period, RingName, Secret};
-use crate::rollout::{ApprovalAct, Scope, Verb};
+use super::sign::Signer;
+use crate::base::{Namespace, Period, RingName};
+use crate::journal::Head;
+use crate::rollout::{Approval, ApprovalAct, Scope, Signed, Verb};
 use crate::wire::{ApprovalView, Verdict, words};
-use std::path::{Path, PathBuf};
-
-/// What every act of a person comes with.
-#[derive(Debug)]
-pub struct Given {
-    /// Fleet file.
-    pub fleet: PathBuf,
-    /// Why.
-    pub reason: String,
-    /// Who gives it, if not the account of this process.
-    pub token: Option<Secret>,
-}
+use std::path::Path;
 
 /// Asks for approval of a ring's next promotion.
 ///
@@ -26,20 +17,30 @@ pub struct Given {
 pub async fn ask(given: Given, ring: RingName) -> Result<(String, Exit), Ended> {
     let fleet = given.fleet.clone();
     let scope = Scope::Ring(ring.clone());
+    let earnest = given.earnest;
     let (said, _) = give(given, scope, ApprovalAct::Request).await?;
+    if earnest == Earnest::DryRun {
+        return Ok((said, Exit::Done));
+    }
     let asked = requests(&fleet).await?;
-    let asked = asked.iter().rev().find(|a| a.ring == ring);
+    let asked = asked.iter().rev().find(|a| a.request.ring == ring);
     let shown = asked.map_or_else(String::new, shown);
     Ok((said + &shown, Exit::Done))
 }
 
-/// Says yes to a request, after showing it.
+/// Says yes to a request, after showing it, and signs that if there is a key.
 ///
 /// # Errors
 /// It was refused, or nobody could take it.
-pub async fn approve(given: Given, id: String, show: Show) -> Result<(String, Exit), Ended> {
-    let all = requests(&given.fleet).await?;
-    let Some(found) = all.iter().find(|a| a.id == id) else {
+pub async fn approve(
+    given: Given,
+    id: String,
+    show: Show,
+    signer: Option<Signer>,
+) -> Result<(String, Exit), Ended> {
+    let view = journal_view(&load_fleet(&given.fleet)?).await?;
+    let open = view.header.rollout.map_or_else(Vec::new, |r| r.approvals);
+    let Some(found) = open.iter().find(|a| a.request.id == id) else {
         let text = format!("there is no open request {id}; status lists them");
         return Err(Ended::new(Exit::Refused, text));
     };
@@ -47,12 +48,32 @@ pub async fn approve(given: Given, id: String, show: Show) -> Result<(String, Ex
     if show == Show::Only {
         return Ok((text, Exit::Done));
     }
+    let head = view.header.head.unwrap_or(Head::EMPTY);
+    let signed = match signer {
+        Some(signer) => Some(signed(&given, &signer, &found.request, head).await?),
+        None => None,
+    };
     let act = ApprovalAct::Give {
         id,
         binding: found.binding,
+        signed,
     };
     let (said, exit) = give(given, Scope::Fleet, act).await?;
     Ok((text + &said, exit))
+}
+
+/// What is signed names who signs: the daemon says whose a token is.
+async fn signed(
+    given: &Given,
+    signer: &Signer,
+    request: &Approval,
+    head: Head,
+) -> Result<Box<Signed>, Ended> {
+    let who = sender(&given.fleet, given.token.as_ref()).await?;
+    let statement = request.statement(&who, head);
+    let signature = signer.sign(Namespace::Approval, &statement).await;
+    let signature = signature.map_err(|why| Ended::new(Exit::Failed, why))?;
+    Ok(Box::new(Signed { head, signature }))
 }
 
 /// Whether an approver wants to see or to say yes.
@@ -85,24 +106,34 @@ pub async fn break_glass(
         .parse()
         .map_err(|e| Ended::new(Exit::BadInput, format!("--for {lasting}: {e}")))?;
     let args = OrderArgs {
-        fleet: given.fleet,
+        given,
         scope: Scope::Fleet,
         verb: Verb::BreakGlass { lasting },
         confirm,
-        reason: given.reason,
-        token: given.token,
+    };
+    order::give(args).await
+}
+
+/// Says that broken glass was looked at.
+///
+/// # Errors
+/// It was refused, or nobody could take it.
+pub async fn review(given: Given) -> Result<(String, Exit), Ended> {
+    let args = OrderArgs {
+        given,
+        scope: Scope::Fleet,
+        verb: Verb::Review,
+        confirm: None,
     };
     order::give(args).await
 }
 
 async fn give(given: Given, scope: Scope, act: ApprovalAct) -> Result<(String, Exit), Ended> {
     let args = OrderArgs {
-        fleet: given.fleet,
+        given,
         scope,
         verb: Verb::Approval(act),
         confirm: None,
-        reason: given.reason,
-        token: given.token,
     };
     order::give(args).await
 }
@@ -117,15 +148,19 @@ async fn requests(fleet: &Path) -> Result<Vec<ApprovalView>, Ended> {
 /// What an approver approves.
 fn shown(approval: &ApprovalView) -> String {
     let ApprovalView {
+        request,
+        needed,
+        binding,
+    } = approval;
+    let Approval {
         id,
         ring,
         stop,
         asked,
-        given,
-        needed,
         expires_at,
-        binding,
-    } = approval;
+        ..
+    } = request;
+    let given = approval.given();
     let why = match asked.reason.as_str() {
         "" => "no reason given",
         reason => reason,
@@ -145,10 +180,13 @@ fn shown(approval: &ApprovalView) -> String {
 /// Where it would run, and what the gates say.
 async fn evidence(fleet: &Path, approval: &ApprovalView) -> Result<String, Ended> {
     let view = view(fleet).await?;
-    let shards = view.shards.iter().filter(|s| s.ring == approval.ring);
+    let shards = view
+        .shards
+        .iter()
+        .filter(|s| s.ring == approval.request.ring);
     let names: Vec<&str> = shards.map(|s| s.name.as_str()).collect();
     let mut text = format!("  shards     {}: {}\n", names.len(), words::names(&names));
-    let ring = view.rings.iter().find(|r| r.name == approval.ring);
+    let ring = view.rings.iter().find(|r| r.name == approval.request.ring);
     for gate in ring.map_or(&[][..], |r| &r.gates) {
         let mark = match gate.verdict {
             Verdict::Pass => "passed",
@@ -156,7 +194,7 @@ async fn evidence(fleet: &Path, approval: &ApprovalView) -> Result<String, Ended
         };
         text.push_str(&format!("  gate       {mark}: {gate}\n"));
     }
-    let back = view.shards.iter().find(|s| s.ring == approval.ring);
+    let back = view.shards.iter().find(|s| s.ring == approval.request.ring);
     if let Some(shard) = back {
         text.push_str(&format!("  way back   {}\n", shard.way_back.word()));
     }

@@ -3,6 +3,8 @@
 use super::exit::{Ended, Exit};
 use super::prepare::load_fleet;
 use super::run::Face;
+use super::screen::dressed;
+use super::sign::Signer;
 use super::terminal::say;
 use crate::api::address::Address;
 use crate::api::http::{Access, HttpClient, RequestError, who_am_i};
@@ -28,6 +30,7 @@ pub async fn attach(
     address: Address,
     token: Option<&str>,
     face: Face,
+    signer: Option<Signer>,
 ) -> Result<(String, Exit), Ended> {
     let session = format!("{}/{}", std::process::id(), crate::engine::now().0);
     let access = Access {
@@ -36,9 +39,10 @@ pub async fn attach(
         token: token.map(secret).transpose()?,
     };
     let name = who_am_i(&access).await.map_err(not_attached)?;
-    let mut options = cockpit::Options::from_environment(Actor::person(name), session);
+    let person = Actor::person(name.clone());
+    let mut options = cockpit::Options::from_environment(person, session);
     options.leaving = Leaving::LeavesTheEngine;
-    let client = Box::new(HttpClient::attach(access));
+    let client = dressed(Box::new(HttpClient::attach(access)), name, signer);
     let left = match face {
         Face::Plain => cockpit::plain::run(client, options).await,
         Face::Screen | Face::Headless => cockpit::run::run(client, options, None).await,

@@ -1,27 +1,27 @@
 //! From a parsed command line to an exit code.
 
-use super::approve::Given;
 use super::args::{
     AttachCli, Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli,
-    RequestCli, RunCli, ServeCli, VerbCli, WriterCli,
+    RunCli, ServeCli, WriterCli,
 };
 use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
 use super::forget;
-use super::order::{self, OrderArgs};
+use super::order;
 use super::plan::{self, PlanArgs};
 use super::run::{self, Face, Promote, RunArgs};
+use super::sign::{Asks, Signer};
 use super::summary::Summary;
 use super::terminal::say;
-use super::{approve, attach, drill, journal, lab, operator, serve};
+use super::verbs::{shape, shaped};
+use super::{attach, drill, journal, lab, manual, operator, ready, serve, verbs};
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
 use crate::lab::writer::KeyClass;
 use crate::lab::{Durability, Fill, LabSpec, Load};
-use crate::rollout::{ApprovalAct, Scope, Verb};
 use crate::worker::Variant;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Statements per second of a lab's writers.
 const LAB_RATE: u32 = 50;
@@ -39,7 +39,7 @@ pub async fn dispatch(cli: Cli) -> u8 {
         }
         Commands::Journal(command) => journal_command(command).await,
         Commands::Lab(command) => u8::try_from(lab_command(command).await).unwrap_or(1),
-        other => match command(other, cli.token.as_deref()).await {
+        other => match command(other).await {
             Ok((text, exit)) => {
                 print(&text);
                 exit.code()
@@ -58,7 +58,7 @@ fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-async fn command(command: Commands, token: Option<&str>) -> Result<(String, Exit), Ended> {
+async fn command(command: Commands) -> Result<(String, Exit), Ended> {
     let done = |text: String| (text, Exit::Done);
     match command {
         Commands::Plan(args) => plan::plan(&plan_args(args)).await.map(done),
@@ -72,7 +72,7 @@ async fn command(command: Commands, token: Option<&str>) -> Result<(String, Exit
             let (summary, exit) = serve::serve(serve_args(args), migration, listen).await?;
             Ok((object(&summary)?, exit))
         }
-        Commands::Attach(args) => attached(args, token).await,
+        Commands::Attach(args) => attached(args).await,
         Commands::Status(args) => {
             let shape = if args.json {
                 order::Shape::Json
@@ -81,47 +81,25 @@ async fn command(command: Commands, token: Option<&str>) -> Result<(String, Exit
             };
             order::status(&args.fleet, shape).await.map(done)
         }
-        Commands::Pause(args) => verb(args, token, Verb::Pause).await,
-        Commands::Resume(args) => verb(args, token, Verb::Resume).await,
-        Commands::Promote(args) => confirmed(args.verb, token, Verb::Promote, args.confirm).await,
-        Commands::Hold(args) => verb(args, token, Verb::Hold).await,
-        Commands::Release(args) => verb(args, token, Verb::Release).await,
-        Commands::Retry(args) => verb(args, token, Verb::Retry).await,
-        Commands::Rollback(args) => {
-            confirmed(
-                args.verb,
-                token,
-                Verb::RollBack { to: args.to },
-                args.confirm,
-            )
-            .await
+        Commands::Operator(command) => operator::operator(command).await,
+        Commands::Verbs(command) => {
+            let shape = shape(command.act());
+            shaped(shape, verbs::verb(command).await)
         }
-        Commands::Abort(args) => confirmed(args.verb, token, Verb::Abort, args.confirm).await,
-        Commands::Abandon(args) => verb(args, token, Verb::Abandon).await,
-        Commands::Throttle(args) => {
-            verb(
-                args.verb,
-                token,
-                Verb::Throttle {
-                    rows_per_s_max: args.rows_per_s,
-                },
-            )
-            .await
+        Commands::Approvals(command) => {
+            let shape = shape(command.act());
+            shaped(shape, verbs::approval(command).await)
         }
-        Commands::Operator(command) => operator::operator(command, token).await,
+        Commands::Ready(args) => ready::ready(args).await,
+        Commands::Completions(args) => Ok(done(manual::completions(args.shell))),
+        Commands::Man(args) => manual::pages(&args.directory).map(done),
         Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
-        Commands::Ask(_)
-        | Commands::Approve(_)
-        | Commands::Reject(_)
-        | Commands::Withdraw(_)
-        | Commands::BreakGlass(_)
-        | Commands::Review(_) => approval(command, token).await,
         // `dispatch` handles these itself.
         Commands::Journal(_) | Commands::Lab(_) | Commands::Drill { .. } => Ok(done(String::new())),
     }
 }
 
-async fn attached(args: AttachCli, token: Option<&str>) -> Result<(String, Exit), Ended> {
+async fn attached(args: AttachCli) -> Result<(String, Exit), Ended> {
     let address = match (args.address, &args.fleet) {
         (Some(address), _) => address,
         (None, Some(fleet)) => attach::address_of(fleet)?,
@@ -132,60 +110,8 @@ async fn attached(args: AttachCli, token: Option<&str>) -> Result<(String, Exit)
         Face::Headless => Face::Plain,
         face => face,
     };
-    attach::attach(address, token, face).await
-}
-
-/// Asking, answering, and doing without.
-async fn approval(command: Commands, token: Option<&str>) -> Result<(String, Exit), Ended> {
-    match command {
-        Commands::Ask(args) => {
-            approve::ask(given(args.fleet, args.reason, token)?, args.ring).await
-        }
-        Commands::Approve(args) => {
-            let show = match args.show {
-                true => approve::Show::Only,
-                false => approve::Show::AndApprove,
-            };
-            let RequestCli { id, fleet, reason } = args.request;
-            approve::approve(given(fleet, reason, token)?, id, show).await
-        }
-        Commands::Reject(RequestCli { id, fleet, reason }) => {
-            approve::end(given(fleet, reason, token)?, ApprovalAct::Reject { id }).await
-        }
-        Commands::Withdraw(RequestCli { id, fleet, reason }) => {
-            approve::end(given(fleet, reason, token)?, ApprovalAct::Withdraw { id }).await
-        }
-        Commands::BreakGlass(args) => {
-            approve::break_glass(
-                given(args.fleet, args.reason, token)?,
-                &args.lasting,
-                args.confirm,
-            )
-            .await
-        }
-        Commands::Review(args) => {
-            let args = OrderArgs {
-                fleet: args.fleet,
-                scope: Scope::Fleet,
-                verb: Verb::Review,
-                confirm: None,
-                reason: args.reason,
-                token: token.map(attach::secret).transpose()?,
-            };
-            order::give(args).await
-        }
-        // `command` sends no others here.
-        _ => Ok((String::new(), Exit::Done)),
-    }
-}
-
-/// What every act of a person comes with.
-fn given(fleet: PathBuf, reason: String, token: Option<&str>) -> Result<Given, Ended> {
-    Ok(Given {
-        fleet,
-        reason,
-        token: token.map(attach::secret).transpose()?,
-    })
+    let signer = args.sign.map(|path| Signer::new(path, Asks::Nobody));
+    attach::attach(address, args.token.as_deref(), face, signer).await
 }
 
 /// One JSON object on a line of its own.
@@ -247,6 +173,7 @@ fn serve_args(args: ServeCli) -> RunArgs {
         to: args.to,
         confirm_contract: None,
         variant: Variant::Correct,
+        signer: None,
     }
 }
 
@@ -262,6 +189,7 @@ fn run_args(args: RunCli) -> Result<RunArgs, Ended> {
         to: args.to,
         confirm_contract: args.confirm.filter(|_| args.allow_contract),
         variant,
+        signer: args.sign.map(|path| Signer::new(path, Asks::Nobody)),
     })
 }
 
@@ -279,27 +207,6 @@ fn variant(args: &RunCli) -> Result<Variant, Ended> {
             Ended::new(Exit::BadInput, format!("no broken engine is called {name}"))
         }),
     }
-}
-
-async fn verb(args: VerbCli, token: Option<&str>, verb: Verb) -> Result<(String, Exit), Ended> {
-    confirmed(args, token, verb, None).await
-}
-
-async fn confirmed(
-    args: VerbCli,
-    token: Option<&str>,
-    verb: Verb,
-    confirm: Option<String>,
-) -> Result<(String, Exit), Ended> {
-    order::give(OrderArgs {
-        scope: args.scope.scope(),
-        fleet: args.fleet,
-        verb,
-        confirm,
-        reason: args.reason,
-        token: token.map(attach::secret).transpose()?,
-    })
-    .await
 }
 
 async fn journal_command(command: JournalCli) -> u8 {
@@ -320,14 +227,27 @@ async fn journal_command(command: JournalCli) -> u8 {
             }
             outcome
         }
-        JournalCli::Verify { file, head } => match head.as_deref().map(str::parse::<Head>) {
-            Some(Err(error)) => {
-                say(format_args!("--head: {error}"));
+        JournalCli::Verify {
+            file,
+            since,
+            allowed_signers,
+            witness,
+        } => match since.as_deref().map(str::parse::<Head>).transpose() {
+            Err(error) => {
+                say(format_args!("--since: {error}"));
                 return journal::EXIT_BAD_INPUT;
             }
-            Some(Ok(head)) => journal::verify(&file, Some(head)).await,
-            None => journal::verify(&file, None).await,
+            Ok(since) => {
+                let against = journal::Against {
+                    since,
+                    allowed_signers,
+                    witness,
+                };
+                journal::verify(&file, &against).await
+            }
         },
+        JournalCli::Approval { file, id, out } => journal::approval(&file, &id, &out).await,
+        JournalCli::Reconcile { fleet } => journal::reconcile(&fleet).await,
     };
     if outcome.code == 0 {
         print(&format!("{}\n", outcome.text.trim_end()));

@@ -18,6 +18,18 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::BadInput => "bad_input",
+            Self::Refused => "refused",
+            Self::Waiting => "waiting",
+            Self::Owned => "owned",
+        }
+    }
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {

@@ -1,65 +1,51 @@
 //! `pilothouse operator`: who there is, and what they may.
 
-use super::args::{OperatorCli, RoleCli};
-use super::attach;
+use super::args::{KeyChangeCli, KeyCli, OperatorCli, RoleCli};
 use super::exit::{Ended, Exit};
-use super::order::{self, OrderArgs};
+use super::order::{self, Earnest, Given, OrderArgs};
 use super::prepare::{load_fleet, read_journal};
+use super::sign::{Asks, Signer};
+use super::verbs::given;
 use crate::api::token::mint;
-use crate::base::{Period, RingName, Secret, Stage, Timestamp};
+use crate::base::{Namespace, Period, PublicKey, RingName, SignatureError, Stage, Timestamp};
 use crate::engine::now;
-use crate::rollout::{Grant, People, PeopleChange, Scope, Verb, role};
-use std::path::{Path, PathBuf};
+use crate::rollout::{Grant, KeyAct, KeyChange, People, PeopleChange, Scope, Verb, role};
+use std::path::Path;
 
 /// Runs one of them; the text is for stdout.
 ///
 /// # Errors
 /// It was refused, or nobody could take it.
-pub async fn operator(command: OperatorCli, token: Option<&str>) -> Result<(String, Exit), Ended> {
-    let by = token.map(attach::secret).transpose()?;
+pub async fn operator(command: OperatorCli) -> Result<(String, Exit), Ended> {
     match command {
-        OperatorCli::Add {
-            who,
-            roles,
-            deny,
-            reason,
-        } => {
+        OperatorCli::Add { who, roles, deny } => {
             let change = PeopleChange::Enrol {
                 name: who.name,
                 allowed: grants(&roles)?,
                 denied: grants(&deny)?,
             };
-            give(who.fleet, by, change, reason).await
+            give(given(who.act)?, change).await
         }
-        OperatorCli::Revoke {
-            who,
-            token_id,
-            reason,
-        } => {
+        OperatorCli::Revoke { who, token_id } => {
             let change = match token_id {
                 None => PeopleChange::Revoke { name: who.name },
                 Some(id) => PeopleChange::RevokeToken { name: who.name, id },
             };
-            give(who.fleet, by, change, reason).await
+            give(given(who.act)?, change).await
         }
-        OperatorCli::Token { who, expires } => issue(who.fleet, by, who.name, &expires).await,
+        OperatorCli::Token { who, expires } => issue(given(who.act)?, who.name, &expires).await,
+        OperatorCli::Key(KeyCli::Add { change }) => key(change, KeyAct::Enrol).await,
+        OperatorCli::Key(KeyCli::Revoke { change }) => key(change, KeyAct::Revoke).await,
         OperatorCli::List { fleet } => Ok((list(&fleet).await?, Exit::Done)),
     }
 }
 
-async fn give(
-    fleet: PathBuf,
-    token: Option<Secret>,
-    change: PeopleChange,
-    reason: String,
-) -> Result<(String, Exit), Ended> {
+async fn give(given: Given, change: PeopleChange) -> Result<(String, Exit), Ended> {
     let args = OrderArgs {
-        fleet,
+        given,
         scope: Scope::Fleet,
         verb: Verb::People(Box::new(change)),
         confirm: None,
-        reason,
-        token,
     };
     order::give(args).await
 }
@@ -90,12 +76,7 @@ fn grant(text: &str) -> Result<Grant, Ended> {
 }
 
 /// The secret is made here and shown once; the journal gets its digest.
-async fn issue(
-    fleet: PathBuf,
-    by: Option<Secret>,
-    name: String,
-    expires: &str,
-) -> Result<(String, Exit), Ended> {
+async fn issue(given: Given, name: String, expires: &str) -> Result<(String, Exit), Ended> {
     let life: Period = expires
         .parse()
         .map_err(|e| Ended::new(Exit::BadInput, format!("--expires {expires}: {e}")))?;
@@ -107,13 +88,42 @@ async fn issue(
         secret: minted.secret,
         expires_at,
     };
-    give(fleet, by, change, String::new()).await?;
+    let earnest = given.earnest;
+    let (said, exit) = give(given, change).await?;
+    if earnest == Earnest::DryRun {
+        return Ok((said, exit));
+    }
     super::terminal::say(format_args!(
         "token {} of {name}, until {}: it is shown this once",
         minted.id,
         moment(expires_at)
     ));
     Ok((format!("{}\n", minted.token.reveal()), Exit::Done))
+}
+
+/// An admin signs what they change about keys.
+async fn key(change: KeyChangeCli, act: KeyAct) -> Result<(String, Exit), Ended> {
+    let KeyChangeCli {
+        who,
+        key: path,
+        sign,
+    } = change;
+    let bad = |why: String| Ended::new(Exit::BadInput, format!("{}: {why}", path.display()));
+    let line = std::fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
+    let key: PublicKey = line
+        .parse()
+        .map_err(|e: SignatureError| bad(e.to_string()))?;
+    let statement = KeyChange::statement(&who.name, &key, act);
+    let signer = Signer::new(sign, Asks::OnTheTerminal);
+    let signature = signer.sign(Namespace::Registry, &statement).await;
+    let signature = signature.map_err(|why| Ended::new(Exit::Failed, why))?;
+    let change = KeyChange {
+        name: who.name,
+        key,
+        act,
+        signature,
+    };
+    give(given(who.act)?, PeopleChange::Key(Box::new(change))).await
 }
 
 async fn list(fleet: &Path) -> Result<String, Ended> {
@@ -137,6 +147,14 @@ async fn list(fleet: &Path) -> Result<String, Ended> {
             text.push_str(&format!(" · revoked by {} {}", mark.by, moment(mark.at)));
         }
         text.push('\n');
+        for (print, key) in &person.keys {
+            let since = moment(key.enrolled.at);
+            let state = match &key.revoked {
+                Some(mark) => format!(", revoked by {}", mark.by),
+                None => String::new(),
+            };
+            text.push_str(&format!("  key {print}  since {since}{state}\n"));
+        }
         for (id, token) in &person.tokens {
             let state = match (&token.revoked, token.expires_at <= now()) {
                 (Some(mark), _) => format!("revoked by {}", mark.by),

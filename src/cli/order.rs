@@ -2,6 +2,7 @@
 //! when none does.
 
 use super::attach::not_attached;
+use super::dry_run::would;
 use super::exit::{Ended, Exit};
 use super::prepare::{
     Job, NEVER_OPENED, ReadJournal, book, kept_migration, load_fleet, read_journal,
@@ -9,11 +10,13 @@ use super::prepare::{
 use super::restore;
 use super::run::{headless, make_ready, make_store, order, recorded};
 use super::status::render;
+use crate::api::account::person;
 use crate::api::address::Address;
-use crate::api::http::{Access, give_act};
+use crate::api::http::{Access, give_act, who_am_i};
 use crate::base::{Period, Secret};
 use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
+use crate::journal::Head;
 use crate::rollout::{Command, Gate, Observations, Order, Refusal, Scope, Verb, decide};
 use crate::store::{Answered, Inbox, Lease, ORDER_AGE_MAX, Store};
 use crate::wire::{
@@ -22,35 +25,53 @@ use crate::wire::{
 use crate::worker::Variant;
 use std::path::{Path, PathBuf};
 
-/// What a verb needs.
-pub struct OrderArgs {
+/// How an act of a person is given, whatever it is.
+#[derive(Clone, Debug)]
+pub struct Given {
     /// Fleet file.
     pub fleet: PathBuf,
+    /// Why.
+    pub reason: String,
+    /// Who gives it, if not the account of this process: the daemon is asked.
+    pub token: Option<Secret>,
+    /// Whether it is meant.
+    pub earnest: Earnest,
+}
+
+/// Whether an order is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earnest {
+    /// It is.
+    Meant,
+    /// Only what it would do is wanted; nothing is written.
+    DryRun,
+}
+
+/// What a verb needs.
+pub struct OrderArgs {
+    /// How it is given.
+    pub given: Given,
     /// Over what.
     pub scope: Scope,
     /// What.
     pub verb: Verb,
     /// The rollout, typed, where the act demands it.
     pub confirm: Option<String>,
-    /// Why.
-    pub reason: String,
-    /// Who gives it, if not the account of this process: the daemon is asked.
-    pub token: Option<Secret>,
 }
 
 impl OrderArgs {
     /// What is asked for, in words.
-    fn what(&self) -> String {
+    pub(super) fn what(&self) -> String {
         match &self.verb {
             Verb::People(change) => change.to_string(),
             verb => format!("{} {}", verb.word(), self.scope),
         }
     }
 
-    fn order(&self) -> Order {
+    pub(super) fn order(&self) -> Order {
         Order {
             confirm: self.confirm.clone(),
-            ..order(self.scope.clone(), self.verb.clone(), &self.reason)
+            ..order(self.scope.clone(), self.verb.clone(), &self.given.reason)
         }
     }
 }
@@ -60,13 +81,29 @@ const ANSWER: Period = Period::from_ms(10_000);
 /// How long it is waited for before it is seen whether one is there at all.
 const LOOK_AGAIN: Period = Period::from_ms(500);
 
+/// Whose name an order will stand under.
+///
+/// # Errors
+/// The daemon does not know the token, or does not answer.
+pub(super) async fn sender(fleet: &Path, token: Option<&Secret>) -> Result<String, Ended> {
+    let Some(token) = token else {
+        return Ok(person().name);
+    };
+    let fleet = load_fleet(fleet)?;
+    let access = access(&fleet.fleet.store, token.clone())?;
+    who_am_i(&access).await.map_err(not_attached)
+}
+
 /// Gives an order; the text is for stdout.
 ///
 /// # Errors
 /// It was refused, or nobody could take it.
 pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
-    let fleet = load_fleet(&args.fleet)?;
+    let fleet = load_fleet(&args.given.fleet)?;
     let store = fleet.fleet.store.clone();
+    if args.given.earnest == Earnest::DryRun {
+        return would(&fleet, &args).await;
+    }
     if !store.join(crate::store::JOURNAL_FILE).exists() {
         // People may be there before the first rollout is.
         match args.verb {
@@ -76,7 +113,7 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
     }
     restore::show_first(&fleet, &args).await?;
     let asked = args.order();
-    if let Some(token) = args.token.clone() {
+    if let Some(token) = args.given.token.clone() {
         let answer = by_daemon(&store, asked, token).await?;
         return said(&args, answer).map(|text| (text, Exit::Done));
     }
@@ -97,16 +134,20 @@ pub async fn give(args: OrderArgs) -> Result<(String, Exit), Ended> {
 
 /// Whoever comes by a token is known to the daemon alone.
 async fn by_daemon(store: &Path, asked: Order, token: Secret) -> Result<Answer, Ended> {
-    let address = Address::of_store(store);
-    let address = address.map_err(|e| Ended::new(Exit::BadInput, e.to_string()))?;
-    let access = Access {
-        address,
-        session: String::new(),
-        token: Some(token),
-    };
+    let access = access(store, token)?;
     give_act(&access, envelope(asked))
         .await
         .map_err(not_attached)
+}
+
+fn access(store: &Path, token: Secret) -> Result<Access, Ended> {
+    let address = Address::of_store(store);
+    let address = address.map_err(|e| Ended::new(Exit::BadInput, e.to_string()))?;
+    Ok(Access {
+        address,
+        session: String::new(),
+        token: Some(token),
+    })
 }
 
 fn envelope(asked: Order) -> CommandEnvelope {
@@ -353,9 +394,9 @@ pub(super) async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended
         facts,
     } = read_journal(store).await?;
     let recent: Vec<_> = facts.into_iter().rev().take(50).rev().collect();
-    let head = entries.last().map(|e| crate::wire::Head {
+    let head = entries.last().map(|e| Head {
         seq: e.seq,
-        hash: e.hash.short(),
+        hash: e.hash,
     });
     let identity = Identity {
         fleet: fleet.fleet.name.clone(),
@@ -368,7 +409,8 @@ pub(super) async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended
         observations: &Observations::default(),
         telemetry: &Telemetry::default(),
         recent: &recent,
-        head: head.as_ref(),
+        head,
+        log: entries.last().map(|e| &e.log),
         journal_trouble: None,
     };
     let mut view = project(&source, now());

@@ -2,6 +2,7 @@
 
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
+use super::sign::Signer;
 use super::summary::{Summary, summary};
 use super::terminal::{say, told_to_end};
 use crate::api::account::person;
@@ -30,6 +31,8 @@ pub struct RunArgs {
     pub confirm_contract: Option<String>,
     /// Which engine.
     pub variant: Variant,
+    /// Signs approvals that are given on the screen.
+    pub signer: Option<Signer>,
 }
 
 /// Who promotes.
@@ -100,7 +103,7 @@ pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
     let ready = automate(ready, &args).await?;
     match args.face {
         Face::Headless => headless(ready, goal).await,
-        Face::Screen | Face::Plain => super::screen::run(ready, args.face).await,
+        Face::Screen | Face::Plain => super::screen::run(ready, args.face, args.signer).await,
     }
 }
 

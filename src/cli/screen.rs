@@ -1,7 +1,9 @@
 //! `pilothouse run` with a person at it: engine and cockpit in one process.
 
 use super::exit::{Ended, Exit};
+use super::heads::{Memory, RememberingClient};
 use super::run::{Face, Ready, engine, finish};
+use super::sign::{Signer, SigningClient};
 use super::summary::Summary;
 use super::terminal::say;
 use crate::api::account::person;
@@ -9,7 +11,6 @@ use crate::api::client::Client;
 use crate::api::embedded::attach;
 use crate::cockpit;
 use crate::cockpit::keymap::Keymap;
-use crate::engine::port::Publisher;
 use crate::engine::{Book, Engine, Goal, Stopped};
 use std::path::Path;
 use tokio::sync::oneshot;
@@ -49,13 +50,35 @@ pub struct Flown {
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn run(ready: Ready, face: Face) -> Result<(Summary, Exit), Ended> {
+pub async fn run(
+    ready: Ready,
+    face: Face,
+    signer: Option<Signer>,
+) -> Result<(Summary, Exit), Ended> {
     let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
-    let flown = fly(engine, &publisher, face, Show::default()).await?;
+    let client = dressed(Box::new(attach(&publisher)), person().name, signer);
+    let flown = fly(engine, client, face, Show::default()).await?;
     let result = finish(flown.why, flown.book).await;
     drop(lease);
     flown.left?;
     result
+}
+
+/// A client as people use it: it remembers the heads that it saw, and signs
+/// where there is a key.
+pub(super) fn dressed(
+    client: Box<dyn Client>,
+    name: String,
+    signer: Option<Signer>,
+) -> Box<dyn Client> {
+    let client: Box<dyn Client> = match Memory::of_this_person() {
+        Some(memory) => Box::new(RememberingClient::new(client, memory)),
+        None => client,
+    };
+    match signer {
+        Some(signer) => Box::new(SigningClient::new(client, signer, name)),
+        None => client,
+    }
 }
 
 /// Runs a cockpit over an engine until it is left.
@@ -64,7 +87,7 @@ pub async fn run(ready: Ready, face: Face) -> Result<(Summary, Exit), Ended> {
 /// The engine ended badly.
 pub async fn fly(
     engine: Engine,
-    publisher: &Publisher,
+    client: Box<dyn Client>,
     face: Face,
     show: Show<'_>,
 ) -> Result<Flown, Ended> {
@@ -73,7 +96,6 @@ pub async fn fly(
     options.welcome = (show.welcome)(&options.keymap);
     options.leaving = cockpit::Leaving::StopsTheEngine(show.afterwards);
     let (stop, stopped) = oneshot::channel();
-    let client = Box::new(attach(publisher));
     let running = tokio::spawn(engine.run(stopped));
     let left = match face {
         Face::Plain => cockpit::plain::run(client, options).await,

@@ -37,7 +37,7 @@ pub fn render(view: &FleetView, now: Timestamp) -> String {
     }
     if let Some(head) = &view.header.head {
         out.push(String::new());
-        out.push(format!("Journal head {} {}", head.seq, head.hash));
+        out.push(format!("Journal head {} {}", head.seq, head.hash.short()));
     }
     let mut text: String = out.join("\n");
     text.push('\n');

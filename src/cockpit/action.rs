@@ -435,6 +435,7 @@ impl Action {
             Link::Reconnecting(seconds) => {
                 return Some(format!("the way to the engine is cut for {seconds} s"));
             }
+            Link::Refused => return Some("the journal is not the one you saw before".into()),
             Link::Gone => return Some("the engine is gone".into()),
         }
         // What stops something never waits for a picture.

@@ -22,6 +22,8 @@ pub enum Msg {
     Server(Box<ServerMessage>, Timestamp),
     /// The way to the engine is cut, and why; it is looked for.
     Lost(String, Timestamp),
+    /// What the engine shows must not be believed, and why.
+    Refused(String),
     /// The engine is gone for good.
     Gone,
     /// Time passes.
@@ -36,6 +38,7 @@ impl Msg {
         match told {
             Some(Told::Message(message)) => Self::Server(message, at),
             Some(Told::Lost(why)) => Self::Lost(why, at),
+            Some(Told::Refused(why)) => Self::Refused(why),
             None => Self::Gone,
         }
     }

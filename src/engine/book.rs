@@ -7,9 +7,11 @@
 //! what became of it is learnt later.
 
 use super::{clock, failpoint, record};
-use crate::base::{Period, Timestamp};
-use crate::journal::{Chain, Draft, Entry, Head};
-use crate::rollout::{Command, Decision, Fact, Observations, Refusal, State, apply, decide};
+use crate::base::{Actor, Cause, Period, Timestamp};
+use crate::journal::{Chain, Draft, Entry, Head, Seal};
+use crate::rollout::{
+    Command, Decision, Event, Fact, Observations, Refusal, Scope, State, apply, decide,
+};
 use crate::store::{Appending, Store, StoreError};
 use crate::worker::Variant;
 use std::collections::VecDeque;
@@ -19,6 +21,8 @@ use std::time::Duration;
 const RECENT_MAX: usize = 500;
 /// How long a write is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The shortest time between two seals.
+const SEAL_EVERY: Period = Period::from_ms(1_000);
 /// A failed write says nothing any more after this long without another.
 const TROUBLE_AGE_MAX: Period = Period::from_ms(5_000);
 
@@ -80,6 +84,23 @@ enum Written {
     InDoubt(Ticket),
 }
 
+/// Seals are for those who verify; among what happened they would only crowd.
+fn is_told(event: &Event) -> bool {
+    !matches!(event, Event::HeadSealed(_))
+}
+
+fn sealed_fact(seal: Seal, now: Timestamp) -> Fact {
+    Fact {
+        at: now,
+        actor: Actor::engine(),
+        scope: Scope::Fleet,
+        cause: Cause::Reconcile,
+        key: None,
+        reason: String::new(),
+        event: Event::HeadSealed(Box::new(seal)),
+    }
+}
+
 /// See the module.
 pub struct Book {
     store: Store,
@@ -93,6 +114,8 @@ pub struct Book {
     trouble: Option<Trouble>,
     /// The last write failed: nothing but [`Book::settle`] tries again.
     shut: bool,
+    /// When a head was sealed last.
+    sealed_at: Timestamp,
     /// What an engine could not record before it stopped, in words.
     left: Vec<String>,
     variant: Variant,
@@ -107,7 +130,9 @@ impl Book {
     pub async fn open(store: Store, variant: Variant) -> Result<Self, BookError> {
         let entries = store.entries(1).await?;
         let (state, facts) = record::replay(&entries)?;
-        let recent = facts.into_iter().rev().take(RECENT_MAX).rev().collect();
+        let told = facts.into_iter().filter(|(_, fact)| is_told(&fact.event));
+        let mut recent: VecDeque<_> = told.collect();
+        recent.drain(..recent.len().saturating_sub(RECENT_MAX));
         Ok(Self {
             store,
             state,
@@ -118,6 +143,7 @@ impl Book {
             landed: None,
             trouble: None,
             shut: false,
+            sealed_at: Timestamp::default(),
             left: Vec::new(),
             variant,
         })
@@ -331,6 +357,34 @@ impl Book {
         Written::Durable(seq, facts)
     }
 
+    /// Signs where the journal ends, at most once a second: what ends within
+    /// one is covered together.
+    pub(super) async fn seal_in_time(&mut self) {
+        if clock::now().since(self.sealed_at) >= SEAL_EVERY {
+            self.seal().await;
+        }
+    }
+
+    /// Signs where the journal ends, if that is not signed yet and can be
+    /// recorded.
+    pub async fn seal(&mut self) {
+        let (head, now) = (self.head(), clock::now());
+        // The newest entry is the seal of the one before it.
+        let sealed = self.state.sealed.map_or(0, |sealed| sealed.seq + 1);
+        // A sick disk is not bothered with what can wait.
+        if head.seq <= sealed || self.trouble.is_some() || self.is_behind() || self.owes() {
+            return;
+        }
+        self.sealed_at = now;
+        match Seal::make(self.store.log(), head, self.store.key()) {
+            Ok(seal) => {
+                let fact = sealed_fact(seal, now);
+                self.write(Cargo::Command(vec![fact], None)).await;
+            }
+            Err(why) => tracing::error!("the head cannot be sealed: {why}"),
+        }
+    }
+
     fn failed(&mut self, error: StoreError) -> Written {
         // A draft that no journal takes says nothing about the disk.
         if !matches!(error, StoreError::Draft(_)) {
@@ -358,17 +412,20 @@ impl Book {
     }
 
     fn remember(&mut self, seq: u64, facts: &[Fact]) {
-        self.recent.extend((seq..).zip(facts.iter().cloned()));
+        let told = (seq..).zip(facts.iter().cloned());
+        self.recent
+            .extend(told.filter(|(_, fact)| is_told(&fact.event)));
         while self.recent.len() > RECENT_MAX {
             self.recent.pop_front();
         }
     }
 
-    /// Closes the store in order.
+    /// Seals the head and closes the store in order.
     ///
     /// # Errors
     /// The last write did not reach the disk.
-    pub async fn close(self) -> Result<(), StoreError> {
+    pub async fn close(mut self) -> Result<(), StoreError> {
+        self.seal().await;
         self.store.close().await
     }
 }

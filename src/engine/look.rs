@@ -1,5 +1,5 @@
-//! Answers those who look: never from the journal's disk, never waiting for a
-//! shard in the engine's own loop.
+//! Answers those who look: never waiting for a disk or a shard in the engine's
+//! own loop.
 
 use super::clock;
 use super::port::Looked;
@@ -8,7 +8,7 @@ use super::throttle::limit_of;
 use crate::base::ShardName;
 use crate::shard::{Direction, Listed};
 use crate::wire::{
-    EventView, Finding, Head, JournalPage, Locks, Look, PlanStep, PlanWay, ShardDetail, Sight,
+    EventView, Finding, JournalPage, Locks, Look, PlanStep, PlanWay, ShardDetail, Sight,
     SignalView, entries, events_of,
 };
 use std::sync::Arc;
@@ -19,6 +19,7 @@ impl Engine {
             Look::Restore => self.count_restore(),
             Look::Plan => looked.answer(Sight::Plan(self.plan())),
             Look::Journal => self.journal_page(looked),
+            Look::Head(seq) => self.head_at(seq, looked),
             Look::Shard(name) => self.shard_detail(name, looked),
         }
     }
@@ -40,13 +41,22 @@ impl Engine {
         let facts = self.setup.book.recent().to_vec();
         self.tasks.spawn(async move {
             looked.answer(Sight::Journal(JournalPage {
-                head: Some(Head {
-                    seq: head.seq,
-                    hash: head.hash.short(),
-                }),
+                head: Some(head),
                 trouble,
                 entries: entries(&facts),
             }));
+        });
+    }
+
+    /// From the journal's file, in a task of its own. What cannot be read is
+    /// not answered: whoever still waits asks again.
+    fn head_at(&mut self, seq: u64, looked: Looked) {
+        let reader = self.setup.book.store().reader_shared();
+        self.tasks.spawn(async move {
+            match reader.head_at(seq).await {
+                Ok(found) => looked.answer(Sight::Head(found)),
+                Err(why) => tracing::warn!("entry {seq} cannot be read: {why}"),
+            }
         });
     }
 

@@ -10,7 +10,7 @@ use super::throttle::Throttle;
 use crate::base::{Cause, ShardName};
 use crate::rollout::{Gate, Job, Observations, Phase, Refusal, Rollout, next, ready};
 use crate::shard::Shard;
-use crate::worker::{Assignment, ChunkLimits, Run, Signal, Step, StopPlan};
+use crate::worker::{Assignment, ChunkLimits, Run, Signal, Step, StopPlan, Warrant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -145,7 +145,10 @@ impl Engine {
             ended,
             before: rollout.stop_before(state.at),
             pin: state.pin.clone(),
-            head: self.setup.book.head(),
+            warrant: Warrant {
+                head: self.setup.book.head(),
+                approvals: rollout.approvals_used(&state.ring, state.at),
+            },
             known_epoch: state.epoch,
             known_generation: state.generation,
             epoch: self.epochs.get(name).copied(),

@@ -40,10 +40,7 @@ impl Engine {
             restore: self.restore.clone(),
         };
         let head = self.setup.book.head();
-        let head = crate::wire::Head {
-            seq: head.seq,
-            hash: head.hash.short(),
-        };
+        let log = self.setup.book.store().log().clone();
         let recent = self.setup.book.recent().to_vec();
         let trouble = self.setup.book.trouble().cloned();
         let source = Source {
@@ -52,7 +49,8 @@ impl Engine {
             observations: &self.observations,
             telemetry: &telemetry,
             recent: &recent,
-            head: Some(&head),
+            head: Some(head),
+            log: Some(&log),
             journal_trouble: trouble.as_ref().map(|t| (t.since, t.why.as_str())),
         };
         project(&source, clock::now())

@@ -111,6 +111,7 @@ impl Engine {
         let mut stop_open = true;
         while self.stopped.is_none() {
             self.reconcile().await;
+            self.setup.book.seal_in_time().await;
             self.print_new();
             self.publish();
             if self.stopped.is_some() {
@@ -148,6 +149,7 @@ impl Engine {
         }
         pollers.abort_all();
         self.leave(&mut tellings).await;
+        self.setup.book.seal().await;
         self.print_new();
         self.publish_now();
         self.refuse_rest();

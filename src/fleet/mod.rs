@@ -19,8 +19,8 @@ pub use command::CommandError;
 pub use endpoint::{EndpointError, parse_endpoint};
 pub use file::{LoadedFleet, load, parse};
 pub use model::{
-    Endpoint, Environment, Fleet, Guard, GuardAction, Policy, PostgresEndpoint, SecretRef, Shard,
-    ThrottleLimits, Tls,
+    Crew, Endpoint, Environment, Fleet, Guard, GuardAction, Policy, PostgresEndpoint, SecretRef,
+    Shard, ThrottleLimits, Tls,
 };
 pub use policy_section::SIGNALS;
 pub use secret_ref::{SecretError, SecretRefError, parse_secret_ref};

@@ -2,7 +2,7 @@
 
 use crate::base::{Ident, Period, RingName, ShardName, Stage};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The shards of one environment, with the rules for changing them.
@@ -132,9 +132,26 @@ pub struct Policy {
     pub attempts_max: u32,
     /// Distinct approvals needed per stage; a stage not named needs none.
     pub approvals: BTreeMap<Stage, u32>,
+    /// Stages whose approvals must be signed with an enrolled key.
+    #[serde(default)]
+    pub signed: BTreeSet<Stage>,
+    /// Whether there is anybody else to approve.
+    #[serde(default)]
+    pub people: Crew,
     /// How long a request for approval lasts.
     #[serde(default = "approval_ttl")]
     pub approval_ttl: Period,
+}
+
+/// How many run a fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Crew {
+    /// Others can approve.
+    #[default]
+    Several,
+    /// One person runs it: four eyes are not to be had, and that is on record.
+    Solo,
 }
 
 /// Of journals from before it could be chosen.

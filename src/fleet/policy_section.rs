@@ -1,7 +1,7 @@
 //! Checks `[policy]`, `[throttle]` and `[[guard]]`.
 
 use crate::base::{Findings, Period, Stage};
-use crate::fleet::model::{Guard, GuardAction, Policy, ThrottleLimits};
+use crate::fleet::model::{Crew, Guard, GuardAction, Policy, ThrottleLimits};
 use crate::fleet::raw::{RawGuard, RawPolicy, RawThrottle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -55,6 +55,8 @@ pub(super) fn policy(raw: &RawPolicy, findings: &mut Findings<'_>) -> Policy {
         quiet,
         attempts_max,
         approvals: approvals(raw, findings),
+        signed: signed(raw, findings),
+        people: crew(raw, findings),
         approval_ttl,
     }
 }
@@ -133,6 +135,45 @@ fn approvals(raw: &RawPolicy, findings: &mut Findings<'_>) -> BTreeMap<Stage, u3
         approvals.extend(stage.zip(number));
     }
     approvals
+}
+
+fn signed(raw: &RawPolicy, findings: &mut Findings<'_>) -> BTreeSet<Stage> {
+    let choices = stages();
+    let mut signed = BTreeSet::new();
+    for (position, word) in raw.signed.iter().enumerate() {
+        let path = format!("policy.signed[{}]", position + 1);
+        let Some(stage) = findings.choose(&path, "stage", word, &choices) else {
+            continue;
+        };
+        // Otherwise it would look as if somebody had to sign.
+        if raw.approvals.get(word).is_none_or(|number| *number == 0) {
+            findings.report(
+                &path,
+                format!("{word} needs no approval, so there is nothing to sign"),
+                "name it in [policy.approvals] too, with 1 or more",
+            );
+        }
+        signed.insert(stage);
+    }
+    signed
+}
+
+fn crew(raw: &RawPolicy, findings: &mut Findings<'_>) -> Crew {
+    let Some(word) = &raw.people else {
+        return Crew::Several;
+    };
+    let choices = [("several", Crew::Several), ("solo", Crew::Solo)];
+    let path = "policy.people";
+    let crew = findings.choose(path, "crew", word, &choices);
+    let needed = raw.approvals.iter().find(|(_, number)| **number > 0);
+    if let (Some(Crew::Solo), Some((stage, _))) = (crew, needed) {
+        findings.report(
+            path,
+            format!("{stage} needs an approval, and one person alone cannot give it"),
+            "let nothing be approved, or leave people at \"several\"",
+        );
+    }
+    crew.unwrap_or_default()
 }
 
 pub(super) fn throttle(raw: &RawThrottle, findings: &mut Findings<'_>) -> ThrottleLimits {

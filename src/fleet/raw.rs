@@ -47,6 +47,9 @@ pub(super) struct RawPolicy {
     #[serde(default)]
     pub(super) approvals: BTreeMap<String, i64>,
     pub(super) approval_ttl: Option<String>,
+    #[serde(default)]
+    pub(super) signed: Vec<String>,
+    pub(super) people: Option<String>,
 }
 
 #[derive(Deserialize, Default)]

@@ -9,9 +9,11 @@
 mod canonical;
 mod chain;
 mod entry;
+mod seal;
 mod verify;
 
 pub use canonical::{CanonicalError, DEPTH_MAX, INTEGER_MAX, LINE_BYTES_MAX};
 pub use chain::{Chain, Head, HeadError};
 pub use entry::{Draft, DraftError, ENTRY_VERSION, Entry, LogId, LogIdError, ReadError};
+pub use seal::{SEAL_KIND, Seal};
 pub use verify::{Break, Ending, Verdict, Verifier, verify, verify_each};

@@ -33,6 +33,14 @@ pub enum Verdict {
         /// Where it should reach at least.
         expected: Head,
     },
+    /// Sound as far as it goes, but it is not the journal whose head was noted:
+    /// history was rewritten.
+    Forked {
+        /// What it holds there.
+        have: Head,
+        /// What was noted.
+        expected: Head,
+    },
     /// A line cannot be read as an entry.
     Unreadable {
         /// Line, from 1.
@@ -60,9 +68,6 @@ pub enum Break {
     /// The line was changed after it was recorded.
     #[error("its bytes do not have the hash they claim")]
     Hash,
-    /// Consistent in itself, but not the journal whose head was noted.
-    #[error("its hash is not the one of the expected head: history was rewritten")]
-    Head,
 }
 
 impl fmt::Display for Verdict {
@@ -77,6 +82,11 @@ impl fmt::Display for Verdict {
             Self::Truncated { have, expected } => write!(
                 f,
                 "truncated: the journal ends at {have}, it should reach {expected}"
+            ),
+            Self::Forked { have, expected } => write!(
+                f,
+                "forked: entry {} was {} when it was noted and is {} here, so history was rewritten",
+                expected.seq, expected.hash, have.hash
             ),
             Self::Unreadable { line, why } => write!(f, "unreadable at line {line}: {why}"),
         }
@@ -141,6 +151,13 @@ impl Verifier {
             seq: entry.seq,
             hash: entry.hash,
         };
+        if let Some(expected) = self
+            .expected
+            .filter(|e| e.seq == entry.seq && *e != self.head)
+        {
+            let have = self.head;
+            return Err(Verdict::Forked { have, expected });
+        }
         self.entries += 1;
         self.log.get_or_insert_with(|| entry.log.clone());
         Ok(entry)
@@ -160,10 +177,7 @@ impl Verifier {
         if !entry.hash_fits(line) {
             return Err(Break::Hash);
         }
-        match self.expected {
-            Some(head) if head.seq == entry.seq && head.hash != entry.hash => Err(Break::Head),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn unreadable(&self, why: ReadError) -> Verdict {

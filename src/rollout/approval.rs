@@ -4,6 +4,7 @@
 //! ring and one stop. It counts only while all of these are what will really
 //! run, until it expires, and for one promotion.
 
+use super::keys::Signed;
 use super::state::{Mark, Opening, Rollout};
 use crate::base::{Actor, Digest, Period, RingName, Stage, Stop, Timestamp};
 use crate::fleet::Policy;
@@ -21,6 +22,9 @@ pub enum ApprovalAct {
         id: String,
         /// What was seen: the request's own digest.
         binding: Digest,
+        /// With a signature, where one is demanded or given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Box<Signed>>,
     },
     /// Says no to a request: it is over.
     Reject {
@@ -171,16 +175,35 @@ impl Approval {
     }
 }
 
-impl Rollout {
-    /// How many approvals a stop needs. Shift is approved once, where it is
-    /// entered; in contract retire and drop are each approved.
-    pub fn approvals_needed(&self, stop: Stop) -> u32 {
+impl Opening {
+    /// See [`Rollout::approvals_needed`].
+    pub(super) fn approvals_needed(&self, stop: Stop) -> u32 {
         let before = self.stop_before(stop).map(Stop::stage);
         if stop.stage() == Stage::Shift && before == Some(Stage::Shift) {
             return 0;
         }
-        let approvals = &self.opening.policy.approvals;
+        let approvals = &self.policy.approvals;
         approvals.get(&stop.stage()).copied().unwrap_or(0)
+    }
+}
+
+impl Rollout {
+    /// How many approvals a stop needs. Shift is approved once, where it is
+    /// entered; in contract retire and drop are each approved.
+    pub fn approvals_needed(&self, stop: Stop) -> u32 {
+        self.opening.approvals_needed(stop)
+    }
+
+    /// Ids of the requests that were used for a ring's way to a stop: in shift
+    /// those of its entry.
+    pub fn approvals_used(&self, ring: &RingName, stop: Stop) -> Vec<String> {
+        let used = |a: &&Approval| {
+            let same =
+                a.stop == stop || (stop.stage() == Stage::Shift && a.stop.stage() == Stage::Shift);
+            a.ring == *ring && same && matches!(a.end, Some(ApprovalEnd::Consumed(_)))
+        };
+        let used = self.approvals.iter().filter(used);
+        used.map(|a| a.id.clone()).collect()
     }
 
     /// The open request for a ring's promotion to a stop.

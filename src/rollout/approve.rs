@@ -5,6 +5,7 @@ use super::command::{Order, Scope};
 use super::decide::ordered_fact;
 use super::enrol::may;
 use super::event::{Event, Fact};
+use super::keys::Signed;
 use super::people::{People, Place, Right};
 use super::refusal::Refusal;
 use super::state::{Mark, Rollout};
@@ -30,9 +31,13 @@ pub(super) fn act(
     act: &ApprovalAct,
     now: Timestamp,
 ) -> Result<Vec<Fact>, Refusal> {
-    let event = match act {
+    let (found, event) = match act {
         ApprovalAct::Request => return request(rollout, asked, now),
-        ApprovalAct::Give { id, binding } => {
+        ApprovalAct::Give {
+            id,
+            binding,
+            signed,
+        } => {
             let found = open(rollout, id, now)?;
             if *binding != found.binding() {
                 return Err(Refusal::Forbidden(format!(
@@ -43,13 +48,15 @@ pub(super) fn act(
             if found.has(&asked.actor) {
                 return Err(Refusal::Nothing(format!("you have approved {id} already")));
             }
-            Event::ApprovalGiven { id: id.clone() }
+            judge_signature(rollout, people, asked, found, signed.as_deref())?;
+            let (id, signed) = (id.clone(), signed.clone());
+            (found, Event::ApprovalGiven { id, signed })
         }
         ApprovalAct::Reject { id } => {
             let found = open(rollout, id, now)?;
             judge(people, asked, found)?;
             reasoned(asked, "a rejection")?;
-            Event::ApprovalRejected { id: id.clone() }
+            (found, Event::ApprovalRejected { id: id.clone() })
         }
         ApprovalAct::Withdraw { id } => {
             let found = open(rollout, id, now)?;
@@ -59,19 +66,35 @@ pub(super) fn act(
                     "{id} was asked by {who}, who alone withdraws it"
                 )));
             }
-            Event::ApprovalWithdrawn { id: id.clone() }
+            (found, Event::ApprovalWithdrawn { id: id.clone() })
         }
     };
-    let id = match act {
-        ApprovalAct::Give { id, .. }
-        | ApprovalAct::Reject { id }
-        | ApprovalAct::Withdraw { id } => id,
-        ApprovalAct::Request => "",
-    };
     // The ring's dialogs show it, so it is about the ring.
-    let ring = rollout.approvals.iter().find(|a| a.id == id);
-    let scope = ring.map_or(Scope::Fleet, |a| Scope::Ring(a.ring.clone()));
+    let scope = Scope::Ring(found.ring.clone());
     Ok(vec![ordered_fact(asked, scope, event, now)])
+}
+
+/// A signature that was given must be good, and where the policy demands one,
+/// it must be given.
+fn judge_signature(
+    rollout: &Rollout,
+    people: &People,
+    asked: &Order,
+    found: &Approval,
+    signed: Option<&Signed>,
+) -> Result<(), Refusal> {
+    let stage = found.stop.stage();
+    match signed {
+        Some(signed) => {
+            let checked = signed.check(people, &asked.actor.name, found);
+            checked.map_err(|why| Refusal::Forbidden(format!("the approval is not signed: {why}")))
+        }
+        None if rollout.opening.policy.signed.contains(&stage) => Err(Refusal::Forbidden(format!(
+            "an approval for {stage} must be signed: pilothouse approve {} --sign KEYFILE",
+            found.id
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Whoever asked does not answer, and whoever answers must be trusted to.

@@ -4,6 +4,7 @@ use super::approval::ApprovalAct;
 use super::command::{Order, Scope, Verb};
 use super::decide::ordered_fact;
 use super::event::{Event, Fact};
+use super::keys::KeyChange;
 use super::people::{Grant, People, Person, Place, Right, Role, Token, listed};
 use super::refusal::Refusal;
 use super::state::{Rollout, State};
@@ -53,6 +54,8 @@ pub enum PeopleChange {
         /// Its public part.
         id: String,
     },
+    /// A key that signs for somebody, or does not any more.
+    Key(Box<KeyChange>),
 }
 
 impl fmt::Display for PeopleChange {
@@ -72,6 +75,7 @@ impl fmt::Display for PeopleChange {
             Self::Revoke { name } => write!(f, "{name} revoked, with every token"),
             Self::IssueToken { name, id, .. } => write!(f, "token {id} issued to {name}"),
             Self::RevokeToken { name, id } => write!(f, "token {id} of {name} revoked"),
+            Self::Key(change) => change.fmt(f),
         }
     }
 }
@@ -83,7 +87,7 @@ impl PeopleChange {
         match self {
             Self::IssueToken { name, .. } => *name == who.name && who.source != ActorSource::Token,
             Self::RevokeToken { name, .. } => *name == who.name,
-            Self::Enrol { .. } | Self::Revoke { .. } => false,
+            Self::Enrol { .. } | Self::Revoke { .. } | Self::Key(_) => false,
         }
     }
 }
@@ -183,6 +187,10 @@ pub(super) fn change(
                 return Err(Refusal::Nothing(format!("{name} has no token {id}")));
             }
         }
+        PeopleChange::Key(key) => {
+            known(&key.name)?;
+            key.judge(people, &asked.actor)?;
+        }
     }
     let event = Event::PeopleChanged(change.clone());
     let fact = ordered_fact(asked, Scope::Fleet, event, now);
@@ -222,9 +230,12 @@ impl People {
                 denied,
             } => {
                 let person = self.0.entry(name.clone()).or_default();
-                // Tokens from before a revocation stay void.
-                if person.revoked.take().is_some() {
+                // Tokens and keys from before a revocation stay void.
+                if let Some(revoked) = person.revoked.take() {
                     person.tokens.clear();
+                    for key in person.keys.values_mut() {
+                        key.revoked.get_or_insert_with(|| revoked.clone());
+                    }
                 }
                 person.allowed.clone_from(allowed);
                 person.denied.clone_from(denied);
@@ -254,6 +265,11 @@ impl People {
                 let person = self.0.get_mut(name);
                 if let Some(token) = person.and_then(|p| p.tokens.get_mut(id)) {
                     token.revoked = Some(mark());
+                }
+            }
+            PeopleChange::Key(key) => {
+                if let Some(person) = self.0.get_mut(&key.name) {
+                    person.apply_key(key, mark());
                 }
             }
         }

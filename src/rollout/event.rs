@@ -4,8 +4,10 @@ use super::approval::Approval;
 use super::command::{Evidence, Restored, Scope};
 use super::enrol::PeopleChange;
 use super::gate::GateReading;
+use super::keys::Signed;
 use super::state::{Auto, Opening, Outcome};
 use crate::base::{Actor, Cause, Digest, Fault, RingName, ShardName, Stop, Timestamp};
+use crate::journal::Seal;
 use serde::{Deserialize, Serialize};
 
 /// An event with its circumstances, ready for the journal.
@@ -151,6 +153,9 @@ pub enum Event {
     ApprovalGiven {
         /// To which request.
         id: String,
+        /// Their signature, if they gave one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<Box<Signed>>,
     },
     /// Somebody else said no.
     ApprovalRejected {
@@ -176,6 +181,8 @@ pub enum Event {
     GlassReviewed,
     /// Somebody was enrolled or revoked, or a token was.
     PeopleChanged(PeopleChange),
+    /// The engine signed where the journal ends.
+    HeadSealed(Box<Seal>),
     /// The rollout is over.
     RolloutEnded {
         /// How.
@@ -216,6 +223,7 @@ impl Event {
             Self::GlassBroken { .. } => "glass_broken",
             Self::GlassReviewed => "glass_reviewed",
             Self::PeopleChanged(_) => "people_changed",
+            Self::HeadSealed(_) => crate::journal::SEAL_KIND,
             Self::RolloutEnded { .. } => "rollout_ended",
         }
     }

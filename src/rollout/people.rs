@@ -4,6 +4,7 @@
 //! every other act, and an old act is judged by the registry as it was then.
 
 use super::command::Scope;
+use super::keys::EnrolledKey;
 use super::state::{Mark, Rollout};
 use crate::base::{Digest, RingName, Stage, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -188,6 +189,9 @@ pub struct Person {
     pub denied: Vec<Grant>,
     /// Their tokens, by id.
     pub tokens: BTreeMap<String, Token>,
+    /// Keys that sign for them, by fingerprint.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, EnrolledKey>,
     /// Set when they are not trusted any more.
     pub revoked: Option<Mark>,
 }

@@ -8,6 +8,7 @@ use crate::base::{
     Actor, Cause, Digest, Fault, MigrationName, RingName, ShardName, Stop, Timestamp,
 };
 use crate::fleet::{Guard, Policy};
+use crate::journal::Head;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,9 @@ pub struct State {
     /// Who there is. Outlives every rollout.
     #[serde(default)]
     pub people: People,
+    /// The newest head that the engine has signed.
+    #[serde(default)]
+    pub sealed: Option<Head>,
     /// Number of facts folded so far.
     pub facts: u64,
 }

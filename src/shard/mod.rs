@@ -7,6 +7,7 @@ mod facts;
 mod identity;
 mod open;
 pub mod postgres;
+mod record;
 mod restore;
 mod shape;
 mod share;
@@ -15,7 +16,8 @@ pub mod sqlite;
 
 pub use facts::FleetFacts;
 pub use identity::RolloutIdentity;
-pub use open::{Context, open};
+pub use open::{Context, open, read_record};
+pub use record::{ShardRecord, Unintended, Witness};
 pub use restore::count_restore;
 pub use shape::{Part, Shape, Shapes};
 pub use share::{ShareSeen, ShareSwitch};

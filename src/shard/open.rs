@@ -2,11 +2,13 @@
 
 use super::postgres::PostgresShard;
 use super::sqlite::{SqlitePlace, SqliteShard};
-use super::{CompileError, FleetFacts, RolloutIdentity, Shard, ShareSwitch};
+use super::{
+    CompileError, FleetFacts, RolloutIdentity, Shard, ShardRecord, ShareSwitch, postgres, sqlite,
+};
 use crate::base::{Period, Stop};
 use crate::fleet::{Endpoint, Shard as ShardSpec};
 use crate::migration::Migration;
-use crate::worker::Variant;
+use crate::worker::{CallError, Variant};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +35,18 @@ fn file_of(endpoint: &Endpoint) -> Option<PathBuf> {
     match endpoint {
         Endpoint::Sqlite(path) => Some(path.clone()),
         Endpoint::Postgres(_) => None,
+    }
+}
+
+/// Reads what a shard itself keeps of a rollout; `None` where pilothouse is
+/// not installed. Needs no migration, and writes nothing.
+///
+/// # Errors
+/// It does not answer, or its record cannot be read.
+pub async fn read_record(spec: &ShardSpec) -> Result<Option<ShardRecord>, CallError> {
+    match spec.candidates.first() {
+        Some(Endpoint::Sqlite(path)) => sqlite::read_record(path).await,
+        _ => postgres::read_record(spec).await,
     }
 }
 

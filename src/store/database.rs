@@ -129,7 +129,7 @@ fn tighten(path: &Path) -> Result<(), StoreError> {
 }
 
 /// A new name is durable only once its directory is.
-fn sync_dir_of(path: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_dir_of(path: &Path) -> Result<(), StoreError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     File::open(dir)
         .and_then(|dir| dir.sync_all())

@@ -7,6 +7,7 @@
 //! anything: what an entry, an order or a state means is not known here.
 
 mod database;
+mod engine_key;
 mod error;
 mod inbox;
 mod lease;
@@ -14,13 +15,14 @@ mod reader;
 mod snapshot;
 mod writer;
 
+pub use engine_key::ENGINE_KEY_FILE;
 pub use error::StoreError;
 pub use inbox::{Answered, Inbox, ORDER_AGE_MAX, Order, Published, View};
 pub use lease::{Lease, LeaseError, Owner};
 pub use reader::{Reader, StoredLine};
 pub use snapshot::{IgnoredSnapshot, SNAPSHOT_EVERY, Snapshot, SnapshotFault, Snapshots};
 
-use crate::base::Timestamp;
+use crate::base::{SigningKey, Timestamp};
 use crate::journal::{Chain, Draft, Entry, Head, LogId};
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +51,8 @@ pub struct Store {
     task: JoinHandle<()>,
     head: watch::Receiver<Head>,
     commits: Arc<AtomicU64>,
-    reader: Reader,
+    reader: Arc<Reader>,
+    key: SigningKey,
 }
 
 impl Store {
@@ -57,10 +60,11 @@ impl Store {
     /// hold the [`Lease`] of the same directory.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
         database::prepare_dir(dir)?;
+        let key = engine_key::open(dir)?;
         let path = dir.join(JOURNAL_FILE);
         let file = database::create_private(&path)?;
         let (connection, log) = database::open_journal(&path).await?;
-        let reader = Reader::open(&path).await?;
+        let reader = Arc::new(Reader::open(&path).await?);
         let head = reader.head().await?;
         let commits = Arc::new(AtomicU64::new(0));
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
@@ -79,6 +83,7 @@ impl Store {
             head: watched,
             commits,
             reader,
+            key,
         })
     }
 
@@ -148,6 +153,11 @@ impl Store {
         *self.head.borrow()
     }
 
+    /// The key that seals this journal's heads.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
     /// The journal's name.
     pub fn log(&self) -> &LogId {
         self.reader.log()
@@ -156,6 +166,11 @@ impl Store {
     /// For reading in pages.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// For a task that reads by itself.
+    pub fn reader_shared(&self) -> Arc<Reader> {
+        Arc::clone(&self.reader)
     }
 
     /// How many transactions have been committed for appends since opening.
@@ -167,7 +182,11 @@ impl Store {
     pub async fn close(self) -> Result<(), StoreError> {
         // The writer goes last: only a writing connection can move what is in
         // the write-ahead log into the journal file when it closes.
-        let read = self.reader.close().await;
+        let read = match Arc::into_inner(self.reader) {
+            Some(reader) => reader.close().await,
+            // Its last reader closes it.
+            None => Ok(()),
+        };
         drop(self.jobs);
         self.task.await.map_err(|_| StoreError::Closed)?;
         read

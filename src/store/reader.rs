@@ -50,6 +50,16 @@ impl Reader {
         head(&mut *self.connection.lock().await).await
     }
 
+    /// The hash of one entry, after checking its line; `None` beyond the end.
+    pub async fn head_at(&self, seq: u64) -> Result<Option<Head>, StoreError> {
+        let line: Option<Vec<u8>> = sqlx::query_scalar("SELECT line FROM entry WHERE seq = ?")
+            .bind(row_number(seq))
+            .fetch_optional(&mut *self.connection.lock().await)
+            .await
+            .map_err(StoreError::database("read the journal"))?;
+        line.map(|line| head_of(seq, &line)).transpose()
+    }
+
     /// At most `limit` rows behind row `after`, unchecked: for export and for
     /// verification, which judge the rows themselves. Start with `i64::MIN`.
     pub async fn stored_page(&self, after: i64, limit: u32) -> Result<Vec<StoredLine>, StoreError> {
@@ -95,19 +105,11 @@ impl Reader {
             return Ok(Verifier::after(self.log.clone(), Head::EMPTY));
         }
         let before = from_seq - 1;
-        let line: Option<Vec<u8>> = sqlx::query_scalar("SELECT line FROM entry WHERE seq = ?")
-            .bind(row_number(before))
-            .fetch_optional(&mut *self.connection.lock().await)
-            .await
-            .map_err(StoreError::database("read the journal"))?;
-        let head = match line {
-            Some(line) => head_of(before, &line)?,
-            // Beyond the end there are no rows, so the link is never looked at.
-            None => Head {
-                seq: before,
-                ..Head::EMPTY
-            },
-        };
+        // Beyond the end there are no rows, so the link is never looked at.
+        let head = self.head_at(before).await?.unwrap_or(Head {
+            seq: before,
+            ..Head::EMPTY
+        });
         Ok(Verifier::after(self.log.clone(), head))
     }
 

@@ -2,7 +2,7 @@
 
 use super::Sign;
 use super::view::Need;
-use crate::base::{Digest, RingName, Stop, Timestamp};
+use crate::base::{Digest, Timestamp};
 use crate::rollout::{Approval, Mark, Rollout, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -10,22 +10,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalView {
-    /// Names it among others.
-    pub id: String,
-    /// Which ring is to be promoted.
-    pub ring: RingName,
-    /// To which stop.
-    pub stop: Stop,
-    /// Who asked, when and why.
-    pub asked: Mark,
+    /// What is asked for, by whom, and who said yes.
+    pub request: Approval,
     /// Digest of all that is approved; whoever approves sends it back.
     pub binding: Digest,
-    /// Who said yes, in order.
-    pub given: Vec<String>,
-    /// How many must.
+    /// How many must say yes.
     pub needed: u32,
-    /// When it ends by itself.
-    pub expires_at: Timestamp,
+}
+
+impl ApprovalView {
+    /// Who said yes, in order.
+    pub fn given(&self) -> Vec<&str> {
+        let given = self.request.given.iter();
+        given.map(|mark| mark.by.name.as_str()).collect()
+    }
 }
 
 /// Approvals were set aside.
@@ -45,14 +43,9 @@ pub(super) fn project_approvals(rollout: &Rollout, now: Timestamp) -> Vec<Approv
 
 fn view(rollout: &Rollout, approval: &Approval) -> ApprovalView {
     ApprovalView {
-        id: approval.id.clone(),
-        ring: approval.ring.clone(),
-        stop: approval.stop,
-        asked: approval.asked.clone(),
         binding: approval.binding(),
-        given: approval.given.iter().map(|m| m.by.name.clone()).collect(),
         needed: rollout.approvals_needed(approval.stop),
-        expires_at: approval.expires_at,
+        request: approval.clone(),
     }
 }
 
@@ -71,21 +64,27 @@ pub(super) fn needs(
     glass: Option<&GlassView>,
     now: Timestamp,
 ) -> Vec<Need> {
-    let waits = |a: &&ApprovalView| (a.given.len() as u64) < u64::from(a.needed);
-    let asked = approvals.iter().filter(waits).map(|a| Need {
-        scope: Scope::Ring(a.ring.clone()),
-        sign: Sign::NeedsHuman,
-        what: format!("approve promotion to {} (request {})", a.stop, a.id),
-        why: format!(
-            "{} asked{}; {} of {} given{}, expires {}",
-            a.asked.by,
-            because(&a.asked.reason),
-            a.given.len(),
-            a.needed,
-            by(&a.given),
-            a.expires_at.clock()
-        ),
-        since: a.asked.at,
+    let waits = |a: &&ApprovalView| (a.given().len() as u64) < u64::from(a.needed);
+    let asked = approvals.iter().filter(waits).map(|a| {
+        let (request, given) = (&a.request, a.given());
+        Need {
+            scope: Scope::Ring(request.ring.clone()),
+            sign: Sign::NeedsHuman,
+            what: format!(
+                "approve promotion to {} (request {})",
+                request.stop, request.id
+            ),
+            why: format!(
+                "{} asked{}; {} of {} given{}, expires {}",
+                request.asked.by,
+                because(&request.asked.reason),
+                given.len(),
+                a.needed,
+                by(&given),
+                request.expires_at.clock()
+            ),
+            since: request.asked.at,
+        }
     });
     let broken = glass.map(|glass| Need {
         scope: Scope::Fleet,
@@ -110,7 +109,7 @@ fn because(reason: &str) -> String {
     }
 }
 
-fn by(given: &[String]) -> String {
+fn by(given: &[&str]) -> String {
     match given {
         [] => String::new(),
         given => format!(" by {}", given.join(", ")),

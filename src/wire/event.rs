@@ -2,7 +2,8 @@
 
 use super::{JournalEntry, Sign, words};
 use crate::base::{ShardName, Stop};
-use crate::rollout::{Event, Evidence, Fact, Outcome};
+use crate::fleet::Crew;
+use crate::rollout::{Event, Evidence, Fact, Opening, Outcome, Restored};
 
 /// What happened, as a sentence; the scope and the actor stand beside it.
 pub fn describe(fact: &Fact) -> String {
@@ -67,30 +68,13 @@ pub(super) fn moment(event: &Event) -> Option<Sign> {
 
 fn what(event: &Event) -> String {
     match event {
-        Event::RolloutOpened(opening) => {
-            let shards: usize = opening.rings.iter().map(|(_, members)| members.len()).sum();
-            format!(
-                "rollout {} of {} opened on {}, plan {}",
-                opening.id,
-                opening.migration,
-                words::shards(shards),
-                opening.plan_digest.short()
-            )
-        }
+        Event::RolloutOpened(opening) => opened(opening),
         Event::RingAdmitted { stop, readings, .. } => {
             format!("admitted to {stop}, {} gates passed", readings.len())
         }
         Event::StageBegun { stop, shards, .. } => format!("{stop} begins on {}", list(shards)),
         Event::StageDone { stop, evidence, .. } => done(*stop, evidence),
-        Event::StageUndone {
-            stop,
-            restored: Some(restored),
-        } => format!(
-            "{stop} undone: {} got their exported value back, {} got down(new)",
-            rows(restored.exported),
-            rows(restored.down)
-        ),
-        Event::StageUndone { stop, .. } => format!("{stop} undone"),
+        Event::StageUndone { stop, restored } => undone(*stop, *restored),
         Event::ShardAttached { epoch, .. } => format!("connected, fence epoch {epoch}"),
         Event::ShardFailed { fault } => format!("failed ({}): {}", fault.code, fault.what),
         Event::ShardRegressed { found, why, .. } => {
@@ -119,42 +103,49 @@ fn what(event: &Event) -> String {
         Event::Throttled { .. } => "cap lifted".into(),
         Event::Automated { auto: Some(auto) } => format!("automatic up to {}", auto.to),
         Event::Automated { auto: None } => "automatic promotion off".into(),
-        Event::ApprovalRequested(_)
-        | Event::ApprovalGiven { .. }
-        | Event::ApprovalRejected { .. }
-        | Event::ApprovalWithdrawn { .. }
-        | Event::ApprovalConsumed { .. }
-        | Event::GlassBroken { .. }
-        | Event::GlassReviewed => approval(event),
-        Event::PeopleChanged(change) => change.to_string(),
-        Event::RolloutEnded { outcome } => match outcome {
-            Outcome::Done => "rollout done".into(),
-            Outcome::Aborted => {
-                "rollout aborted, undone on every shard that was not given up".into()
-            }
-        },
-    }
-}
-
-fn approval(event: &Event) -> String {
-    match event {
         Event::ApprovalRequested(a) => {
             format!("approval {} asked for: promote to {}", a.id, a.stop)
         }
-        Event::ApprovalGiven { id } => format!("approval {id} given"),
+        Event::ApprovalGiven { id, signed: None } => format!("approval {id} given"),
+        Event::ApprovalGiven {
+            id,
+            signed: Some(signed),
+        } => {
+            let key = signed.signature.key().fingerprint();
+            format!("approval {id} given, signed with {key}")
+        }
         Event::ApprovalRejected { id } => format!("approval {id} rejected"),
         Event::ApprovalWithdrawn { id } => format!("approval {id} withdrawn"),
         Event::ApprovalConsumed { id } => format!("approval {id} used"),
         Event::GlassBroken { until } => {
-            format!(
-                "glass broken: no approval is needed until {}",
-                until.clock()
-            )
+            let until = until.clock();
+            format!("glass broken: no approval is needed until {until}")
         }
         Event::GlassReviewed => "what was done behind broken glass is reviewed".into(),
-        // `what` sends no others here.
-        _ => String::new(),
+        Event::PeopleChanged(change) => change.to_string(),
+        Event::HeadSealed(seal) => format!("sealed up to entry {}", seal.head.seq),
+        Event::RolloutEnded {
+            outcome: Outcome::Done,
+        } => "rollout done".into(),
+        Event::RolloutEnded {
+            outcome: Outcome::Aborted,
+        } => "rollout aborted, undone on every shard that was not given up".into(),
     }
+}
+
+fn opened(opening: &Opening) -> String {
+    let shards: usize = opening.rings.iter().map(|(_, members)| members.len()).sum();
+    let mut text = format!(
+        "rollout {} of {} opened on {}, plan {}",
+        opening.id,
+        opening.migration,
+        words::shards(shards),
+        opening.plan_digest.short()
+    );
+    if opening.policy.people == Crew::Solo {
+        text.push_str("; policy solo: one person runs this fleet, nobody else approves");
+    }
+    text
 }
 
 fn done(stop: Stop, evidence: &Evidence) -> String {
@@ -166,6 +157,17 @@ fn done(stop: Stop, evidence: &Evidence) -> String {
         text.push_str(&format!("; to know: {}", evidence.notes.join("; ")));
     }
     text
+}
+
+fn undone(stop: Stop, restored: Option<Restored>) -> String {
+    let Some(Restored { exported, down }) = restored else {
+        return format!("{stop} undone");
+    };
+    format!(
+        "{stop} undone: {} got their exported value back, {} got down(new)",
+        rows(exported),
+        rows(down)
+    )
 }
 
 fn rows(count: u64) -> String {

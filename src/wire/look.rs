@@ -3,8 +3,9 @@
 //! None of it is part of the views: a fleet of ten thousand shards would
 //! carry it all, all the time, for one that is looked at.
 
-use super::view::{EventView, Head};
+use super::view::EventView;
 use crate::base::{ShardName, Stop, Timestamp};
+use crate::journal::Head;
 use crate::rollout::Scope;
 use crate::worker::Check;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub enum Look {
     Plan,
     /// The newest part of the journal.
     Journal,
+    /// The hash of one entry, to see whether a journal is the one it was.
+    Head(u64),
     /// What a merge restore would give; the views carry the count.
     Restore,
 }
@@ -33,6 +36,8 @@ pub enum Sight {
     Plan(Vec<PlanStep>),
     /// The journal.
     Journal(JournalPage),
+    /// The entry's hash; nothing if the journal ends before it.
+    Head(Option<Head>),
 }
 
 /// Everything about one shard that is not in its row.

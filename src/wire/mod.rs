@@ -41,11 +41,12 @@ pub use standing::{Sign, Standing};
 pub use stream::{Delta, Feed, Foreign, Stream, Touched, diff, fold};
 pub use telemetry::{CheckCount, FlagSeen, Rate, ShardTelemetry, Telemetry};
 pub use view::{
-    Cell, Eta, EventView, FleetView, Head, Header, Identity, LagMax, Need, Progress, RingView,
+    Cell, Eta, EventView, FleetView, Header, Identity, LagMax, Need, Progress, RingView,
     RolloutView, ShardView, Throttled, Totals, WayBack,
 };
 
 // The words of the heart that a view carries; screens import them from here.
+pub use crate::journal::{Head, LogId};
 pub use crate::rollout::{
     ApprovalAct, Auto, Gate, Mark, Outcome, People, Phase, Place, Reading, Restored, Right, Scope,
     ThrottleReason, Verb, Verdict, Verified,

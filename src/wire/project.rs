@@ -9,8 +9,9 @@ use super::shard::project_shard;
 use super::standing::{self, Sign, Standing};
 use super::telemetry::Telemetry;
 use super::totals::project_totals;
-use super::view::{EventView, FleetView, Head, Header, Identity, RingView, RolloutView};
+use super::view::{EventView, FleetView, Header, Identity, RingView, RolloutView};
 use crate::base::{RingName, ShardName, Timestamp};
+use crate::journal::{Head, LogId};
 use crate::rollout::{Fact, Observations, Rollout, Scope, State};
 use std::collections::BTreeMap;
 
@@ -31,7 +32,9 @@ pub struct Source<'a> {
     /// The newest facts with their numbers, oldest first.
     pub recent: &'a [(u64, Fact)],
     /// Where the journal ends.
-    pub head: Option<&'a Head>,
+    pub head: Option<Head>,
+    /// Which journal it is.
+    pub log: Option<&'a LogId>,
     /// Why the journal cannot be written, and since when, if it cannot.
     pub journal_trouble: Option<(Timestamp, &'a str)>,
 }
@@ -42,7 +45,9 @@ pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
         header: Header {
             identity: source.identity.clone(),
             rollout: None,
-            head: source.head.cloned(),
+            log: source.log.cloned(),
+            head: source.head,
+            sealed: source.state.sealed,
             unwritten_since: source.journal_trouble.map(|(since, _)| since),
         },
         events: events(source.recent),

@@ -8,6 +8,7 @@ use super::gate::GateView;
 use super::standing::{Sign, Standing};
 use super::telemetry::{CheckCount, FlagSeen};
 use crate::base::{Fault, MigrationName, RingName, ShardName, Stop, Timestamp};
+use crate::journal::{Head, LogId};
 use crate::rollout::{Auto, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verified};
 use serde::{Deserialize, Serialize};
 
@@ -49,21 +50,17 @@ pub struct Header {
     pub identity: Identity,
     /// The newest rollout, open or ended.
     pub rollout: Option<RolloutView>,
+    /// Which journal it is all read from.
+    #[serde(default)]
+    pub log: Option<LogId>,
     /// Where the journal ends.
     pub head: Option<Head>,
+    /// Where it ended when the engine signed it last.
+    #[serde(default)]
+    pub sealed: Option<Head>,
     /// Since when the journal cannot be written, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwritten_since: Option<Timestamp>,
-}
-
-/// Where the journal ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Head {
-    /// Number of the last entry.
-    pub seq: u64,
-    /// First digits of its hash.
-    pub hash: String,
 }
 
 /// The rollout as a whole.

@@ -36,8 +36,8 @@ pub enum Op {
     BeginStop {
         /// Which.
         stop: Stop,
-        /// Head of the journal that holds the intent.
-        head: Head,
+        /// What allows it, by the journal.
+        warrant: Warrant,
     },
     /// Record on the shard that this stop is finished, with receipts of its
     /// row jobs. Synchronous commit.
@@ -108,6 +108,26 @@ pub enum Op {
     /// Dual write was off: put it back, bump the generation, void checkpoints
     /// and receipts, all in one transaction.
     MendDualWrite,
+}
+
+/// What allows a stop to begin: the shard keeps it as a witness, in the
+/// transaction in which the stop begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warrant {
+    /// Where the journal ended that holds the intent.
+    pub head: Head,
+    /// Ids of the approvals that were used for it.
+    pub approvals: Vec<String>,
+}
+
+impl Default for Warrant {
+    /// Of somebody who keeps no journal.
+    fn default() -> Self {
+        Self {
+            head: Head::EMPTY,
+            approvals: Vec::new(),
+        }
+    }
 }
 
 /// A key as the shard spells it: one text per key column.
@@ -310,8 +330,8 @@ pub enum ErrorKind {
 impl Op {
     /// Begins a stop for somebody who keeps no journal.
     pub fn begin(stop: Stop) -> Self {
-        let head = Head::EMPTY;
-        Self::BeginStop { stop, head }
+        let warrant = Warrant::default();
+        Self::BeginStop { stop, warrant }
     }
 }
 

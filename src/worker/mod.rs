@@ -14,7 +14,7 @@ mod variant;
 
 pub use call::{
     CallError, Check, CheckVerdict, ChunkDone, ErrorKind, Key, Op, Probe, RangeAt, Reply,
-    ShardCall, Sighting,
+    ShardCall, Sighting, Warrant,
 };
 pub use lead::{Assignment, Do, Input, LeadWorker, RangeOutcome};
 pub use plan::{RowJob, RowJobKind, ShardPlan, Step, StopPlan};

@@ -41,6 +41,8 @@ const RE_EXPORTS: &[(&str, &str)] = &[
     // The words of the heart that a view carries.
     ("wire", "rollout"),
     ("wire", "worker"),
+    // Where the journal ends is part of every view.
+    ("wire", "journal"),
     // `Source` is in the signatures of both file formats.
     ("fleet", "base"),
     ("migration", "base"),

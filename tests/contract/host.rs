@@ -120,7 +120,7 @@ impl Host {
             ended: self.ended,
             before,
             pin: self.pin.clone(),
-            head: pilothouse::journal::Head::EMPTY,
+            warrant: Default::default(),
             known_epoch: self.epoch.unwrap_or(0),
             known_generation: self.generation,
             epoch: self.epoch,

@@ -480,9 +480,12 @@ async fn the_shard_keeps_receipts_and_heads_and_voids_them_with_the_generation()
     assert_eq!(case.rows(proof).await, "t");
     let head: pilothouse::journal::Head = format!("7:{}", "ab".repeat(32)).parse().unwrap();
     let stop = Stop::Verify;
-    host.ask(Op::BeginStop { stop, head }).await;
-    let witness = "SELECT seq, left(head, 4), stop FROM pilothouse.witness WHERE seq > 0";
-    assert_eq!(case.rows(witness).await, "7|abab|verify");
+    let approvals = vec!["1f00c2d3".to_owned()];
+    let warrant = pilothouse::worker::Warrant { head, approvals };
+    host.ask(Op::BeginStop { stop, warrant }).await;
+    let witness =
+        "SELECT seq, left(head, 4), stop, approvals FROM pilothouse.witness WHERE seq > 0";
+    assert_eq!(case.rows(witness).await, "7|abab|verify|1f00c2d3");
     // Nobody can say what a proof is worth once dual write was off.
     let done = host.ask(Op::MendDualWrite).await;
     assert!(matches!(done, Reply::Done { generation: 2 }), "{done:?}");

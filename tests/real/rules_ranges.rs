@@ -54,7 +54,7 @@ async fn a_stop_is_taken_up_only_on_the_ground_it_was_left_on() {
     let job = job_of(&case, Stop::Backfill);
     let begin = Op::BeginStop {
         stop: Stop::Backfill,
-        head: format!("7:{}", "ab".repeat(32)).parse().unwrap(),
+        warrant: Default::default(),
     };
     host.ask(begin.clone()).await;
     host.ask(Op::Split { job, ranges: 2 }).await;

@@ -5,8 +5,8 @@
 use crate::desk::{Desk, opening, ring};
 use pilothouse::base::{Actor, Digest, Period, RingName, Stage, Stop};
 use pilothouse::rollout::{
-    Approval, ApprovalAct, Command, Decision, Event, Fact, Gate, Grant, PeopleChange, Refusal,
-    Role, Scope, Verb,
+    Approval, ApprovalAct, Audit, Command, Decision, Event, Fact, Gate, Grant, PeopleChange,
+    Refusal, Role, Scope, Verb,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +53,7 @@ fn give(desk: &mut Desk, who: &str, approval: &Approval) -> Result<Decision, Ref
     let act = ApprovalAct::Give {
         id: approval.id.clone(),
         binding: approval.binding(),
+        signed: None,
     };
     by(desk, who, Scope::Fleet, Verb::Approval(act))
 }
@@ -281,7 +282,7 @@ fn broken(facts: &[Fact], needed: impl Fn(Stop) -> u32) -> Vec<String> {
             Event::ApprovalRequested(approval) => {
                 asked.insert(&approval.id, (fact, approval));
             }
-            Event::ApprovalGiven { id } => {
+            Event::ApprovalGiven { id, .. } => {
                 let (request, approval) = asked[id.as_str()];
                 if request.actor.name == who {
                     wrong.push(format!("{who} approved their own {id}"));
@@ -442,7 +443,18 @@ proptest! {
             take(&mut desk, step);
         }
         prop_assert_eq!(broken(&desk.facts, needed), Vec::<String>::new());
+        prop_assert_eq!(audited(&desk.facts), Vec::<String>::new());
     }
+}
+
+/// What `journal verify` would say of these facts.
+fn audited(facts: &[Fact]) -> Vec<String> {
+    let mut audit = Audit::default();
+    for (seq, fact) in (1..).zip(facts) {
+        audit.push(seq, fact, Digest::of("entry", &[&u64::to_be_bytes(seq)]));
+    }
+    let found = audit.finish();
+    found.iter().map(ToString::to_string).collect()
 }
 
 type Falsify = fn(&mut Vec<Fact>);
@@ -459,6 +471,7 @@ fn a_false_history_is_found() {
         desk.facts
     };
     assert_eq!(broken(&true_one(), needed), Vec::<String>::new());
+    assert_eq!(audited(&true_one()), Vec::<String>::new());
     let is_given = |f: &Fact| matches!(f.event, Event::ApprovalGiven { .. });
     let falsified: [(&str, Falsify); 7] = [
         ("their own", |facts| {
@@ -512,11 +525,13 @@ fn a_false_history_is_found() {
         falsify(&mut facts);
         let found = broken(&facts, needed).join("; ");
         assert!(found.contains(word), "{word}: {found}");
+        assert_ne!(audited(&facts), Vec::<String>::new(), "{word}");
     }
     let mut twice = true_one();
     let last = twice[twice.len() - 2..].to_vec();
     twice.extend(last);
     assert!(broken(&twice, needed).join("; ").contains("used again"));
+    assert!(audited(&twice).join("; ").contains("was over"));
 }
 
 #[test]

@@ -11,13 +11,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// How a command ended, and what it said.
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
-fn say(folder: &Path, words: &[&str]) -> Said {
+pub fn say(folder: &Path, words: &[&str]) -> Said {
     let ended = pilothouse(folder, words).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said {
@@ -27,20 +27,20 @@ fn say(folder: &Path, words: &[&str]) -> Said {
     }
 }
 
-fn done(folder: &Path, words: &[&str]) -> String {
+pub fn done(folder: &Path, words: &[&str]) -> String {
     let said = say(folder, words);
     assert_eq!(said.code, 0, "{words:?}: {}{}", said.out, said.err);
     said.out
 }
 
-fn refused(folder: &Path, words: &[&str], why: &str) {
+pub fn refused(folder: &Path, words: &[&str], why: &str) {
     let said = say(folder, words);
     assert_eq!(said.code, 3, "{words:?}: {}{}", said.out, said.err);
     assert!(said.err.contains(why), "{words:?}: {}", said.err);
 }
 
 /// A token of somebody in a file that is theirs alone; the way to name it.
-fn token(folder: &Path, name: &str) -> (String, String) {
+pub fn token(folder: &Path, name: &str) -> (String, String) {
     let token = done(folder, &["operator", "token", name]).trim().to_owned();
     assert!(token.starts_with("pht_"), "{token}");
     let path = folder.join(format!("{name}.token"));
@@ -50,7 +50,7 @@ fn token(folder: &Path, name: &str) -> (String, String) {
 }
 
 /// The id in `request ID: …`.
-fn request_in(text: &str) -> String {
+pub fn request_in(text: &str) -> String {
     let (_, after) = text.split_once("request ").expect(text);
     after.split(':').next().unwrap().to_owned()
 }

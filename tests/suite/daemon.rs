@@ -134,6 +134,7 @@ impl Attached {
         let told = soon("a word of the daemon", self.client.next()).await;
         let message = match told.expect("a client looks for its daemon for ever") {
             Told::Message(message) => *message,
+            Told::Refused(why) => panic!("{why}"),
             Told::Lost(_) => {
                 self.lost += 1;
                 return None;

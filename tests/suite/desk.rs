@@ -46,6 +46,8 @@ pub fn fault(code: &str) -> Fault {
 
 pub fn policy() -> Policy {
     Policy {
+        signed: Default::default(),
+        people: Default::default(),
         after: Stage::Verify,
         soak: Period::from_ms(SOAK_MS),
         shift_steps: vec![10, 100],

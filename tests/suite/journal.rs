@@ -182,10 +182,10 @@ fn an_earlier_head_stays_good_and_finds_a_rewritten_history() {
 
     let (forged, _) = journal_of(vec![draft("a", json!(9)), draft("b", json!(2))]);
     assert!(is_intact(&check(forged.as_bytes(), None)));
-    let Verdict::Broken { line: 1, why, .. } = check(forged.as_bytes(), Some(noted)) else {
+    let Verdict::Forked { have, expected } = check(forged.as_bytes(), Some(noted)) else {
         panic!("a rewritten history was accepted");
     };
-    assert_eq!(why, Break::Head);
+    assert_eq!((have.seq, expected), (1, noted));
 }
 
 #[test]

@@ -1,24 +1,40 @@
 //! `pilothouse journal …` as scripts and operators use it.
 
-use crate::journal::draft;
 use crate::store::{fresh, raw, sql};
-use pilothouse::cli::journal::{Filter, export, show, verify};
+use pilothouse::base::{Actor, Cause, ShardName, Timestamp};
+use pilothouse::cli::journal::{Against, Filter, export, show, verify};
+use pilothouse::engine::draft;
+use pilothouse::journal::Draft;
+use pilothouse::rollout::{Event, Fact, Scope};
 use pilothouse::store::Store;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+
+fn said(scope: Scope, reason: &str, event: Event) -> Draft {
+    draft(&Fact {
+        at: Timestamp(1_790_000_000_000),
+        actor: Actor::person("ana"),
+        scope,
+        cause: Cause::Operator,
+        key: None,
+        reason: reason.into(),
+        event,
+    })
+}
 
 /// A closed store with three entries: its directory, and an export of it.
 async fn sample() -> (TempDir, PathBuf, PathBuf, String) {
     let (outer, dir) = fresh();
     let store = Store::open(&dir).await.unwrap();
-    let mut shard = draft("shard_paused", json!({"why": "lag \u{1b}[2J"}));
-    shard.scope = "shard/eu-1".into();
+    let cap = Event::Throttled {
+        rows_per_s_max: Some(3),
+    };
+    let shard = Scope::Shard(ShardName::new("eu-1").unwrap());
     store
         .append(vec![
-            draft("rollout_opened", json!({"shards": 3})),
-            shard,
-            draft("rollout_closed", json!({})),
+            said(Scope::Fleet, "", cap),
+            said(shard, "lag \u{1b}[2J", Event::Paused),
+            said(Scope::Fleet, "", Event::Held),
         ])
         .await
         .unwrap();
@@ -33,7 +49,11 @@ async fn sample() -> (TempDir, PathBuf, PathBuf, String) {
 }
 
 async fn verified(source: &Path, head: Option<&str>) -> (u8, String) {
-    let outcome = verify(source, head.map(|head| head.parse().unwrap())).await;
+    let against = Against {
+        since: head.map(|head| head.parse().unwrap()),
+        ..Against::default()
+    };
+    let outcome = verify(source, &against).await;
     (outcome.code, outcome.text)
 }
 
@@ -42,12 +62,11 @@ async fn store_and_export_verify_alike() {
     let (_outer, dir, file, head) = sample().await;
     for source in [&dir, &dir.join("journal.db"), &file] {
         let (code, text) = verified(source, Some(&head)).await;
-        assert_eq!(
-            (code, text),
-            (0, format!("intact: 3 entries, head {head}\n"))
-        );
+        let said = format!("intact: 3 entries, head {head}\nno entry is sealed\n");
+        assert_eq!(code, 0, "{text}");
+        assert!(text.starts_with(&said), "{text}");
         let (code, text) = verified(source, None).await;
-        assert!(code == 0 && text.contains("--head"), "{text}");
+        assert!(code == 0 && text.contains("--since"), "{text}");
     }
 }
 
@@ -58,17 +77,21 @@ async fn an_export_that_was_tampered_with_has_its_exit_code() {
     let changed = outer.path().join("changed.jsonl");
     let cut = text.trim_end().rfind('\n').unwrap() + 1;
     for (bytes, head, code) in [
-        (text.replace("\"shards\":3", "\"shards\":4"), None, 10),
+        (text.replace("_max\":3", "_max\":4"), None, 10),
         (text[..cut].to_owned(), Some(head.as_str()), 11),
         (text[..cut].to_owned(), None, 0),
         (text[..cut + 20].to_owned(), None, 12),
-        (text.replace("\"shards\":3", "\"shards\": 3"), None, 12),
+        (text.replace("_max\":3", "_max\": 3"), None, 12),
         ("not a journal\n".to_owned(), None, 12),
     ] {
         std::fs::write(&changed, bytes).unwrap();
         let (found, text) = verified(&changed, head).await;
         assert_eq!(found, code, "{text}");
-        assert_eq!(text.lines().count(), 1 + usize::from(code == 0), "{text}");
+        assert_eq!(
+            text.lines().count(),
+            1 + 3 * usize::from(code == 0),
+            "{text}"
+        );
     }
     let (code, text) = verified(&outer.path().join("none"), None).await;
     assert!(code == 2 && text.contains("no journal at"), "{text}");
@@ -78,7 +101,7 @@ async fn an_export_that_was_tampered_with_has_its_exit_code() {
 async fn a_store_that_was_tampered_with_has_its_exit_code() {
     for (change, with_head, code) in [
         (
-            "UPDATE entry SET line = replace(line, 'shards\":3', 'shards\":4')",
+            "UPDATE entry SET line = replace(line, '_max\":3', '_max\":4')",
             false,
             10,
         ),
@@ -108,9 +131,12 @@ async fn show_prints_one_safe_line_per_entry() {
     let all = show(&dir, &Filter::default()).await;
     assert_eq!(all, show(&file, &Filter::default()).await);
     assert_eq!((all.code, all.text.lines().count()), (0, 3));
-    assert_eq!(
-        all.text.lines().next().unwrap(),
-        "     1  2026-09-21T14:13:20.000Z  ana  fleet  rollout_opened  operator  {\"shards\":3}"
+    let first = all.text.lines().next().unwrap();
+    assert!(
+        first.starts_with(
+            r#"     1  2026-09-21T14:13:20.000Z  ana  fleet  throttled  operator  {"event":{"kind":"throttled","with":{"rows_per_s_max":3}}"#
+        ),
+        "{first}"
     );
     assert!(!all.text.contains('\u{1b}'), "a terminal would obey");
     let only = |change: fn(&mut Filter)| {
@@ -120,13 +146,13 @@ async fn show_prints_one_safe_line_per_entry() {
         async move { show(&dir, &filter).await.text.lines().count() }
     };
     assert_eq!(only(|f| f.from_seq = Some(2)).await, 2);
-    assert_eq!(only(|f| f.kind = Some("rollout_closed".into())).await, 1);
+    assert_eq!(only(|f| f.kind = Some("held".into())).await, 1);
     assert_eq!(only(|f| f.scope = Some("fleet".into())).await, 2);
     assert_eq!(only(|f| f.actor = Some("bob".into())).await, 0);
     assert_eq!(only(|f| f.last = Some(1)).await, 1);
 
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("eu-1", "eu-2")).unwrap();
+    std::fs::write(&file, text.replace("shard eu-1", "shard eu-2")).unwrap();
     let broken = show(&file, &Filter::default()).await;
     assert_eq!((broken.code, broken.text.lines().count()), (10, 2));
     assert!(

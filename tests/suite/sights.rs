@@ -303,7 +303,7 @@ pub fn journal(scene: &Scene) -> JournalPage {
         entries: entries(&scene.facts),
         head: Some(Head {
             seq: scene.facts.len() as u64,
-            hash: "5b1c09aa".into(),
+            hash: format!("{:0<64}", "5b1c09aa").parse().unwrap(),
         }),
         trouble: None,
     }

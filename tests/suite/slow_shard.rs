@@ -296,7 +296,9 @@ impl SlowFleet {
         let (state, _) = pilothouse::engine::replay(&entries).unwrap();
         assert_eq!(&state, known.state(), "a replay knows something else");
         let told = |e: &pilothouse::journal::Entry| format!("{} {}", e.kind, e.scope);
-        entries.iter().map(told).collect()
+        // Seals come when there is time for them.
+        let kept = entries.iter().filter(|e| e.kind != "head_sealed");
+        kept.map(told).collect()
     }
 }
 

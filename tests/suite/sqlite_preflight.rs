@@ -261,7 +261,11 @@ async fn the_file_keeps_receipts_and_heads_and_voids_them_with_the_generation() 
     assert_eq!(texts(&fixture.path, receipts).await, whole);
     let head = format!("7:{}", "ab".repeat(32)).parse().unwrap();
     let stop = Stop::Verify;
-    host.ask(Op::BeginStop { stop, head }).await;
+    let warrant = pilothouse::worker::Warrant {
+        head,
+        approvals: vec!["1f00c2d3".into()],
+    };
+    host.ask(Op::BeginStop { stop, warrant }).await;
     let witness = "SELECT stop FROM pilothouse_witness WHERE seq = 7";
     assert_eq!(
         texts(&fixture.path, witness).await,

@@ -17,6 +17,7 @@ fn view(desk: &Desk) -> FleetView {
         observations: &desk.seen,
         telemetry: &Telemetry::default(),
         recent: &[],
+        log: None,
         head: None,
         journal_trouble: None,
     };

@@ -42,4 +42,11 @@ pub struct AttachCli {
     /// The cockpit in lines, for screen readers; commands on stdin, help lists them.
     #[arg(long)]
     pub plain: bool,
+    /// Where your token is: env:NAME, file:PATH (readable by its owner only) or
+    /// exec:COMMAND. Without one you are who your account is.
+    #[arg(long, value_name = "REF")]
+    pub token: Option<String>,
+    /// Sign approvals with this SSH key; nobody is asked for a passphrase.
+    #[arg(long, value_name = "KEYFILE")]
+    pub sign: Option<PathBuf>,
 }

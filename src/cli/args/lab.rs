@@ -1,6 +1,6 @@
 //! Throw-away fleets.
 
-use super::shard;
+use super::verbs::shard;
 use crate::base::ShardName;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -1,17 +1,23 @@
 //! The command line.
 
 mod daemon;
+mod journal;
 mod lab;
 mod people;
+mod scripts;
+mod verbs;
 
 pub use daemon::{AttachCli, ServeCli};
+pub use journal::JournalCli;
 pub use lab::{FormsCli, LabCli, WriterCli};
 pub use people::{
-    ApproveCli, AskCli, GlassCli, OperatorCli, RequestCli, ReviewCli, RoleCli, WhoCli,
+    ApprovalsCli, ApproveCli, AskCli, GlassCli, KeyChangeCli, KeyCli, OperatorCli, RequestCli,
+    ReviewCli, RoleCli, WhoCli,
 };
+pub use scripts::{ManCli, ReadyCli, ShellCli};
+pub use verbs::{ActCli, ConfirmCli, RollbackCli, ScopeCli, ThrottleCli, VerbCli, VerbsCli};
 
-use crate::base::{RingName, ShardName, Stop};
-use crate::rollout::Scope;
+use crate::base::Stop;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -27,11 +33,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Commands,
-    /// Where your token is: env:NAME, file:PATH (readable by its owner only) or
-    /// exec:COMMAND; the daemon is asked then. Without one you are who your
-    /// account is.
-    #[arg(long, value_name = "REF", global = true)]
-    pub token: Option<String>,
 }
 
 /// Everything there is.
@@ -65,76 +66,17 @@ pub enum Commands {
     /// Show where everything stands.
     #[command(after_help = "Example:\n  pilothouse status --fleet fleet.toml --json")]
     Status(StatusCli),
-    /// Stop work; safe at any time.
+    /// Acts on a rollout.
+    #[command(flatten)]
+    Verbs(VerbsCli),
+    /// Approvals.
+    #[command(flatten)]
+    Approvals(ApprovalsCli),
+    /// Whether a stage is reached everywhere: for init containers and probes.
     #[command(
-        after_help = "Example:\n  pilothouse pause --fleet fleet.toml --shard s02 --reason \"disk is filling\""
+        after_help = "Examples:\n  pilothouse ready --stage dual_write --fleet fleet.toml\n  pilothouse ready --version balance-cents --wait 30m --fleet fleet.toml\n\nExit codes: 0 it is, 4 it is not (yet), 1 a shard has failed on the way."
     )]
-    Pause(VerbCli),
-    /// Let paused work go on.
-    #[command(after_help = "Example:\n  pilothouse resume --fleet fleet.toml --shard s02")]
-    Resume(VerbCli),
-    /// Admit a ring to its next stop, or every ready ring.
-    #[command(
-        after_help = "Examples:\n  pilothouse promote --fleet fleet.toml --ring canary\n  pilothouse promote --fleet fleet.toml --confirm balance-cents --reason \"old clients are gone\"\n\nContract (retire, drop) must be confirmed with the rollout's id or its migration's name."
-    )]
-    Promote(ConfirmCli),
-    /// Ask for approval of a ring's next promotion.
-    #[command(
-        after_help = "Example:\n  pilothouse ask --ring canary --reason \"old clients are gone\" --fleet fleet.toml"
-    )]
-    Ask(AskCli),
-    /// Approve what somebody else asked for; shows it first.
-    #[command(
-        after_help = "Examples:\n  pilothouse approve 1f00c2d3 --show --fleet fleet.toml\n  pilothouse approve 1f00c2d3 --fleet fleet.toml"
-    )]
-    Approve(ApproveCli),
-    /// Reject what somebody else asked for.
-    #[command(
-        after_help = "Example:\n  pilothouse reject 1f00c2d3 --reason \"not tonight\" --fleet fleet.toml"
-    )]
-    Reject(RequestCli),
-    /// Take back what you asked for yourself.
-    #[command(after_help = "Example:\n  pilothouse withdraw 1f00c2d3 --fleet fleet.toml")]
-    Withdraw(RequestCli),
-    /// Do without approvals for a while: loud, and a review is owed.
-    #[command(
-        after_help = "Example:\n  pilothouse break-glass --for 15m --confirm balance-cents --reason \"site is down\" --fleet fleet.toml"
-    )]
-    BreakGlass(GlassCli),
-    /// Review what somebody else did behind broken glass.
-    #[command(
-        after_help = "Example:\n  pilothouse review --reason \"looked at all three promotions\" --fleet fleet.toml"
-    )]
-    Review(ReviewCli),
-    /// Close the next stage until release.
-    #[command(
-        after_help = "Example:\n  pilothouse hold --fleet fleet.toml --ring early --reason \"wait for the morning\""
-    )]
-    Hold(VerbCli),
-    /// Open the next stage again.
-    #[command(after_help = "Example:\n  pilothouse release --fleet fleet.toml --ring early")]
-    Release(VerbCli),
-    /// Try failed shards again, from the probe of the step that failed.
-    #[command(after_help = "Example:\n  pilothouse retry --fleet fleet.toml --shard s02")]
-    Retry(VerbCli),
-    /// Undo to the end of a stop; ends held.
-    #[command(
-        after_help = "Example:\n  pilothouse rollback --fleet fleet.toml --to dual_write --reason \"lag\"\n\nOnce drop has begun it is a merge restore: it shows what comes back, and goes on with --confirm."
-    )]
-    Rollback(RollbackCli),
-    /// Undo everything and end the rollout.
-    #[command(
-        after_help = "Example:\n  pilothouse abort --fleet fleet.toml --confirm ROLLOUT --reason \"not today\""
-    )]
-    Abort(ConfirmCli),
-    /// While aborting: give an unreachable shard up.
-    #[command(
-        after_help = "Example:\n  pilothouse abandon --fleet fleet.toml --shard s02 --reason \"server is gone\""
-    )]
-    Abandon(VerbCli),
-    /// Cap the rows per second and shard; no number lifts the cap.
-    #[command(after_help = "Example:\n  pilothouse throttle --fleet fleet.toml --rows-per-s 20000")]
-    Throttle(ThrottleCli),
+    Ready(ReadyCli),
     /// Remove what pilothouse keeps on the shards, once no rollout is open.
     #[command(after_help = "Example:\n  pilothouse forget --fleet fleet.toml")]
     Forget(FleetCli),
@@ -147,7 +89,7 @@ pub enum Commands {
     /// Look at, export or verify a journal.
     #[command(
         subcommand,
-        after_help = "Example:\n  pilothouse journal verify export.jsonl --head 42:9f3c…"
+        after_help = "Example:\n  pilothouse journal verify export.jsonl --since 42:9f3c…"
     )]
     Journal(JournalCli),
     /// Throw-away real PostgreSQL fleets.
@@ -156,6 +98,14 @@ pub enum Commands {
         after_help = "Example:\n  pilothouse lab up /tmp/lab --shards 3 --standbys 1 --scale 10"
     )]
     Lab(LabCli),
+    /// What a shell needs to complete commands; on stdout.
+    #[command(
+        after_help = "Example:\n  pilothouse completions bash > ~/.local/share/bash-completion/completions/pilothouse"
+    )]
+    Completions(ShellCli),
+    /// Write a manual page for every command.
+    #[command(after_help = "Example:\n  pilothouse man ~/.local/share/man/man1")]
+    Man(ManCli),
     /// Replay a seed of the simulator.
     #[command(hide = true)]
     Drill {
@@ -255,6 +205,9 @@ pub struct RunCli {
     /// Rollout id (see plan) or migration name.
     #[arg(long, value_name = "ID", requires = "allow_contract")]
     pub confirm: Option<String>,
+    /// Sign approvals given on the screen with this SSH key; nobody is asked for a passphrase.
+    #[arg(long, value_name = "KEYFILE", conflicts_with = "headless")]
+    pub sign: Option<PathBuf>,
     /// A broken engine, for tests of the tests.
     #[cfg(feature = "broken")]
     #[arg(long, hide = true)]
@@ -270,119 +223,6 @@ pub struct StatusCli {
     /// One JSON object.
     #[arg(long)]
     pub json: bool,
-}
-
-/// A scope: the whole fleet unless one is named.
-#[derive(Debug, Args)]
-pub struct ScopeCli {
-    /// One ring.
-    #[arg(long, value_parser = ring)]
-    pub ring: Option<RingName>,
-    /// One shard.
-    #[arg(long, value_parser = shard, conflicts_with = "ring")]
-    pub shard: Option<ShardName>,
-}
-
-impl ScopeCli {
-    /// As the heart spells it.
-    pub fn scope(&self) -> Scope {
-        match (&self.ring, &self.shard) {
-            (Some(ring), _) => Scope::Ring(ring.clone()),
-            (None, Some(shard)) => Scope::Shard(shard.clone()),
-            (None, None) => Scope::Fleet,
-        }
-    }
-}
-
-fn ring(text: &str) -> Result<RingName, String> {
-    RingName::new(text).map_err(|e| e.to_string())
-}
-
-fn shard(text: &str) -> Result<ShardName, String> {
-    ShardName::new(text).map_err(|e| e.to_string())
-}
-
-/// Any verb with a scope and a reason.
-#[derive(Debug, Args)]
-pub struct VerbCli {
-    /// Fleet file.
-    #[arg(long, value_name = "FILE")]
-    pub fleet: PathBuf,
-    /// Over what.
-    #[command(flatten)]
-    pub scope: ScopeCli,
-    /// Why; goes on the record.
-    #[arg(long, default_value = "")]
-    pub reason: String,
-}
-
-/// `rollback`.
-#[derive(Debug, Args)]
-pub struct RollbackCli {
-    /// Over what, and why.
-    #[command(flatten)]
-    pub verb: VerbCli,
-    /// The stop whose end is the goal; snapshot means before expand.
-    #[arg(long, value_name = "STOP", default_value = "snapshot")]
-    pub to: Stop,
-    /// Rollout id (see status) or migration name: needed once drop has begun.
-    #[arg(long, value_name = "ID")]
-    pub confirm: Option<String>,
-}
-
-/// `promote`, `abort`.
-#[derive(Debug, Args)]
-pub struct ConfirmCli {
-    /// Over what, and why.
-    #[command(flatten)]
-    pub verb: VerbCli,
-    /// Rollout id (see status) or migration name: needed to enter contract and
-    /// to abort.
-    #[arg(long, value_name = "ID")]
-    pub confirm: Option<String>,
-}
-
-/// `throttle`.
-#[derive(Debug, Args)]
-pub struct ThrottleCli {
-    /// Over what, and why.
-    #[command(flatten)]
-    pub verb: VerbCli,
-    /// The cap.
-    #[arg(long, value_name = "N")]
-    pub rows_per_s: Option<u64>,
-}
-
-/// `journal …`.
-#[derive(Debug, Subcommand)]
-pub enum JournalCli {
-    /// Show entries.
-    #[command(after_help = "Example:\n  pilothouse journal show .pilothouse --last 20")]
-    Show {
-        /// A store directory, a journal.db or an exported file.
-        file: PathBuf,
-        /// Only the newest entries.
-        #[arg(long)]
-        last: Option<usize>,
-        /// Only this kind of event.
-        #[arg(long)]
-        kind: Option<String>,
-    },
-    /// Write every entry, one line each.
-    #[command(after_help = "Example:\n  pilothouse journal export .pilothouse > journal.jsonl")]
-    Export {
-        /// A store directory, a journal.db or an exported file.
-        file: PathBuf,
-    },
-    /// Verify the chain; exit 0 intact, 10 broken, 11 truncated, 12 unreadable.
-    #[command(after_help = "Example:\n  pilothouse journal verify journal.jsonl --head 42:9f3c…")]
-    Verify {
-        /// A store directory, a journal.db or an exported file.
-        file: PathBuf,
-        /// The head it must reach, SEQ:HEX.
-        #[arg(long, value_name = "SEQ:HEX")]
-        head: Option<String>,
-    },
 }
 
 /// `drill …`.

@@ -1,6 +1,6 @@
 //! Who there is.
 
-use super::ring;
+use super::verbs::{ActCli, ring};
 use crate::base::RingName;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use std::path::PathBuf;
 pub struct WhoCli {
     /// Their name: that of their account where they come by it.
     pub name: String,
-    /// Fleet file.
-    #[arg(long, value_name = "FILE")]
-    pub fleet: PathBuf,
+    /// How the change is given.
+    #[command(flatten)]
+    pub act: ActCli,
 }
 
 /// A role as it is written: viewer, operator, approver or admin, with
@@ -43,9 +43,6 @@ pub enum OperatorCli {
         /// What they may not, whatever else is granted.
         #[arg(long, value_name = "ROLE")]
         deny: Vec<RoleCli>,
-        /// Why; goes on the record.
-        #[arg(long, default_value = "")]
-        reason: String,
     },
     /// List everybody, their roles and their tokens.
     #[command(after_help = "Example:\n  pilothouse operator list --fleet fleet.toml")]
@@ -65,9 +62,6 @@ pub enum OperatorCli {
         /// Only this token, as list names it.
         #[arg(long, value_name = "ID")]
         token_id: Option<String>,
-        /// Why; goes on the record.
-        #[arg(long, default_value = "")]
-        reason: String,
     },
     /// Make a token; it is shown once, on stdout.
     #[command(
@@ -81,20 +75,60 @@ pub enum OperatorCli {
         #[arg(long, value_name = "TIME", default_value = "30d")]
         expires: String,
     },
+    /// Keys that sign for people.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  pilothouse operator key add lee --key lee.pub --sign ~/.ssh/id_ed25519 --fleet fleet.toml"
+    )]
+    Key(KeyCli),
+}
+
+/// `operator key …`.
+#[derive(Debug, Subcommand)]
+pub enum KeyCli {
+    /// Let a key sign for somebody. The first one is your own, signed with itself.
+    #[command(
+        after_help = "Examples:\n  pilothouse operator key add lee --key lee.pub --sign ~/.ssh/id_ed25519 --fleet fleet.toml\n  pilothouse operator key add root --key ~/.ssh/id_ed25519.pub --sign ~/.ssh/id_ed25519 --fleet fleet.toml"
+    )]
+    Add {
+        /// The change.
+        #[command(flatten)]
+        change: KeyChangeCli,
+    },
+    /// Trust a key no longer; it is never trusted again.
+    #[command(
+        after_help = "Example:\n  pilothouse operator key revoke lee --key lee.pub --sign ~/.ssh/id_ed25519 --fleet fleet.toml"
+    )]
+    Revoke {
+        /// The change.
+        #[command(flatten)]
+        change: KeyChangeCli,
+    },
+}
+
+/// A key, and who answers for the change.
+#[derive(Debug, Args)]
+pub struct KeyChangeCli {
+    /// Whose.
+    #[command(flatten)]
+    pub who: WhoCli,
+    /// The public key: a file such as id_ed25519.pub.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Your own key: admins sign what they change.
+    #[arg(long, value_name = "KEYFILE")]
+    pub sign: PathBuf,
 }
 
 /// `ask`.
 #[derive(Debug, Args)]
 pub struct AskCli {
-    /// Fleet file.
-    #[arg(long, value_name = "FILE")]
-    pub fleet: PathBuf,
+    /// How it is given.
+    #[command(flatten)]
+    pub act: ActCli,
     /// Which ring is to be promoted.
     #[arg(long, value_parser = ring)]
     pub ring: RingName,
-    /// Why; goes on the record.
-    #[arg(long, default_value = "")]
-    pub reason: String,
 }
 
 /// A request.
@@ -102,12 +136,9 @@ pub struct AskCli {
 pub struct RequestCli {
     /// Its id, as status and the cockpit show it.
     pub id: String,
-    /// Fleet file.
-    #[arg(long, value_name = "FILE")]
-    pub fleet: PathBuf,
-    /// Why; goes on the record.
-    #[arg(long, default_value = "")]
-    pub reason: String,
+    /// How it is given.
+    #[command(flatten)]
+    pub act: ActCli,
 }
 
 /// `approve`.
@@ -119,32 +150,75 @@ pub struct ApproveCli {
     /// Show what would be approved, and change nothing.
     #[arg(long)]
     pub show: bool,
+    /// Sign it with this SSH key; a public key names one of the agent's.
+    #[arg(long, value_name = "KEYFILE")]
+    pub sign: Option<PathBuf>,
 }
 
 /// `break-glass`.
 #[derive(Debug, Args)]
 pub struct GlassCli {
-    /// Fleet file.
-    #[arg(long, value_name = "FILE")]
-    pub fleet: PathBuf,
+    /// How it is given.
+    #[command(flatten)]
+    pub act: ActCli,
     /// For how long, an hour at most.
     #[arg(long = "for", value_name = "TIME")]
     pub lasting: String,
     /// Rollout id (see status) or migration name.
     #[arg(long, value_name = "ID")]
     pub confirm: Option<String>,
-    /// Why; goes on the record.
-    #[arg(long)]
-    pub reason: String,
 }
 
 /// `review`.
 #[derive(Debug, Args)]
 pub struct ReviewCli {
-    /// Fleet file.
-    #[arg(long, value_name = "FILE")]
-    pub fleet: PathBuf,
-    /// What was found; goes on the record.
-    #[arg(long)]
-    pub reason: String,
+    /// How it is given.
+    #[command(flatten)]
+    pub act: ActCli,
+}
+
+/// Asking, answering, and doing without.
+#[derive(Debug, Subcommand)]
+pub enum ApprovalsCli {
+    /// Ask for approval of a ring's next promotion.
+    #[command(
+        after_help = "Example:\n  pilothouse ask --ring canary --reason \"old clients are gone\" --fleet fleet.toml"
+    )]
+    Ask(AskCli),
+    /// Approve what somebody else asked for; shows it first.
+    #[command(
+        after_help = "Examples:\n  pilothouse approve 1f00c2d3 --show --fleet fleet.toml\n  pilothouse approve 1f00c2d3 --sign ~/.ssh/id_ed25519 --fleet fleet.toml"
+    )]
+    Approve(ApproveCli),
+    /// Reject what somebody else asked for.
+    #[command(
+        after_help = "Example:\n  pilothouse reject 1f00c2d3 --reason \"not tonight\" --fleet fleet.toml"
+    )]
+    Reject(RequestCli),
+    /// Take back what you asked for yourself.
+    #[command(after_help = "Example:\n  pilothouse withdraw 1f00c2d3 --fleet fleet.toml")]
+    Withdraw(RequestCli),
+    /// Do without approvals for a while: loud, and a review is owed.
+    #[command(
+        after_help = "Example:\n  pilothouse break-glass --for 15m --confirm balance-cents --reason \"site is down\" --fleet fleet.toml"
+    )]
+    BreakGlass(GlassCli),
+    /// Review what somebody else did behind broken glass.
+    #[command(
+        after_help = "Example:\n  pilothouse review --reason \"looked at all three promotions\" --fleet fleet.toml"
+    )]
+    Review(ReviewCli),
+}
+
+impl ApprovalsCli {
+    /// How it is given.
+    pub fn act(&self) -> &ActCli {
+        match self {
+            Self::Ask(args) => &args.act,
+            Self::Approve(args) => &args.request.act,
+            Self::Reject(args) | Self::Withdraw(args) => &args.act,
+            Self::BreakGlass(args) => &args.act,
+            Self::Review(args) => &args.act,
+        }
+    }
 }

@@ -91,6 +91,7 @@ async fn play(args: &DemoArgs, layout: &DemoLayout) -> Result<Played, Ended> {
         // Contract is the person's: confirmed when it is ordered, not before.
         confirm_contract: None,
         variant: Variant::Correct,
+        signer: None,
     };
     let fleet = load_fleet(&run_args.fleet)?;
     let job = Job::read(fleet, &run_args.migration, run_args.variant)?;
@@ -160,7 +161,7 @@ async fn on_screen(
         film: args.film.as_deref(),
     };
     let flight = async {
-        let flown = screen::fly(engine, &publisher, args.face, show).await;
+        let flown = screen::fly(engine, Box::new(attach(&publisher)), args.face, show).await;
         drop(curtain);
         flown
     };

@@ -10,7 +10,7 @@ use crate::wire::{ApprovalAct, ApprovalView, Gate, Scope, Verb, Verdict, words};
 /// The open request for a ring.
 fn open<'a>(model: &'a Model, ring: &RingName) -> Option<&'a ApprovalView> {
     let approvals = &model.rollout()?.approvals;
-    approvals.iter().rev().find(|a| a.ring == *ring)
+    approvals.iter().rev().find(|a| a.request.ring == *ring)
 }
 
 /// The fleet means the rings for which somebody has asked.
@@ -21,7 +21,7 @@ pub(super) fn asked_rings(model: &Model, scopes: Vec<Scope>) -> Result<Vec<Scope
     let approvals = model.rollout().map_or(&[][..], |r| &r.approvals);
     let mut rings: Vec<Scope> = approvals
         .iter()
-        .map(|a| Scope::Ring(a.ring.clone()))
+        .map(|a| Scope::Ring(a.request.ring.clone()))
         .collect();
     rings.sort();
     rings.dedup();
@@ -38,7 +38,8 @@ pub(super) fn verb(model: &Model, action: Action, scope: &Scope) -> Result<Verb,
     if action == Action::Ask {
         return ask(model, name);
     }
-    let request = open(model, name).ok_or_else(|| format!("nobody has asked for ring {name}"))?;
+    let open = open(model, name).ok_or_else(|| format!("nobody has asked for ring {name}"))?;
+    let request = &open.request;
     let id = request.id.clone();
     let me = &model.options.actor.name;
     let mine = request.asked.by.name == *me;
@@ -50,10 +51,13 @@ pub(super) fn verb(model: &Model, action: Action, scope: &Scope) -> Result<Verb,
         }
         _ if mine => return Err("you asked for it yourself; somebody else decides on it".into()),
         Action::Reject => ApprovalAct::Reject { id },
-        _ if request.given.contains(me) => return Err("you have approved it already".into()),
+        _ if open.given().contains(&me.as_str()) => {
+            return Err("you have approved it already".into());
+        }
         _ => ApprovalAct::Give {
+            signed: None,
             id,
-            binding: request.binding,
+            binding: open.binding,
         },
     };
     Ok(Verb::Approval(act))
@@ -62,7 +66,8 @@ pub(super) fn verb(model: &Model, action: Action, scope: &Scope) -> Result<Verb,
 fn ask(model: &Model, name: &RingName) -> Result<Verb, String> {
     let ring = model.ring_named(name);
     let ring = ring.ok_or_else(|| format!("there is no ring {name}"))?;
-    if let Some(request) = open(model, name).filter(|a| Some(a.stop) == ring.next) {
+    if let Some(request) = open(model, name).filter(|a| Some(a.request.stop) == ring.next) {
+        let request = &request.request;
         let (who, id) = (&request.asked.by, &request.id);
         return Err(format!("{who} has asked for it already: {id}"));
     }
@@ -90,7 +95,7 @@ pub(super) fn title(model: &Model, action: Action, targets: &[Target]) -> Option
         };
         let to = match action {
             Action::Ask => model.ring_named(ring)?.next?,
-            _ => open(model, ring)?.stop,
+            _ => open(model, ring)?.request.stop,
         };
         Some(format!("{ring} to {to}"))
     });
@@ -105,25 +110,26 @@ pub(super) fn shown(model: &Model, targets: &[Target]) -> Vec<String> {
         let Scope::Ring(ring) = &target.scope else {
             continue;
         };
-        let Some(request) = open(model, ring) else {
+        let Some(open) = open(model, ring) else {
             continue;
         };
+        let (request, given) = (&open.request, open.given());
         let ago = words::ms(model.now.since(request.asked.at).ms());
         let why = match request.asked.reason.as_str() {
             "" => "no reason given".to_owned(),
             reason => reason.to_owned(),
         };
         lines.push(format!("{} asked {ago} ago: {why}", request.asked.by));
-        let by = match request.given.is_empty() {
+        let by = match given.is_empty() {
             true => String::new(),
-            false => format!(" ({})", request.given.join(", ")),
+            false => format!(" ({})", given.join(", ")),
         };
         lines.push(format!(
             "{} of {} given{by}; expires {}; digest {}",
-            request.given.len(),
-            request.needed,
+            given.len(),
+            open.needed,
             request.expires_at.clock(),
-            request.binding.short()
+            open.binding.short()
         ));
     }
     lines

@@ -26,6 +26,8 @@ pub enum Link {
     Stale(u64),
     /// The way to it has been cut for so many seconds, and is looked for.
     Reconnecting(u64),
+    /// What it shows must not be believed.
+    Refused,
     /// Gone for good.
     Gone,
 }
@@ -33,6 +35,9 @@ pub enum Link {
 impl Model {
     /// How well we hear the engine.
     pub fn link(&self) -> Link {
+        if self.refused.is_some() {
+            return Link::Refused;
+        }
         if self.gone {
             return Link::Gone;
         }

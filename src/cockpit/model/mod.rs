@@ -73,6 +73,8 @@ pub struct Model {
     pub heard_at: Option<Timestamp>,
     /// The way to the engine is cut.
     pub lost: Option<Lost>,
+    /// What the engine shows must not be believed, and why.
+    pub refused: Option<String>,
     /// The engine is gone for good.
     pub gone: bool,
     /// Who else is attached, if there is a server that knows.
@@ -239,6 +241,7 @@ impl Model {
             resync: None,
             heard_at: None,
             lost: None,
+            refused: None,
             gone: false,
             company: None,
             frozen: None,

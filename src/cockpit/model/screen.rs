@@ -95,6 +95,8 @@ impl Seen {
             Sight::Shard(detail) => self.shard = Some(*detail),
             Sight::Plan(steps) => self.plan = Some(steps),
             Sight::Journal(page) => self.journal = Some(page),
+            // For the one who watches over the journal, not for the screen.
+            Sight::Head(_) => {}
         }
     }
 }

@@ -61,7 +61,7 @@ impl Talk {
 
     /// Whether there is anything to give commands over.
     pub fn has_begun(&self) -> bool {
-        self.told.event.is_some() || self.model.gone
+        self.told.event.is_some() || self.model.gone || self.model.refused.is_some()
     }
 
     /// Takes what is not typed; what comes back is to be done outside.
@@ -221,7 +221,7 @@ impl Talk {
         let heard = match self.model.link() {
             Link::Live | Link::Connecting => Heard::Well,
             Link::Stale(_) | Link::Reconnecting(_) => Heard::Badly,
-            Link::Gone => Heard::Never,
+            Link::Gone | Link::Refused => Heard::Never,
         };
         if heard == self.told.heard {
             return;

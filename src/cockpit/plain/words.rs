@@ -151,6 +151,12 @@ pub(super) fn link(model: &Model) -> Option<String> {
                 "The way to the engine is cut for {seconds} s ({why}); it is looked for, and nothing can be changed until then."
             ))
         }
+        Link::Refused => {
+            let why = model.refused.as_deref().unwrap_or_default();
+            Some(format!(
+                "Journal refused: {why}. Nothing can be changed; quit leaves."
+            ))
+        }
         Link::Gone => Some("The engine is gone; quit leaves.".into()),
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn due(model: &mut Model) -> Option<Effect> {
     }
     let silent = matches!(
         model.link(),
-        Link::Gone | Link::Stale(_) | Link::Reconnecting(_)
+        Link::Gone | Link::Refused | Link::Stale(_) | Link::Reconnecting(_)
     );
     let text = if silent && !model.calls.silence {
         model.calls.silence = true;

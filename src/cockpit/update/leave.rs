@@ -13,7 +13,7 @@ pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     let shards = model.live.as_ref().map_or(&[][..], |view| &view.shards);
     let at_work = shards.iter().any(ShardView::is_at_work);
     let stays = model.options.leaving == Leaving::LeavesTheEngine;
-    if stays || !at_work || model.link() == Link::Gone {
+    if stays || !at_work || matches!(model.link(), Link::Gone | Link::Refused) {
         return vec![Effect::Quit];
     }
     model.layer = Some(Layer::Leave(model.now));

@@ -46,6 +46,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             server::lost(model, why, at);
             call::due(model).into_iter().collect()
         }
+        Msg::Refused(why) => {
+            server::refused(model, why);
+            call::due(model).into_iter().collect()
+        }
         Msg::Gone => {
             model.gone = true;
             call::due(model).into_iter().collect()

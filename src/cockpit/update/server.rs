@@ -61,6 +61,14 @@ pub(super) fn lost(model: &mut Model, why: String, at: Timestamp) {
     recheck(model);
 }
 
+/// What the engine shows must not be believed: nothing is done on it.
+pub(super) fn refused(model: &mut Model, why: String) {
+    model.layer = None;
+    model.say(Level::Bad, format!("JOURNAL REFUSED: {why}"));
+    model.refused = Some(why);
+    model.company = None;
+}
+
 /// What of the view is another one now, and what to do.
 fn streamed(model: &mut Model, stream: Stream) -> (Option<Touched>, Vec<Effect>) {
     match stream {

@@ -32,7 +32,10 @@ fn of_ring_row(model: &Model) -> (String, Lines) {
     let route: Vec<String> = rollout.route.iter().map(ToString::to_string).collect();
     rows.push(said("Route", route.join(" → ")));
     if let Some(head) = view.and_then(|v| v.header.head.as_ref()) {
-        rows.push(said("Journal", format!("entry {} {}", head.seq, head.hash)));
+        rows.push(said(
+            "Journal",
+            format!("entry {} {}", head.seq, head.hash.short()),
+        ));
     }
     ("Fleet".into(), rows)
 }

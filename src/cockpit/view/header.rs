@@ -55,6 +55,7 @@ fn link(model: &Model) -> Vec<crate::cockpit::widgets::Part> {
         Link::Connecting => sign(Sign::Unknown, "CONNECTING"),
         Link::Stale(seconds) => part(Role::Fail, format!("? STALE {seconds} s")),
         Link::Reconnecting(seconds) => part(Role::Fail, format!("? RECONNECTING {seconds} s")),
+        Link::Refused => part(Role::Fail, "✗ JOURNAL REFUSED"),
         Link::Gone => part(Role::Fail, "✗ ENGINE GONE"),
     }]
 }

@@ -3,7 +3,7 @@
 use super::lines::{Lines, labelled};
 use crate::cockpit::model::{Leaving, Model};
 use crate::cockpit::theme::Role;
-use crate::cockpit::widgets::{Canvas, fit, part, sign};
+use crate::cockpit::widgets::{Canvas, fit, part, sign, wrap};
 use crate::wire::words;
 use ratatui::layout::Rect;
 
@@ -21,6 +21,20 @@ pub(super) fn welcome(canvas: &mut Canvas<'_>, lines: &[String], feed: Rect) {
     canvas.clear(area);
     let inner = canvas.frame(area, "Welcome aboard", Role::Title);
     for (row, text) in (0..inner.height).zip(lines) {
+        canvas.line(inner, row, &[part(Role::Text, format!(" {text}"))]);
+    }
+}
+
+/// Why nothing of what is on the screen counts.
+pub(super) fn refused(canvas: &mut Canvas<'_>, why: &str) {
+    const WIDTH: u16 = 74;
+    let mut lines = wrap(why, usize::from(WIDTH - 4));
+    lines.push(String::new());
+    lines.push("Nothing can be changed from here. q leaves.".into());
+    let high = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let area = canvas.clear_middle(WIDTH, high);
+    let inner = canvas.frame(area, "Journal refused", Role::Danger);
+    for (row, text) in (0..inner.height).zip(&lines) {
         canvas.line(inner, row, &[part(Role::Text, format!(" {text}"))]);
     }
 }

@@ -57,6 +57,9 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
             Some(Layer::Dialog(question)) => dialog::draw(&mut canvas, question),
             Some(Layer::Command(_) | Layer::Filter { .. }) | None => {}
         }
+        if let Some(why) = &model.refused {
+            leave::refused(&mut canvas, why);
+        }
     }
     canvas.finish(model.options.glyphs);
 }

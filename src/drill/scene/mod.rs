@@ -11,9 +11,13 @@ mod step;
 pub use read::SceneError;
 pub use step::Step;
 
-use crate::base::Timestamp;
+use crate::base::{Digest, Timestamp};
+use crate::journal::Head;
 use crate::rollout::{Fact, Observations, State};
-use crate::wire::{FleetView, Head, Identity, Source, Telemetry, project};
+use crate::wire::{FleetView, Identity, Source, Telemetry, project};
+
+/// Made up, and always the same.
+const SCENE_HEAD: &str = "5b1c09aa00000000000000000000000000000000000000000000000000000000";
 
 /// A fleet and all that is known of it.
 #[derive(Clone, Debug)]
@@ -37,7 +41,7 @@ impl Scene {
     pub fn view(&self) -> FleetView {
         let head = Head {
             seq: self.facts.len() as u64,
-            hash: "5b1c09aa".into(),
+            hash: SCENE_HEAD.parse().unwrap_or(Digest::ZERO),
         };
         let source = Source {
             identity: &self.identity,
@@ -45,7 +49,8 @@ impl Scene {
             observations: &self.observations,
             telemetry: &self.telemetry,
             recent: &self.facts,
-            head: Some(&head),
+            head: Some(head),
+            log: None,
             journal_trouble: None,
         };
         project(&source, self.now)

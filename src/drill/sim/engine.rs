@@ -4,10 +4,9 @@
 use super::process::brief;
 use super::world::{Happening, Who, World};
 use crate::base::Timestamp;
-use crate::journal::Head;
 use crate::rollout::{self, Command, Decision, Event, Fact, Job, Observations, State};
 use crate::worker::{
-    Assignment, Input, LeadWorker, RangeOutcome, RangeWorker, Run, Step, StopPlan,
+    Assignment, Input, LeadWorker, RangeOutcome, RangeWorker, Run, Step, StopPlan, Warrant,
 };
 use std::collections::BTreeMap;
 
@@ -266,7 +265,7 @@ impl World {
             },
             before: rollout.stop_before(stop),
             pin: state.pin.clone(),
-            head: Head::EMPTY,
+            warrant: Warrant::default(),
             known_epoch: state.epoch,
             known_generation: state.generation,
             epoch: engine.epochs.get(&shard).copied(),

@@ -3,11 +3,11 @@
 use super::fault::{self, FaultKind, Planned};
 use super::{Calm, Options};
 use crate::base::{Digest, MigrationName, Period, RingName, ShardName, Stage, Stop};
-use crate::fleet::{Guard, GuardAction, Policy};
+use crate::fleet::{Crew, Guard, GuardAction, Policy};
 use crate::rollout::{Member, Opening};
 use crate::shard::sim::{Dice, Image, ServerOptions, SimServer, plan};
 use crate::worker::{ChunkLimits, ShardPlan};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How the run is meant to end once everything is healed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +127,8 @@ fn policy(dice: &mut Dice) -> Policy {
         quiet: ms(dice, 1_000),
         attempts_max: u32::try_from(dice.between(2, 8)).unwrap_or(3),
         approvals: BTreeMap::new(),
+        signed: BTreeSet::new(),
+        people: Crew::Several,
         approval_ttl: Period::from_ms(3_600_000),
     }
 }

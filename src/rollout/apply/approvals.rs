@@ -26,7 +26,7 @@ pub(super) fn on_approvals(rollout: &mut Rollout, fact: &Fact) {
             let surplus = rollout.approvals.len().saturating_sub(KEPT);
             rollout.approvals.drain(..surplus);
         }
-        Event::ApprovalGiven { id } => {
+        Event::ApprovalGiven { id, .. } => {
             if let Some(found) = rollout.approvals.iter_mut().find(|a| a.id == *id) {
                 found.given.push(mark);
             }

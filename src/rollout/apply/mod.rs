@@ -26,6 +26,10 @@ pub fn apply(state: &mut State, fact: &Fact) {
         state.people.apply(fact, change);
         return;
     }
+    if let Event::HeadSealed(seal) = &fact.event {
+        state.sealed = Some(seal.head);
+        return;
+    }
     let Some(rollout) = state.rollout.as_mut() else {
         return;
     };

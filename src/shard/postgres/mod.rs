@@ -18,6 +18,7 @@ mod long;
 mod measure;
 mod preflight;
 mod receipt;
+mod record;
 mod registry;
 mod role;
 mod schema;
@@ -38,6 +39,7 @@ use crate::worker::{CallError, ErrorKind, Variant};
 use connect::{Identity, Primary, Purpose};
 use dialect::{Catalog, Program, RowSql};
 use futures_util::future::BoxFuture;
+pub use record::read_record;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An error on its way to becoming a reply.

@@ -6,24 +6,25 @@ use super::fence::Fence;
 use super::sql;
 use super::{Failure, Inner, int};
 use crate::base::Stop;
-use crate::journal::Head;
+use crate::worker::Warrant;
 use sqlx::postgres::PgConnection;
 
 /// Notes where the journal stood when a stop began.
 pub(super) async fn witness(
     connection: &mut PgConnection,
     stop: Stop,
-    head: Head,
+    warrant: &Warrant,
     epoch: u64,
 ) -> Result<(), Failure> {
     let statement =
-        "INSERT INTO pilothouse.witness (seq, head, stop, epoch) VALUES ($1, $2, $3, $4)
+        "INSERT INTO pilothouse.witness (seq, head, stop, epoch, approvals) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT DO NOTHING";
     let values = vec![
-        int(head.seq),
-        head.hash.to_string().into(),
+        int(warrant.head.seq),
+        warrant.head.hash.to_string().into(),
         stop.to_string().into(),
         int(epoch),
+        warrant.approvals.join(" ").into(),
     ];
     sql::execute(connection, statement, values).await?;
     Ok(())

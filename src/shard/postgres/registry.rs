@@ -8,9 +8,8 @@ use super::schema::{FENCE_KEY, FIRST_ROWS, INSTALL};
 use super::sql::{self, Value};
 use super::{Failure, Inner, int, long, receipt};
 use crate::base::{Ident, Stop, code};
-use crate::journal::Head;
 use crate::migration::TableName;
-use crate::worker::{ErrorKind, Reply, RowJob, Sighting};
+use crate::worker::{ErrorKind, Reply, RowJob, Sighting, Warrant};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -186,7 +185,7 @@ pub(super) async fn begin_stop(
     shard: &Inner,
     epoch: u64,
     stop: Stop,
-    head: Head,
+    warrant: &Warrant,
 ) -> Result<Reply, Failure> {
     let fence = fence::begin(connection, epoch, Durability::Synchronous).await?;
     if !resumes(connection, shard, stop).await? {
@@ -202,7 +201,7 @@ pub(super) async fn begin_stop(
         let statement = "UPDATE pilothouse.registry SET begun = $1, changed_at = clock_timestamp()";
         sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     }
-    receipt::witness(connection, stop, head, epoch).await?;
+    receipt::witness(connection, stop, warrant, epoch).await?;
     fence::commit(connection).await?;
     Ok(Reply::Done {
         generation: fence.generation,

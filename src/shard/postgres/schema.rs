@@ -55,6 +55,7 @@ pub(super) const INSTALL: [&str; 14] = [
     "CREATE SEQUENCE IF NOT EXISTS pilothouse.old_write_count",
     "CREATE TABLE IF NOT EXISTS pilothouse.witness (
         seq bigint NOT NULL, head text NOT NULL, stop text NOT NULL, epoch bigint NOT NULL,
+        approvals text NOT NULL,
         at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (seq, head, stop))",
     "CREATE TABLE IF NOT EXISTS pilothouse.receipts (
         stop text NOT NULL, job text NOT NULL, generation bigint NOT NULL, epoch bigint NOT NULL,

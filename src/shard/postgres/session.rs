@@ -159,8 +159,8 @@ async fn dispatch(
     match op {
         Op::Attach { .. } => registry::attach(connection, shard).await,
         Op::TakeOver { known_epoch } => registry::take_over(connection, shard, known_epoch).await,
-        Op::BeginStop { stop, head } => {
-            registry::begin_stop(connection, shard, epoch, stop, head).await
+        Op::BeginStop { stop, warrant } => {
+            registry::begin_stop(connection, shard, epoch, stop, &warrant).await
         }
         Op::EndStop(stop) => registry::end_stop(connection, shard, epoch, stop).await,
         Op::EndUndo { undone, remains } => {

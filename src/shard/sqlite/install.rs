@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS pilothouse_receipts (
   PRIMARY KEY (stop, job)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pilothouse_witness (
   seq INTEGER NOT NULL, head TEXT NOT NULL, stop TEXT NOT NULL, epoch INTEGER NOT NULL,
-  at TEXT NOT NULL, PRIMARY KEY (seq, head, stop)) WITHOUT ROWID;
+  approvals TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (seq, head, stop)) WITHOUT ROWID;
 INSERT OR IGNORE INTO pilothouse_fence (one, epoch, generation, identity)
   VALUES (1, 0, 1, lower(hex(randomblob(16))));";
 

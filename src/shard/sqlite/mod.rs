@@ -23,9 +23,11 @@ mod preflight;
 mod pulse;
 mod range;
 mod receipt;
+mod record;
 mod session;
 mod statement;
 mod surroundings;
 mod transaction;
 
 pub use file::{SqlitePlace, SqliteShard};
+pub use record::read_record;

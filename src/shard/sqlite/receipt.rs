@@ -6,8 +6,7 @@ use super::install::Fence;
 use super::range::checkpoints;
 use super::statement::run;
 use crate::base::{Stop, quote_literal};
-use crate::journal::Head;
-use crate::worker::CallError;
+use crate::worker::{CallError, Warrant};
 use sqlx::SqliteConnection;
 
 const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
@@ -16,14 +15,15 @@ const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 pub(super) async fn witness(
     conn: &mut SqliteConnection,
     stop: Stop,
-    head: Head,
+    warrant: &Warrant,
     epoch: u64,
 ) -> Result<(), CallError> {
     let sql = format!(
-        "INSERT OR IGNORE INTO pilothouse_witness (seq, head, stop, epoch, at) VALUES ({}, {}, {}, {epoch}, {NOW})",
-        head.seq,
-        quote_literal(&head.hash.to_string()),
+        "INSERT OR IGNORE INTO pilothouse_witness (seq, head, stop, epoch, approvals, at) VALUES ({}, {}, {}, {epoch}, {}, {NOW})",
+        warrant.head.seq,
+        quote_literal(&warrant.head.hash.to_string()),
         quote_literal(&stop.to_string()),
+        quote_literal(&warrant.approvals.join(" ")),
     );
     run(conn, sql).await
 }

@@ -296,9 +296,9 @@ impl Call<'_> {
         let work = &self.place.compiled.work;
         let mut generation = fence.generation;
         match op {
-            Op::BeginStop { stop, head } => {
+            Op::BeginStop { stop, warrant } => {
                 attach::begin_stop(conn, stop).await?;
-                receipt::witness(conn, stop, head, self.epoch).await?;
+                receipt::witness(conn, stop, &warrant, self.epoch).await?;
             }
             Op::EndStop(stop) => {
                 if stop > Stop::DualWrite {

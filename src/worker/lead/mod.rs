@@ -7,9 +7,8 @@
 mod learn;
 
 use crate::base::{Period, ShardName, Stop};
-use crate::journal::Head;
 use crate::rollout::{Evidence, Job, Report};
-use crate::worker::call::{CallError, Op, Reply, ShardCall};
+use crate::worker::call::{CallError, Op, Reply, ShardCall, Warrant};
 use crate::worker::plan::{RowJob, Step, StopPlan};
 use crate::worker::range::RangeTask;
 use crate::worker::signal::{Run, Signal, WaitReason};
@@ -33,8 +32,8 @@ pub struct Assignment {
     pub before: Option<Stop>,
     /// Identity that the journal knows.
     pub pin: Option<String>,
-    /// Where the journal stands; the shard keeps it as a witness.
-    pub head: Head,
+    /// What allows the stop; the shard keeps it as a witness.
+    pub warrant: Warrant,
     /// Newest epoch that the journal knows.
     pub known_epoch: u64,
     /// Generation that the journal knows; 0 when it knows none.
@@ -228,7 +227,7 @@ impl LeadWorker {
             At::Begin => match self.task.job {
                 Job::Advance(stop) => Op::BeginStop {
                     stop,
-                    head: self.task.head,
+                    warrant: self.task.warrant.clone(),
                 },
                 Job::Undo(_) | Job::CloseShare => return self.enter_step(0, signal),
             },

@@ -70,7 +70,7 @@ fn head(model: &Model, shown: usize) -> Lines {
 fn chain(model: &Model, page: &JournalPage) -> Vec<Part> {
     let head = page.head.as_ref().map_or_else(
         || "empty".into(),
-        |head| format!("ends at #{} {}", head.seq, head.hash),
+        |head| format!("ends at #{} {}", head.seq, head.hash.short()),
     );
     let state = match &page.trouble {
         None => sign(Sign::Done, "written"),

@@ -1,0 +1,174 @@
+//! Acts on a rollout.
+
+use crate::base::{RingName, ShardName, Stop};
+use crate::rollout::Scope;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// How an act is given, whatever it is.
+#[derive(Debug, Args)]
+pub struct ActCli {
+    /// Fleet file.
+    #[arg(long, value_name = "FILE")]
+    pub fleet: PathBuf,
+    /// Why; goes on the record.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+    /// Where your token is: env:NAME, file:PATH (readable by its owner only) or
+    /// exec:COMMAND; the daemon is asked then. Without one you are who your
+    /// account is.
+    #[arg(long, value_name = "REF")]
+    pub token: Option<String>,
+    /// Say what would be recorded, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// One JSON object on stdout, however it ends.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A scope: the whole fleet unless one is named.
+#[derive(Debug, Args)]
+pub struct ScopeCli {
+    /// One ring.
+    #[arg(long, value_parser = ring)]
+    pub ring: Option<RingName>,
+    /// One shard.
+    #[arg(long, value_parser = shard, conflicts_with = "ring")]
+    pub shard: Option<ShardName>,
+}
+
+impl ScopeCli {
+    /// As the heart spells it.
+    pub fn scope(&self) -> Scope {
+        match (&self.ring, &self.shard) {
+            (Some(ring), _) => Scope::Ring(ring.clone()),
+            (None, Some(shard)) => Scope::Shard(shard.clone()),
+            (None, None) => Scope::Fleet,
+        }
+    }
+}
+
+pub(super) fn ring(text: &str) -> Result<RingName, String> {
+    RingName::new(text).map_err(|e| e.to_string())
+}
+
+pub(super) fn shard(text: &str) -> Result<ShardName, String> {
+    ShardName::new(text).map_err(|e| e.to_string())
+}
+
+/// Any verb with a scope.
+#[derive(Debug, Args)]
+pub struct VerbCli {
+    /// How it is given.
+    #[command(flatten)]
+    pub act: ActCli,
+    /// Over what.
+    #[command(flatten)]
+    pub scope: ScopeCli,
+    /// Wait this long until what was ordered has come about; exit 4 if it has
+    /// not, 1 if a shard has failed.
+    #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
+    pub wait: Option<String>,
+}
+
+/// `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackCli {
+    /// Over what, and why.
+    #[command(flatten)]
+    pub verb: VerbCli,
+    /// The stop whose end is the goal; snapshot means before expand.
+    #[arg(long, value_name = "STOP", default_value = "snapshot")]
+    pub to: Stop,
+    /// Rollout id (see status) or migration name: needed once drop has begun.
+    #[arg(long, value_name = "ID")]
+    pub confirm: Option<String>,
+}
+
+/// `promote`, `abort`.
+#[derive(Debug, Args)]
+pub struct ConfirmCli {
+    /// Over what, and why.
+    #[command(flatten)]
+    pub verb: VerbCli,
+    /// Rollout id (see status) or migration name: needed to enter contract and
+    /// to abort.
+    #[arg(long, value_name = "ID")]
+    pub confirm: Option<String>,
+}
+
+/// `throttle`.
+#[derive(Debug, Args)]
+pub struct ThrottleCli {
+    /// Over what, and why.
+    #[command(flatten)]
+    pub verb: VerbCli,
+    /// The cap.
+    #[arg(long, value_name = "N")]
+    pub rows_per_s: Option<u64>,
+}
+
+/// The verbs that work on a scope.
+#[derive(Debug, Subcommand)]
+pub enum VerbsCli {
+    /// Stop work; safe at any time.
+    #[command(
+        after_help = "Example:\n  pilothouse pause --fleet fleet.toml --shard s02 --reason \"disk is filling\""
+    )]
+    Pause(VerbCli),
+    /// Let paused work go on.
+    #[command(after_help = "Example:\n  pilothouse resume --fleet fleet.toml --shard s02")]
+    Resume(VerbCli),
+    /// Admit a ring to its next stop, or every ready ring.
+    #[command(
+        after_help = "Examples:\n  pilothouse promote --fleet fleet.toml --ring canary --wait 30m\n  pilothouse promote --fleet fleet.toml --confirm balance-cents --reason \"old clients are gone\"\n\nContract (retire, drop) must be confirmed with the rollout's id or its migration's name."
+    )]
+    Promote(ConfirmCli),
+    /// Close the next stage until release.
+    #[command(
+        after_help = "Example:\n  pilothouse hold --fleet fleet.toml --ring early --reason \"wait for the morning\""
+    )]
+    Hold(VerbCli),
+    /// Open the next stage again.
+    #[command(after_help = "Example:\n  pilothouse release --fleet fleet.toml --ring early")]
+    Release(VerbCli),
+    /// Try failed shards again, from the probe of the step that failed.
+    #[command(after_help = "Example:\n  pilothouse retry --fleet fleet.toml --shard s02")]
+    Retry(VerbCli),
+    /// Undo to the end of a stop; ends held.
+    #[command(
+        after_help = "Example:\n  pilothouse rollback --fleet fleet.toml --to dual_write --reason \"lag\"\n\nOnce drop has begun it is a merge restore: it shows what comes back, and goes on with --confirm."
+    )]
+    Rollback(RollbackCli),
+    /// Undo everything and end the rollout.
+    #[command(
+        after_help = "Example:\n  pilothouse abort --fleet fleet.toml --confirm ROLLOUT --reason \"not today\""
+    )]
+    Abort(ConfirmCli),
+    /// While aborting: give an unreachable shard up.
+    #[command(
+        after_help = "Example:\n  pilothouse abandon --fleet fleet.toml --shard s02 --reason \"server is gone\""
+    )]
+    Abandon(VerbCli),
+    /// Cap the rows per second and shard; no number lifts the cap.
+    #[command(after_help = "Example:\n  pilothouse throttle --fleet fleet.toml --rows-per-s 20000")]
+    Throttle(ThrottleCli),
+}
+
+impl VerbsCli {
+    /// How it is given.
+    pub fn act(&self) -> &ActCli {
+        match self {
+            Self::Pause(verb)
+            | Self::Resume(verb)
+            | Self::Hold(verb)
+            | Self::Release(verb)
+            | Self::Retry(verb)
+            | Self::Abandon(verb) => &verb.act,
+            Self::Promote(args) | Self::Abort(args) => &args.verb.act,
+            Self::Rollback(args) => &args.verb.act,
+            Self::Throttle(args) => &args.verb.act,
+        }
+    }
+}

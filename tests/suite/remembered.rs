@@ -1,0 +1,82 @@
+//! Whoever has seen a journal is not shown a shorter or another one as the
+//! same.
+
+use crate::daemon::Daemon;
+use crate::orders::pilothouse;
+use crate::store::{raw, sql};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+/// What a cockpit in lines says until it is told to leave, or leaves by itself.
+fn attached(daemon: &Daemon, state: &Path) -> String {
+    let mut child = pilothouse(daemon.folder.path(), &["attach", "--plain"])
+        .env("XDG_STATE_HOME", state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may have left by itself.
+    let _ = stdin.write_all(b"status\nquit\n");
+    drop(stdin);
+    let ended = child.wait_with_output().unwrap();
+    let (out, err) = (ended.stdout, ended.stderr);
+    String::from_utf8_lossy(&out).into_owned() + &String::from_utf8_lossy(&err)
+}
+
+fn heads(state: &Path) -> Vec<String> {
+    let folder = state.join("pilothouse/heads");
+    let files = std::fs::read_dir(folder).into_iter().flatten();
+    let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    texts.collect()
+}
+
+async fn preflight_done(daemon: &Daemon) {
+    let mut other = daemon.attach("waits");
+    other
+        .until("a sealed head", |o| {
+            let header = &o.view.header;
+            header.sealed.is_some_and(|head| head.seq > 3)
+        })
+        .await;
+}
+
+async fn change(daemon: &Daemon, statement: &'static str) {
+    let mut journal = raw(&daemon.folder.path().join(".pilothouse")).await;
+    let open = "DROP TRIGGER entry_no_update; DROP TRIGGER entry_no_delete";
+    sql(&mut journal, open).await.unwrap();
+    sql(&mut journal, statement).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_that_lost_its_tail_is_refused_by_who_saw_it() {
+    let mut daemon = Daemon::start().await;
+    preflight_done(&daemon).await;
+    let (seen, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let said = attached(&daemon, seen.path());
+    assert!(!said.contains("refused"), "{said}");
+    let kept = heads(seen.path());
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    // The same again, and after a restart: nothing is wrong.
+    daemon.kill();
+    daemon.serve(&[]);
+    let said = attached(&daemon, seen.path());
+    assert!(!said.contains("refused"), "{said}");
+
+    daemon.kill();
+    change(&daemon, "DELETE FROM entry WHERE seq > 2").await;
+    let seq: u64 = kept[0].split(':').next().unwrap().parse().unwrap();
+    assert!(seq > 2, "{kept:?}");
+    daemon.serve(&[]);
+    let said = attached(&daemon, seen.path());
+    assert!(
+        said.contains("not the journal that you saw before"),
+        "{said}"
+    );
+    assert!(said.contains("--since"), "{said}");
+    // Whoever never saw it cannot know.
+    let said = attached(&daemon, fresh.path());
+    assert!(!said.contains("refused"), "{said}");
+}
