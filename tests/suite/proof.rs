@@ -80,7 +80,7 @@ impl Flown {
                 Event::HeadSealed(seal) => Some(seal),
                 _ => None,
             });
-        let key = seals.last().expect("it is sealed").key().to_string();
+        let key = seals.next_back().expect("it is sealed").key().to_string();
         let path = self.folder.path().join("signers");
         let line = format!("# who may sign\nengine namespaces=\"seal@pilothouse\" {key}\n");
         std::fs::write(&path, line).unwrap();
