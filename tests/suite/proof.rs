@@ -73,7 +73,7 @@ impl Flown {
 
     /// A list of who may seal: the engine's own key.
     fn signers(&self) -> PathBuf {
-        let seals = self
+        let mut seals = self
             .facts()
             .into_iter()
             .filter_map(|fact| match fact.event {
