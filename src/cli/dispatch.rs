@@ -2,8 +2,8 @@
 
 use super::approve::Given;
 use super::args::{
-    AttachCli, Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli,
-    RequestCli, RunCli, ServeCli, VerbCli, WriterCli,
+    AttachCli, Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, NotifyCli, PlanCli,
+    PromoteCli, RequestCli, RunCli, ServeCli, VerbCli, WriterCli,
 };
 use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
@@ -13,7 +13,7 @@ use super::plan::{self, PlanArgs};
 use super::run::{self, Face, Promote, RunArgs};
 use super::summary::Summary;
 use super::terminal::say;
-use super::{approve, attach, drill, journal, lab, operator, serve};
+use super::{approve, attach, drill, journal, lab, notify, operator, serve};
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
 use crate::lab::writer::KeyClass;
@@ -109,6 +109,9 @@ async fn command(command: Commands, token: Option<&str>) -> Result<(String, Exit
             .await
         }
         Commands::Operator(command) => operator::operator(command, token).await,
+        Commands::Notify(NotifyCli::Test { fleet, only }) => {
+            notify::test(&fleet, only.as_deref()).await
+        }
         Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
         Commands::Ask(_)
         | Commands::Approve(_)

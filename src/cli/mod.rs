@@ -12,6 +12,7 @@ pub mod exit;
 pub mod forget;
 pub mod journal;
 pub mod lab;
+mod notify;
 mod operator;
 pub mod order;
 pub mod plan;

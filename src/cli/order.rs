@@ -370,6 +370,8 @@ pub(super) async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended
         recent: &recent,
         head: head.as_ref(),
         journal_trouble: None,
+        stall_after: fleet.fleet.stall_after,
+        notify: &[],
     };
     let mut view = project(&source, now());
     let last = entries.last().map(|e| e.at).unwrap_or_default();

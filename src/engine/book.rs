@@ -95,6 +95,8 @@ pub struct Book {
     shut: bool,
     /// What an engine could not record before it stopped, in words.
     left: Vec<String>,
+    /// Whom it could not tell before it stopped, in words.
+    untold: Vec<String>,
     variant: Variant,
 }
 
@@ -119,6 +121,7 @@ impl Book {
             trouble: None,
             shut: false,
             left: Vec::new(),
+            untold: Vec::new(),
             variant,
         })
     }
@@ -171,6 +174,15 @@ impl Book {
     /// What the last engine could not record before it stopped.
     pub fn left(&self) -> &[String] {
         &self.left
+    }
+
+    /// Whom the last engine could not tell before it stopped.
+    pub fn untold(&self) -> &[String] {
+        &self.untold
+    }
+
+    pub(super) fn leave_untold(&mut self, untold: Vec<String>) {
+        self.untold = untold;
     }
 
     pub(super) fn leave_unrecorded(&mut self, left: Vec<String>) {

@@ -1,6 +1,7 @@
 //! Requests for approval, as screens show them.
 
 use super::Sign;
+use super::need::NeedKind;
 use super::view::Need;
 use crate::base::{Digest, RingName, Stop, Timestamp};
 use crate::rollout::{Approval, Mark, Rollout, Scope};
@@ -73,6 +74,7 @@ pub(super) fn needs(
 ) -> Vec<Need> {
     let waits = |a: &&ApprovalView| (a.given.len() as u64) < u64::from(a.needed);
     let asked = approvals.iter().filter(waits).map(|a| Need {
+        kind: NeedKind::ApprovalAsked,
         scope: Scope::Ring(a.ring.clone()),
         sign: Sign::NeedsHuman,
         what: format!("approve promotion to {} (request {})", a.stop, a.id),
@@ -86,8 +88,11 @@ pub(super) fn needs(
             a.expires_at.clock()
         ),
         since: a.asked.at,
+        clears: format!("approve or reject request {}", a.id),
+        by: Some(a.asked.by.to_string()),
     });
     let broken = glass.map(|glass| Need {
+        kind: NeedKind::GlassBroken,
         scope: Scope::Fleet,
         sign: Sign::Failed,
         what: match now < glass.until {
@@ -99,6 +104,8 @@ pub(super) fn needs(
         },
         why: format!("{}: {}", glass.broken.by, glass.broken.reason),
         since: glass.broken.at,
+        clears: "somebody else, who may approve, reviews what was done".into(),
+        by: Some(glass.broken.by.to_string()),
     });
     broken.into_iter().chain(asked).collect()
 }

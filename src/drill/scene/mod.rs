@@ -11,9 +11,12 @@ mod step;
 pub use read::SceneError;
 pub use step::Step;
 
-use crate::base::Timestamp;
+use crate::base::{Period, Timestamp};
 use crate::rollout::{Fact, Observations, State};
-use crate::wire::{FleetView, Head, Identity, Source, Telemetry, project};
+use crate::wire::{FleetView, Head, Identity, NotifyView, Source, Telemetry, project};
+
+/// As a fleet file has it that does not say.
+const STALL_AFTER: Period = Period::from_ms(600_000);
 
 /// A fleet and all that is known of it.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct Scene {
     pub telemetry: Telemetry,
     /// The journal, with its numbers.
     pub facts: Vec<(u64, Fact)>,
+    /// How telling those outside goes.
+    pub notify: Vec<NotifyView>,
     /// The moment.
     pub now: Timestamp,
 }
@@ -46,6 +51,8 @@ impl Scene {
             telemetry: &self.telemetry,
             recent: &self.facts,
             head: Some(&head),
+            stall_after: STALL_AFTER,
+            notify: &self.notify,
             journal_trouble: None,
         };
         project(&source, self.now)
