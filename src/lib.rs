@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod journal;
 pub mod lab;
 pub mod migration;
+pub mod notify;
 pub mod rollout;
 pub mod shard;
 pub mod store;

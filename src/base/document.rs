@@ -26,7 +26,9 @@ fn reword(source: &Source, message: &str, span: Option<Range<usize>>) -> Diagnos
     let (what, remedy) = words(message);
     let mut diagnostic = source.diagnostic_at_span(span, what, remedy);
     // The reader quotes the value it found, and this one may be a secret.
-    if diagnostic.key.ends_with("password") && message.starts_with("invalid") {
+    let secret = ["password", ".url", ".key"];
+    let secret = secret.iter().any(|key| diagnostic.key.ends_with(key));
+    if secret && message.starts_with("invalid") {
         diagnostic.message = "expected text in quotes, found something else".into();
         diagnostic.excerpt = None;
     }

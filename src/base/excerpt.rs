@@ -68,11 +68,18 @@ fn cut(part: &str, chars_max: usize) -> String {
     format!("{kept}…")
 }
 
-/// Whether showing the line could show a password: one inside a URL, or a
-/// `password` that is not a reference. Rather once too often than once too
-/// seldom.
+/// Keys whose values are secrets or references to them.
+const SECRET_KEYS: [&str; 5] = ["password", "url", "key", "slack", "webhook"];
+
+/// Whether showing the line could show a secret: a password inside a URL, an
+/// address of the web, or a key for a secret that is not a reference. Rather
+/// once too often than once too seldom.
 fn may_hold_secret(line: &str) -> bool {
-    url_with_password(line) || plain_password(line)
+    let lower = line.to_ascii_lowercase();
+    let web = ["http://", "https://", "whsec_"];
+    url_with_password(line)
+        || web.iter().any(|sign| lower.contains(sign))
+        || SECRET_KEYS.iter().any(|key| plain_secret(&lower, key))
 }
 
 fn url_with_password(line: &str) -> bool {
@@ -85,13 +92,14 @@ fn url_with_password(line: &str) -> bool {
     })
 }
 
-fn plain_password(line: &str) -> bool {
+fn plain_secret(line: &str, key: &str) -> bool {
     let quotes: &[char] = &['"', '\'', ' ', '\t'];
-    line.to_ascii_lowercase()
-        .split("password")
+    line.split(key)
         .skip(1)
         .filter_map(|rest| rest.trim_start_matches(quotes).strip_prefix('='))
         .map(|value| value.trim_start_matches(quotes))
+        // What stands within is looked at on its own.
+        .filter(|value| !value.starts_with('{'))
         .any(|value| {
             !["env:", "file:", "exec:"]
                 .iter()

@@ -3,6 +3,7 @@
 //! This room imports nothing of ours, performs no I/O and reads no clock.
 
 mod actor;
+mod backoff;
 mod cause;
 pub mod code;
 mod diagnostic;
@@ -22,6 +23,7 @@ mod time;
 mod untrusted;
 
 pub use actor::{Actor, ActorSource};
+pub use backoff::Backoff;
 pub use cause::{Cause, Fault};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use digest::{Digest, DigestError};

@@ -1,8 +1,8 @@
 //! From a parsed command line to an exit code.
 
 use super::args::{
-    AttachCli, Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, PlanCli, PromoteCli,
-    RunCli, ServeCli, WriterCli,
+    AttachCli, Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, NotifyCli, PlanCli,
+    PromoteCli, RunCli, ServeCli, WriterCli,
 };
 use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
@@ -14,7 +14,7 @@ use super::sign::{Asks, Signer};
 use super::summary::Summary;
 use super::terminal::say;
 use super::verbs::{shape, shaped};
-use super::{attach, drill, journal, lab, manual, operator, ready, serve, verbs};
+use super::{attach, drill, journal, lab, manual, notify, operator, ready, serve, verbs};
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
 use crate::lab::writer::KeyClass;
@@ -93,6 +93,9 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
         Commands::Ready(args) => ready::ready(args).await,
         Commands::Completions(args) => Ok(done(manual::completions(args.shell))),
         Commands::Man(args) => manual::pages(&args.directory).map(done),
+        Commands::Notify(NotifyCli::Test { fleet, only }) => {
+            notify::test(&fleet, only.as_deref()).await
+        }
         Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
         // `dispatch` handles these itself.
         Commands::Journal(_) | Commands::Lab(_) | Commands::Drill { .. } => Ok(done(String::new())),

@@ -15,6 +15,7 @@ mod heads;
 pub mod journal;
 pub mod lab;
 mod manual;
+mod notify;
 mod operator;
 pub mod order;
 pub mod plan;

@@ -412,6 +412,8 @@ pub(super) async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended
         head,
         log: entries.last().map(|e| &e.log),
         journal_trouble: None,
+        stall_after: fleet.fleet.stall_after,
+        notify: &[],
     };
     let mut view = project(&source, now());
     let last = entries.last().map(|e| e.at).unwrap_or_default();

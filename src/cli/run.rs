@@ -8,6 +8,7 @@ use super::terminal::{say, told_to_end};
 use crate::api::account::person;
 use crate::base::{Cause, Stage, Stop};
 use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now, port};
+use crate::notify::Notifier;
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
 use crate::store::{Inbox, Lease};
 use crate::wire::{Identity, describe};
@@ -320,6 +321,8 @@ pub async fn engine(
         missing: opened.missing.into_keys().collect(),
         throttle: fleet.throttle.clone(),
         chunks: job.migration.migration.chunks.clone(),
+        stall_after: fleet.stall_after,
+        notifier: Notifier::new(&fleet.notify),
         publisher: publisher.clone(),
         orders,
         variant: job.variant,
@@ -398,6 +401,9 @@ pub async fn conclude(why: &Stopped, book: Book) -> Result<(Summary, Exit), Ende
         say(format_args!(
             "not recorded, because the journal cannot be written: {text}"
         ));
+    }
+    for text in book.untold() {
+        say(format_args!("not told to those outside: {text}"));
     }
     let summary = summary(word, &book).await?;
     let exit = if summary.promise_is_broken() {

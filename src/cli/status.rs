@@ -2,7 +2,9 @@
 //! itself.
 
 use crate::base::{Timestamp, Untrusted};
-use crate::wire::{FleetView, Progress, RolloutView, ShardView, Standing, words};
+use crate::wire::{
+    Delivery, FleetView, NotifyView, Progress, RolloutView, ShardView, Standing, words,
+};
 
 /// The view as lines of text, for a terminal or a log.
 pub fn render(view: &FleetView, now: Timestamp) -> String {
@@ -34,6 +36,11 @@ pub fn render(view: &FleetView, now: Timestamp) -> String {
                 clean(&e.actor)
             )
         }));
+    }
+    if !view.header.notify.is_empty() {
+        out.push(String::new());
+        out.push("Told outside".into());
+        out.extend(view.header.notify.iter().map(|n| told(n, now)));
     }
     if let Some(head) = &view.header.head {
         out.push(String::new());
@@ -86,6 +93,25 @@ fn rollout_lines(view: &FleetView, rollout: &RolloutView, now: Timestamp, out: &
     let mut shards = vec![row(head)];
     shards.extend(view.shards.iter().map(shard_row));
     aligned(&shards, out);
+}
+
+fn told(to: &NotifyView, now: Timestamp) -> String {
+    let how = match &to.delivery {
+        Delivery::Idle => "nothing was to be told yet".to_owned(),
+        Delivery::Delivered(at) => format!("delivered {}", words::ended(now, *at)),
+        Delivery::Failing { since, why } => {
+            format!("NOT delivered since {}, {}", since.clock(), clean(why))
+        }
+    };
+    let given_up = match to.given_up {
+        0 => String::new(),
+        n => format!("; {n} given up"),
+    };
+    let (kind, name) = (clean(&to.kind), clean(&to.name));
+    format!(
+        "  {kind} {name}: {how}; {} delivered{given_up}",
+        to.delivered
+    )
 }
 
 fn state(rollout: &RolloutView, now: Timestamp) -> String {

@@ -118,6 +118,8 @@ pub struct Book {
     sealed_at: Timestamp,
     /// What an engine could not record before it stopped, in words.
     left: Vec<String>,
+    /// Whom it could not tell before it stopped, in words.
+    untold: Vec<String>,
     variant: Variant,
 }
 
@@ -145,6 +147,7 @@ impl Book {
             shut: false,
             sealed_at: Timestamp::default(),
             left: Vec::new(),
+            untold: Vec::new(),
             variant,
         })
     }
@@ -197,6 +200,15 @@ impl Book {
     /// What the last engine could not record before it stopped.
     pub fn left(&self) -> &[String] {
         &self.left
+    }
+
+    /// Whom the last engine could not tell before it stopped.
+    pub fn untold(&self) -> &[String] {
+        &self.untold
+    }
+
+    pub(super) fn leave_untold(&mut self, untold: Vec<String>) {
+        self.untold = untold;
     }
 
     pub(super) fn leave_unrecorded(&mut self, left: Vec<String>) {

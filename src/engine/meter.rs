@@ -3,7 +3,7 @@
 use crate::base::{Period, Timestamp};
 use crate::wire::{CheckCount, Finding, FlagSeen, Rate, ShardTelemetry};
 use crate::worker::{Check, CheckVerdict, WaitReason};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Chunks remembered for the percentiles.
 const CHUNKS_MAX: usize = 64;
@@ -38,6 +38,9 @@ pub struct Meter {
     rated_at: Timestamp,
     /// The newest finding of every check, over all assignments.
     findings: BTreeMap<String, Finding>,
+    /// Steps that this assignment has come to. A worker that starts again and
+    /// again comes to the same ones: that is no progress.
+    steps: BTreeSet<String>,
 }
 
 impl Meter {
@@ -52,6 +55,7 @@ impl Meter {
         };
         self.seen.flag_seen = flag_seen;
         self.seen.at = now;
+        self.seen.moved_at = now;
         self.seen.rows_total = rows.filter(|n| *n > 0);
     }
 
@@ -63,12 +67,21 @@ impl Meter {
                 if self.seen.step != title {
                     self.seen.rate = None;
                 }
+                if self.steps.insert(title.clone()) {
+                    self.seen.moved_at = now;
+                }
                 self.seen.step = title;
                 self.seen.wait = None;
             }
-            Tick::Rows { done } => self.seen.rows_done = done,
+            Tick::Rows { done } => {
+                if done > self.seen.rows_done {
+                    self.seen.moved_at = now;
+                }
+                self.seen.rows_done = done;
+            }
             Tick::Chunk { rows, took_ms } => {
                 self.seen.wait = None;
+                self.seen.moved_at = now;
                 self.seen.rows_done += rows;
                 self.seen.chunk_rows = Some(rows);
                 self.chunks.push_back((now, rows, took_ms));
@@ -80,6 +93,7 @@ impl Meter {
             }
             Tick::Checked(checks) => {
                 let good = |c: &&Check| c.verdict <= CheckVerdict::Warn;
+                self.seen.moved_at = now;
                 let (passed, total) = (checks.iter().filter(good).count(), checks.len());
                 self.seen.checks = Some(CheckCount {
                     passed: u32::try_from(passed).unwrap_or(u32::MAX),
@@ -93,6 +107,7 @@ impl Meter {
             }
             Tick::Seen { clients, behind } => {
                 let at = now;
+                self.seen.moved_at = now;
                 self.seen.flag_seen = Some(FlagSeen {
                     clients,
                     behind,
@@ -111,6 +126,11 @@ impl Meter {
             // An estimate that was too low must not show more than 100 %.
             self.seen.rows_total = Some(total.max(self.seen.rows_done));
         }
+    }
+
+    /// There is a reason why nothing moves: it counts from its end.
+    pub fn excuse(&mut self, now: Timestamp) {
+        self.seen.moved_at = now;
     }
 
     /// The newest finding of every check.
@@ -185,6 +205,28 @@ mod tests {
         meter.begin(None, Timestamp(3_000));
         assert_eq!(meter.seen().rows_done, 0);
         assert_eq!(meter.seen().rows_total, None);
+    }
+
+    #[test]
+    fn a_worker_that_starts_again_and_again_does_not_move() {
+        let mut meter = Meter::default();
+        meter.begin(Some(100), Timestamp(1));
+        for round in 2..6 {
+            for step in ["connecting", "backfill"] {
+                meter.note(Tick::Step(step.into()), Timestamp(round));
+            }
+            // The shard says again what it said before.
+            meter.note(Tick::Rows { done: 40 }, Timestamp(round));
+            let (code, attempt) = ("08006".to_owned(), 1);
+            let reason = WaitReason::BackOff { code, attempt };
+            meter.note(Tick::Wait(reason), Timestamp(round));
+        }
+        assert_eq!(meter.seen().moved_at, Timestamp(2));
+        let (rows, took_ms) = (1, 5);
+        meter.note(Tick::Chunk { rows, took_ms }, Timestamp(7));
+        assert_eq!(meter.seen().moved_at, Timestamp(7));
+        meter.excuse(Timestamp(9));
+        assert_eq!(meter.seen().moved_at, Timestamp(9));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::book::Book;
 use super::port::{Orders, Publisher};
-use crate::base::{ShardName, Stop};
+use crate::base::{Period, ShardName, Stop};
 use crate::fleet::ThrottleLimits;
 use crate::migration::Chunks;
+use crate::notify::Notifier;
 use crate::rollout::Fact;
 use crate::shard::Shard;
 use crate::store::Inbox;
@@ -32,6 +33,10 @@ pub struct Setup {
     pub throttle: ThrottleLimits,
     /// Chunk settings.
     pub chunks: Chunks,
+    /// A shard at work that has not moved for so long has stalled.
+    pub stall_after: Period,
+    /// Tells those outside.
+    pub notifier: Notifier,
     /// Publishes views to clients.
     pub publisher: Publisher,
     /// Orders of clients.

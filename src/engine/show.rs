@@ -25,6 +25,7 @@ impl Engine {
             .collect();
         for (seq, fact) in fresh {
             (self.print)(seq, &fact);
+            self.setup.notifier.hear(seq, &fact);
             self.printed = seq;
         }
     }
@@ -43,6 +44,7 @@ impl Engine {
         let log = self.setup.book.store().log().clone();
         let recent = self.setup.book.recent().to_vec();
         let trouble = self.setup.book.trouble().cloned();
+        let notify = self.setup.notifier.shown();
         let source = Source {
             identity: &self.setup.identity,
             state: self.setup.book.state(),
@@ -51,6 +53,8 @@ impl Engine {
             recent: &recent,
             head: Some(head),
             log: Some(&log),
+            stall_after: self.setup.stall_after,
+            notify: &notify,
             journal_trouble: trouble.as_ref().map(|t| (t.since, t.why.as_str())),
         };
         project(&source, clock::now())
@@ -72,6 +76,7 @@ impl Engine {
         self.published_at = now;
         self.published = self.setup.book.head().seq;
         let view = self.view();
+        self.setup.notifier.see(&view, now);
         let people = self.setup.book.state().people.clone();
         self.setup.publisher.publish(view, people, now);
     }

@@ -14,7 +14,7 @@ use super::throttle::Throttle;
 use crate::base::{ShardName, Timestamp};
 use crate::rollout::{Job, Observations, Verb, watch_guards};
 use crate::shard::{Measurement, Shard};
-use crate::wire::RestoreCount;
+use crate::wire::{RestoreCount, is_explained};
 use crate::worker::Signal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -156,6 +156,8 @@ impl Engine {
         if let Some(mailbox) = mailbox {
             mailbox.close().await;
         }
+        let untold = self.setup.notifier.close(clock::now()).await;
+        self.setup.book.leave_untold(untold);
         let stopped = self.stopped.unwrap_or(Stopped::Told);
         (stopped, self.setup.book, self.observations)
     }
@@ -187,6 +189,28 @@ impl Engine {
     async fn tick(&mut self) {
         self.settle().await;
         self.stale_throttles();
+        self.excuse();
+    }
+
+    /// Shards that have a reason to stand still are not stalled, and have not
+    /// stalled when the reason goes.
+    fn excuse(&mut self) {
+        let now = clock::now();
+        let Some(rollout) = self.setup.book.state().open() else {
+            return;
+        };
+        for name in self.running.keys() {
+            let (Some(shard), Some(meter)) = (
+                rollout.shards.get_key_value(name),
+                self.meters.get_mut(name),
+            ) else {
+                continue;
+            };
+            let wait = meter.seen().wait.as_ref();
+            if is_explained(rollout, &self.observations, shard, wait) {
+                meter.excuse(now);
+            }
+        }
     }
 
     /// Acts that came too late are answered, not left for the next engine.

@@ -3,7 +3,7 @@
 use crate::base::{Diagnostics, Findings, RingName, Source, read_toml};
 use crate::fleet::model::{Environment, Fleet, Shard};
 use crate::fleet::raw::{RawFleet, RawShard, RawShardList, RawShardsFrom};
-use crate::fleet::{command, overlap, policy_section, shard_section};
+use crate::fleet::{command, notify_section, overlap, policy_section, shard_section};
 use std::path::{Path, PathBuf};
 
 /// A checked fleet, and where each of its keys stands.
@@ -123,13 +123,10 @@ fn check(
     if raw_shards.is_some_and(|raw| complete(raw, &shards)) {
         overlap::overlaps(&shards, &mut findings);
     }
-    let store = directory(
-        "store",
-        raw.store.as_deref(),
-        ".pilothouse",
-        base,
-        &mut findings,
-    );
+    let stall_after = policy_section::stall_after(&raw.policy, &mut findings);
+    let notify = notify_section::notify(&raw.notify, base, &mut findings);
+    let store = raw.store.as_deref();
+    let store = directory("store", store, ".pilothouse", base, &mut findings);
     let flags = raw.flags.directory.as_deref();
     let flags = directory("flags.directory", flags, "flags", base, &mut findings);
     let fleet = name.zip(environment).map(|(name, environment)| Fleet {
@@ -145,6 +142,8 @@ fn check(
         throttle,
         guards,
         flags,
+        stall_after,
+        notify,
         store,
     });
     findings.finish(fleet)

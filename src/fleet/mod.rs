@@ -7,6 +7,8 @@ mod endpoint;
 mod file;
 mod identity;
 mod model;
+mod notify;
+mod notify_section;
 mod overlap;
 mod percent;
 mod policy_section;
@@ -22,5 +24,6 @@ pub use model::{
     Crew, Endpoint, Environment, Fleet, Guard, GuardAction, Policy, PostgresEndpoint, SecretRef,
     Shard, ThrottleLimits, Tls,
 };
+pub use notify::{Notify, NotifyEvent, NotifyTo};
 pub use policy_section::SIGNALS;
 pub use secret_ref::{SecretError, SecretRefError, parse_secret_ref};

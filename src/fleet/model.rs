@@ -1,5 +1,6 @@
 //! The fleet as the rest of the program sees it: checked, plain data.
 
+use super::notify::Notify;
 use crate::base::{Ident, Period, RingName, ShardName, Stage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,12 @@ pub struct Fleet {
     pub guards: Vec<Guard>,
     /// Directory of the built-in flag provider (absolute).
     pub flags: PathBuf,
+    /// A shard at work that has not moved for so long, with nothing to explain
+    /// it, has stalled. No part of the policy that approvals are bound to: it
+    /// changes nothing that runs.
+    pub stall_after: Period,
+    /// Who outside is told when a person is needed.
+    pub notify: Vec<Notify>,
     /// Directory of the journal and the engine's lease (absolute).
     pub store: PathBuf,
 }

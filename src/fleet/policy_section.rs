@@ -61,6 +61,16 @@ pub(super) fn policy(raw: &RawPolicy, findings: &mut Findings<'_>) -> Policy {
     }
 }
 
+/// Whatever moves by itself without a statement on the server does so within a
+/// minute or two: chunks take seconds, connections and retries give up sooner. Ten
+/// minutes are several times that, and short enough to be of use at night.
+pub(super) fn stall_after(raw: &RawPolicy, findings: &mut Findings<'_>) -> Period {
+    let limits = between(MINUTE_MS, DAY_MS);
+    let default = Period::from_ms(10 * MINUTE_MS);
+    let given = raw.stall_after.as_deref();
+    findings.period("policy.stall_after", given, limits, default)
+}
+
 fn stages() -> Vec<(&'static str, Stage)> {
     Stage::ALL
         .into_iter()

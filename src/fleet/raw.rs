@@ -19,6 +19,8 @@ pub(super) struct RawFleet {
     #[serde(default)]
     pub(super) flags: RawFlags,
     #[serde(default)]
+    pub(super) notify: Vec<RawNotify>,
+    #[serde(default)]
     pub(super) instances: BTreeMap<String, RawInstance>,
     #[serde(default)]
     pub(super) ring: Vec<RawRing>,
@@ -50,6 +52,7 @@ pub(super) struct RawPolicy {
     #[serde(default)]
     pub(super) signed: Vec<String>,
     pub(super) people: Option<String>,
+    pub(super) stall_after: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -86,6 +89,23 @@ pub(super) struct RawGuard {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawFlags {
     pub(super) directory: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNotify {
+    pub(super) name: String,
+    pub(super) to: RawNotifyTo,
+    pub(super) events: Option<Vec<String>>,
+    pub(super) timeout: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum RawNotifyTo {
+    Webhook { url: String, key: String },
+    Slack { url: String },
+    Command { argv: Vec<String> },
 }
 
 #[derive(Deserialize)]

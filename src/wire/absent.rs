@@ -2,6 +2,7 @@
 //! meant to run, and nothing of it moves.
 
 use super::Sign;
+use super::need::NeedKind;
 use super::standing::Standing;
 use super::view::{FleetView, Need};
 use crate::base::Timestamp;
@@ -31,11 +32,14 @@ pub fn without_engine(view: &mut FleetView, last: Timestamp) {
     view.needs_you.insert(
         0,
         Need {
+            kind: NeedKind::EngineSilent,
             scope: Scope::Fleet,
             sign: Sign::Unknown,
             what: "no engine is heard".into(),
             why: format!("nothing moves, triggers stay on the shards; {goes_on}"),
             since: last,
+            clears: goes_on.into(),
+            by: None,
         },
     );
     let meant = format!("by the journal it is {}", rollout.standing.word);

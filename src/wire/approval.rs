@@ -1,6 +1,7 @@
 //! Requests for approval, as screens show them.
 
 use super::Sign;
+use super::need::NeedKind;
 use super::view::Need;
 use crate::base::{Digest, Timestamp};
 use crate::rollout::{Approval, Mark, Rollout, Scope};
@@ -68,6 +69,7 @@ pub(super) fn needs(
     let asked = approvals.iter().filter(waits).map(|a| {
         let (request, given) = (&a.request, a.given());
         Need {
+            kind: NeedKind::ApprovalAsked,
             scope: Scope::Ring(request.ring.clone()),
             sign: Sign::NeedsHuman,
             what: format!(
@@ -84,9 +86,12 @@ pub(super) fn needs(
                 request.expires_at.clock()
             ),
             since: request.asked.at,
+            clears: format!("approve or reject request {}", request.id),
+            by: Some(request.asked.by.to_string()),
         }
     });
     let broken = glass.map(|glass| Need {
+        kind: NeedKind::GlassBroken,
         scope: Scope::Fleet,
         sign: Sign::Failed,
         what: match now < glass.until {
@@ -98,6 +103,8 @@ pub(super) fn needs(
         },
         why: format!("{}: {}", glass.broken.by, glass.broken.reason),
         since: glass.broken.at,
+        clears: "somebody else, who may approve, reviews what was done".into(),
+        by: Some(glass.broken.by.to_string()),
     });
     broken.into_iter().chain(asked).collect()
 }

@@ -13,10 +13,12 @@ mod event;
 mod gate;
 mod look;
 mod need;
+mod notify;
 mod project;
 mod restore;
 mod ring;
 mod shard;
+mod stall;
 mod standing;
 mod standing_shard;
 mod stream;
@@ -35,8 +37,11 @@ pub use look::{
     Finding, JournalEntry, JournalPage, LockParty, LockWait, Locks, Look, PlanStep, PlanWay,
     ShardDetail, Sight, SignalView,
 };
+pub use need::NeedKind;
+pub use notify::{Delivery, NotifyView};
 pub use project::{Source, concerns, events_of, project};
 pub use restore::RestoreCount;
+pub use stall::{OWN_STATEMENTS, is_explained};
 pub use standing::{Sign, Standing};
 pub use stream::{Delta, Feed, Foreign, Stream, Touched, diff, fold};
 pub use telemetry::{CheckCount, FlagSeen, Rate, ShardTelemetry, Telemetry};

@@ -4,13 +4,14 @@ use super::approval::{project_approvals, project_glass};
 use super::describe;
 use super::event::moment;
 use super::need::{journal_need, project_needs};
+use super::notify::{self, NotifyView};
 use super::ring::project_ring;
 use super::shard::project_shard;
 use super::standing::{self, Sign, Standing};
 use super::telemetry::Telemetry;
 use super::totals::project_totals;
 use super::view::{EventView, FleetView, Header, Identity, RingView, RolloutView};
-use crate::base::{RingName, ShardName, Timestamp};
+use crate::base::{Period, RingName, ShardName, Timestamp};
 use crate::journal::{Head, LogId};
 use crate::rollout::{Fact, Observations, Rollout, Scope, State};
 use std::collections::BTreeMap;
@@ -37,6 +38,10 @@ pub struct Source<'a> {
     pub log: Option<&'a LogId>,
     /// Why the journal cannot be written, and since when, if it cannot.
     pub journal_trouble: Option<(Timestamp, &'a str)>,
+    /// A shard at work that has not moved for so long has stalled.
+    pub stall_after: Period,
+    /// How telling those outside goes.
+    pub notify: &'a [NotifyView],
 }
 
 /// Makes the view. Pure: the same input gives the same view.
@@ -49,6 +54,7 @@ pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
             head: source.head,
             sealed: source.state.sealed,
             unwritten_since: source.journal_trouble.map(|(since, _)| since),
+            notify: source.notify.to_vec(),
         },
         events: events(source.recent),
         ..FleetView::default()
@@ -71,18 +77,16 @@ pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
         let Some(ring) = standings.get(&shard.1.ring) else {
             continue;
         };
-        view.shards.push(project_shard(
-            rollout,
-            source.observations,
-            source.telemetry,
-            shard,
-            ring,
-            now,
-        ));
+        view.shards
+            .push(project_shard(source, rollout, shard, ring, now));
+    }
+    for ring in &mut view.rings {
+        standing::stalls(ring, &view.shards);
     }
     view.totals = project_totals(&view.shards, source.telemetry);
     let header = project_rollout(rollout, &view.rings, now);
     view.needs_you = project_needs(&header, &view.rings, &view.shards, now);
+    view.needs_you.extend(notify::needs(source.notify));
     view.header.rollout = Some(header);
     if let Some((since, why)) = source.journal_trouble {
         view.needs_you.insert(0, journal_need(since, why));

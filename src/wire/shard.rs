@@ -1,30 +1,37 @@
 //! One shard for the screens.
 
+use super::project::Source;
+use super::stall::stalled_since;
 use super::standing_shard;
 use super::telemetry::{ShardTelemetry, Telemetry};
 use super::view::{Progress, ShardView, Throttled, WayBack};
 use super::{RestoreCount, Sign, Standing, words};
 use crate::base::{ShardName, Stage, Stop, Timestamp};
-use crate::rollout::{Observations, Phase, Rollout, ShardState};
+use crate::rollout::{Phase, Rollout, ShardState};
 
 /// The wire name of the lag that has a column of its own.
 const LAG_SIGNAL: &str = "replica_lag_ms";
 
 pub(super) fn project_shard(
+    source: &Source<'_>,
     rollout: &Rollout,
-    observations: &Observations,
-    telemetry: &Telemetry,
     shard: (&ShardName, &ShardState),
     ring: &Standing,
     now: Timestamp,
 ) -> ShardView {
     let (name, state) = shard;
+    let (observations, telemetry) = (source.observations, source.telemetry);
     let measured = telemetry.shards.get(name);
     let seen = observations.shard(name);
     let busy = matches!(state.phase, Phase::Running | Phase::RollingBack);
     let at_work = measured.filter(|_| busy);
     let wait = at_work.and_then(|t| t.wait.as_ref());
-    let standing = standing_shard::of_shard(rollout, observations, shard, wait, ring);
+    let patience = (source.stall_after, now);
+    let stalled_since = stalled_since(rollout, (observations, telemetry), shard, patience);
+    let standing = match stalled_since {
+        Some(since) => standing_shard::stalled(state, since),
+        None => standing_shard::of_shard(rollout, observations, shard, wait, ring),
+    };
     let stands = matches!(standing.sign, Sign::Paused | Sign::Unknown);
     let moving = at_work.filter(|_| !stands);
     ShardView {
@@ -60,6 +67,7 @@ pub(super) fn project_shard(
         restore: restore(telemetry, shard),
         now: now_text(state, at_work, &standing, now),
         standing,
+        stalled_since,
         failure: state.failure.clone(),
         paused: state.paused.clone(),
         epoch: state.epoch,

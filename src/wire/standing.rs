@@ -2,6 +2,7 @@
 //! happens next by itself.
 
 use super::gate::GateView;
+use super::view::{RingView, ShardView};
 use super::words;
 use crate::base::{Cause, RingName, ShardName, Stop, Timestamp};
 use crate::rollout::{
@@ -259,6 +260,27 @@ pub(super) fn of_ring(
         return running_ring(rollout, observations, name, &running, now);
     }
     idle_ring(rollout, observations, name, ring, now)
+}
+
+/// A ring at work says so when a shard of it does not move; what is worse
+/// still comes first.
+pub(super) fn stalls(ring: &mut RingView, shards: &[ShardView]) {
+    let own = shards.iter().filter(|s| s.ring == ring.name);
+    let stalled = own.filter_map(|s| Some((s, s.stalled_since?)));
+    let stalled: Vec<(&ShardView, Timestamp)> = stalled.collect();
+    let Some((first, _)) = stalled.first() else {
+        return;
+    };
+    if urgency(ring.standing.sign) > urgency(Sign::Unknown) {
+        return;
+    }
+    let since = stalled.iter().map(|(_, since)| *since).min();
+    let names: Vec<&str> = stalled.iter().map(|(s, _)| s.name.as_str()).collect();
+    let word = format!("{} stalled", names.len());
+    ring.standing = Standing::new(Sign::Unknown, word, since.unwrap_or(ring.standing.since))
+        .cause(format!("nothing moves on {}", words::names(&names)))
+        .clears(first.standing.clears.clone())
+        .next(NOTHING);
 }
 
 fn newest(rollout: &Rollout, ring: &RingState) -> Timestamp {

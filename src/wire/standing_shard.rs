@@ -2,7 +2,7 @@
 
 use super::standing::{NOTHING, NOTHING_MORE, Sign, Standing, paused};
 use super::words;
-use crate::base::ShardName;
+use crate::base::{ShardName, Timestamp};
 use crate::rollout::{Observations, Phase, Rollout, ShardState, ThrottleReason};
 use crate::worker::WaitReason;
 
@@ -73,6 +73,18 @@ pub(super) fn of_shard(
             .next(ring.next.clone());
     }
     ring.clone()
+}
+
+/// A shard at work where nothing has moved for too long, and nothing says why.
+pub(super) fn stalled(state: &ShardState, since: Timestamp) -> Standing {
+    let cause = format!(
+        "{} runs, but no row, step or check has moved, and no limit, pause or wait explains it",
+        state.at
+    );
+    Standing::new(Sign::Unknown, "stalled", since)
+        .cause(cause)
+        .clears("something moves; look at its locks, then pause and resume the shard, or start the engine again")
+        .next(NOTHING)
 }
 
 fn pause_scope(rollout: &Rollout, (name, state): (&ShardName, &ShardState)) -> String {

@@ -20,6 +20,9 @@ pub struct Telemetry {
 pub struct ShardTelemetry {
     /// When this was measured.
     pub at: Timestamp,
+    /// When it last moved (a row, a step, a check, a client) or had a reason
+    /// not to.
+    pub moved_at: Timestamp,
     /// What it is doing, for example `backfill customers.email_v2`.
     pub step: String,
     /// Rows finished in the current stage.

@@ -5,6 +5,8 @@
 use super::RestoreCount;
 use super::approval::{ApprovalView, GlassView};
 use super::gate::GateView;
+use super::need::NeedKind;
+use super::notify::NotifyView;
 use super::standing::{Sign, Standing};
 use super::telemetry::{CheckCount, FlagSeen};
 use crate::base::{Fault, MigrationName, RingName, ShardName, Stop, Timestamp};
@@ -61,6 +63,9 @@ pub struct Header {
     /// Since when the journal cannot be written, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwritten_since: Option<Timestamp>,
+    /// Those outside who are told when somebody is needed, and how that goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<NotifyView>,
 }
 
 /// The rollout as a whole.
@@ -318,6 +323,9 @@ pub struct ShardView {
     pub now: String,
     /// Why it moves or not.
     pub standing: Standing,
+    /// Since when nothing has moved there, if nothing explains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled_since: Option<Timestamp>,
     /// Why it failed.
     pub failure: Option<Fault>,
     /// No work on this shard.
@@ -332,6 +340,8 @@ pub struct ShardView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Need {
+    /// What kind of thing.
+    pub kind: NeedKind,
     /// Over what.
     pub scope: Scope,
     /// The mark.
@@ -342,6 +352,10 @@ pub struct Need {
     pub why: String,
     /// Since when.
     pub since: Timestamp,
+    /// What clears it.
+    pub clears: String,
+    /// Who did it, if it was an act.
+    pub by: Option<String>,
 }
 
 /// One line of the record.

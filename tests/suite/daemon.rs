@@ -96,7 +96,7 @@ impl Daemon {
     }
 
     /// A request as it is written; the status and the body of the answer.
-    fn request(&self, text: &str) -> (u16, String) {
+    pub fn request(&self, text: &str) -> (u16, String) {
         request(&self.socket(), text)
     }
 }

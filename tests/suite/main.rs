@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod approvals;
+mod canary;
 mod cockpit;
 mod columns;
 mod commands;
@@ -23,6 +24,7 @@ mod heart_gates;
 mod heart_laws;
 mod help;
 mod hostile;
+mod http_peer;
 mod inbox;
 mod journal;
 mod journal_cli;
@@ -30,6 +32,7 @@ mod journal_full;
 mod keys_page;
 mod loaded;
 mod loopback;
+mod notices;
 mod orders;
 mod people;
 mod plain;
@@ -52,10 +55,13 @@ mod sqlite_fixture;
 mod sqlite_kind;
 mod sqlite_preflight;
 mod sqlite_rollout;
+mod stall;
 mod standing;
 mod store;
 mod stranger;
 mod theme;
+mod told_daemon;
+mod told_http;
 mod watch;
 mod wire;
 #[path = "../written/mod.rs"]

@@ -228,6 +228,11 @@ impl SlowFleet {
 
     /// Starts an engine that takes every shard to the end of verify.
     pub async fn start(&self) -> Running {
+        self.start_patient(Period::from_ms(600_000)).await
+    }
+
+    /// The same; what stands still for so long has stalled.
+    pub async fn start_patient(&self, stall_after: Period) -> Running {
         let book = self.book().await;
         let (publisher, orders) = port::channel();
         let all: BTreeMap<&str, Arc<SlowShard>> = self
@@ -266,6 +271,8 @@ impl SlowFleet {
                 ranges: 1,
                 rows_per_s_max: None,
             },
+            stall_after,
+            notifier: pilothouse::notify::Notifier::new(&[]),
             publisher: publisher.clone(),
             orders,
             variant: Variant::Correct,

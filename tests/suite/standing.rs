@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, SOAK_MS, fault, on, ring, roll_back};
 use crate::scene::{finished, healthy, troubled};
-use pilothouse::base::{Stop, Timestamp};
+use pilothouse::base::{Period, Stop, Timestamp};
 use pilothouse::cli::status;
 use pilothouse::rollout::{Event, Phase, Report, Scope, Verb};
 use pilothouse::wire::{
@@ -10,7 +10,7 @@ use pilothouse::wire::{
 };
 
 /// What a desk's fleet looks like.
-fn view(desk: &Desk) -> FleetView {
+pub fn view(desk: &Desk) -> FleetView {
     let source = Source {
         identity: &Identity::default(),
         state: &desk.state,
@@ -20,6 +20,8 @@ fn view(desk: &Desk) -> FleetView {
         log: None,
         head: None,
         journal_trouble: None,
+        stall_after: Period::from_ms(600_000),
+        notify: &[],
     };
     project(&source, desk.now)
 }

@@ -1,10 +1,11 @@
 //! Carries everything between a client and its daemon.
 
-use super::backoff::Backoff;
+use super::chance::chance;
 use super::request::{Access, RequestError, read, send, who_am_i};
 use super::sse::Events;
 use crate::api::client::Told;
 use crate::api::message::{Command, Here, path};
+use crate::base::Backoff;
 use crate::wire::{Answer, CommandEnvelope, Look, ServerMessage, Sight};
 use http_body_util::BodyExt as _;
 use hyper::Method;
@@ -23,6 +24,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 const DELIVER_WITHIN: Duration = Duration::from_secs(20);
 /// Rest between two tries to deliver an act.
 const DELIVER_AGAIN: Duration = Duration::from_millis(500);
+
+/// The first wait before a stream is opened again is at most this long.
+const FIRST: Duration = Duration::from_millis(200);
+/// And every later one at most this long.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// What a client wants.
 #[derive(Debug)]
@@ -53,7 +59,7 @@ impl Carrier {
 
     /// Until nobody listens any more.
     pub(super) async fn carry(mut self, mut wants: mpsc::Receiver<Want>) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(FIRST, LONGEST);
         loop {
             let why = match self.open(&mut wants).await {
                 Ok(Some(body)) => {
@@ -71,7 +77,11 @@ impl Carrier {
             if self.tell.send(Told::Lost(why)).await.is_err() {
                 return;
             }
-            if self.rest(backoff.next(), &mut wants).await.is_break() {
+            if self
+                .rest(backoff.next(chance()), &mut wants)
+                .await
+                .is_break()
+            {
                 return;
             }
         }

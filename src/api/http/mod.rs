@@ -4,8 +4,8 @@
 //! its own. A stream that breaks is opened again, after a wait that grows, and
 //! begins with a snapshot: nothing of an old stream is mixed with a new one.
 
-mod backoff;
 mod carrier;
+mod chance;
 mod request;
 mod sse;
 

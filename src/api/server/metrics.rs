@@ -8,7 +8,7 @@
 use super::answer::Refused;
 use super::caller::Caller;
 use super::state::Served;
-use crate::wire::{FleetView, Phase, ShardView, Sign};
+use crate::wire::{Delivery, FleetView, NotifyView, Phase, ShardView, Sign};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -83,15 +83,54 @@ fn describe(text: &mut Text, view: &FleetView) {
             f64::from(u8::from(open)),
         );
     }
+    notify(text, &view.header.notify);
     rings(text, view);
     if view.shards.len() <= SHARDS_MAX {
         shards(text, &view.shards);
     }
 }
 
+/// Whether those outside are told.
+fn notify(text: &mut Text, all: &[NotifyView]) {
+    type Reads = fn(&NotifyView) -> f64;
+    let families: [(&str, &str, &str, Reads); 4] = [
+        (
+            "pilothouse_notify_failing",
+            "gauge",
+            "1 while what is to be told does not arrive.",
+            |n| f64::from(u8::from(matches!(n.delivery, Delivery::Failing { .. }))),
+        ),
+        (
+            "pilothouse_notify_waiting",
+            "gauge",
+            "Messages that wait to be delivered.",
+            |n| n.waiting as f64,
+        ),
+        (
+            "pilothouse_notify_delivered_total",
+            "counter",
+            "Messages that arrived since the engine began.",
+            |n| n.delivered as f64,
+        ),
+        (
+            "pilothouse_notify_given_up_total",
+            "counter",
+            "Messages that were given up since the engine began.",
+            |n| n.given_up as f64,
+        ),
+    ];
+    for (name, kind, help, reads) in families.iter().filter(|_| !all.is_empty()) {
+        text.family(name, kind, help);
+        for told in all {
+            let labels = [("name", told.name.as_str()), ("kind", told.kind.as_str())];
+            text.figure(name, &labels, reads(told));
+        }
+    }
+}
+
 fn rings(text: &mut Text, view: &FleetView) {
     type Counts = fn(&ShardView) -> bool;
-    let families: [(&str, &str, Counts); 4] = [
+    let families: [(&str, &str, Counts); 5] = [
         ("pilothouse_ring_shards", "Shards of the ring.", |_| true),
         (
             "pilothouse_ring_shards_at_work",
@@ -102,6 +141,11 @@ fn rings(text: &mut Text, view: &FleetView) {
             "pilothouse_ring_shards_failed",
             "Shards that have failed.",
             |s| s.phase == Phase::Failed,
+        ),
+        (
+            "pilothouse_ring_shards_stalled",
+            "Shards that do not move, with nothing to explain it.",
+            |s| s.stalled_since.is_some(),
         ),
         (
             "pilothouse_ring_shards_throttled",

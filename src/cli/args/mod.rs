@@ -86,6 +86,12 @@ pub enum Commands {
         after_help = "Example:\n  pilothouse operator add ana --role operator --role approver:stage=contract --fleet fleet.toml"
     )]
     Operator(OperatorCli),
+    /// Those outside who are told when somebody is needed.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  pilothouse notify test --fleet fleet.toml"
+    )]
+    Notify(NotifyCli),
     /// Look at, export or verify a journal.
     #[command(
         subcommand,
@@ -223,6 +229,23 @@ pub struct StatusCli {
     /// One JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `notify …`.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCli {
+    /// Send everybody a test, once, and say what came back; exit 0 if all of it arrived.
+    #[command(
+        after_help = "Examples:\n  pilothouse notify test --fleet fleet.toml\n  pilothouse notify test --only ops --fleet fleet.toml"
+    )]
+    Test {
+        /// Fleet file.
+        #[arg(long, value_name = "FILE")]
+        fleet: PathBuf,
+        /// Only this one, by its name in the fleet file.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+    },
 }
 
 /// `drill …`.

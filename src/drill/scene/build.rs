@@ -241,6 +241,7 @@ impl Scene {
         let at = self.now;
         let measured = ShardTelemetry {
             at,
+            moved_at: at,
             step: "backfill customers.email_v2".into(),
             rows_done: done,
             rows_total: Some(total),

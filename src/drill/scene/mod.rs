@@ -11,13 +11,16 @@ mod step;
 pub use read::SceneError;
 pub use step::Step;
 
-use crate::base::{Digest, Timestamp};
+use crate::base::{Digest, Period, Timestamp};
 use crate::journal::Head;
 use crate::rollout::{Fact, Observations, State};
-use crate::wire::{FleetView, Identity, Source, Telemetry, project};
+use crate::wire::{FleetView, Identity, NotifyView, Source, Telemetry, project};
 
 /// Made up, and always the same.
 const SCENE_HEAD: &str = "5b1c09aa00000000000000000000000000000000000000000000000000000000";
+
+/// As a fleet file has it that does not say.
+const STALL_AFTER: Period = Period::from_ms(600_000);
 
 /// A fleet and all that is known of it.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct Scene {
     pub telemetry: Telemetry,
     /// The journal, with its numbers.
     pub facts: Vec<(u64, Fact)>,
+    /// How telling those outside goes.
+    pub notify: Vec<NotifyView>,
     /// The moment.
     pub now: Timestamp,
 }
@@ -51,6 +56,8 @@ impl Scene {
             recent: &self.facts,
             head: Some(head),
             log: None,
+            stall_after: STALL_AFTER,
+            notify: &self.notify,
             journal_trouble: None,
         };
         project(&source, self.now)

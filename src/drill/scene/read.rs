@@ -83,6 +83,7 @@ impl Scene {
             observations: Observations::default(),
             telemetry: Telemetry::default(),
             facts: Vec::new(),
+            notify: Vec::new(),
             now: Timestamp(scenario.start_ms),
         };
         let opening = Opening {

@@ -7,12 +7,30 @@ use super::{Failure, Inner, role};
 use crate::base::Ident;
 use crate::fleet::Endpoint;
 use crate::shard::Measurement;
+use crate::wire::OWN_STATEMENTS;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use std::time::Duration;
 
 /// A replica that does not answer within this time is unknown.
 const ANSWER: Duration = Duration::from_secs(2);
+
+/// Everything the primary is asked at once. What the server is at of ours explains
+/// why nothing moves; a commit that waits for a standby which is gone does not.
+const SIGNALS: &str = "SELECT
+      (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend'
+         AND application_name NOT LIKE 'pilothouse/%'),
+      (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start) * 1000), 0)::bigint
+         FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND application_name NOT LIKE 'pilothouse/%'),
+      (SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)::bigint
+         FROM pg_replication_slots),
+      (SELECT CASE WHEN current_setting('archive_mode') = 'off' THEN 0
+         WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN 1000000 ELSE 0 END::bigint
+         FROM pg_stat_archiver),
+      pg_is_in_recovery(),
+      (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()
+         AND datname = current_database() AND application_name LIKE 'pilothouse/%'
+         AND wait_event IS DISTINCT FROM 'SyncRep')";
 
 /// Connections kept between polls: one to the primary, one per replica.
 #[derive(Default)]
@@ -94,18 +112,7 @@ impl Measurer {
             )));
         };
         let place = shard.primary_place();
-        let statement = "SELECT
-              (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend'
-                 AND application_name NOT LIKE 'pilothouse/%'),
-              (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start) * 1000), 0)::bigint
-                 FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND application_name NOT LIKE 'pilothouse/%'),
-              (SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)::bigint
-                 FROM pg_replication_slots),
-              (SELECT CASE WHEN current_setting('archive_mode') = 'off' THEN 0
-                 WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN 1000000 ELSE 0 END::bigint
-                 FROM pg_stat_archiver),
-              pg_is_in_recovery()";
-        let row = sql::row(connection, statement, vec![])
+        let row = sql::row(connection, SIGNALS, vec![])
             .await?
             .ok_or_else(|| {
                 Failure(super::error::own(
@@ -130,6 +137,8 @@ impl Measurer {
         ));
         out.push(measured("slot_wal_bytes", &place, Some(row.try_get(2)?)));
         out.push(measured("archive_segments", &place, Some(row.try_get(3)?)));
+        let own = Some(row.try_get(5)?);
+        out.push(measured(OWN_STATEMENTS, &place, own));
         let role = shard.identity.role.as_ref();
         let installed = installed(connection, role).await?;
         if installed {
