@@ -4,10 +4,11 @@ use super::Sign;
 use super::view::Need;
 use crate::base::{Digest, Timestamp};
 use crate::rollout::{Approval, Mark, Rollout, Scope};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A request that can still be decided on or used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalView {
     /// What is asked for, by whom, and who said yes.
@@ -27,7 +28,7 @@ impl ApprovalView {
 }
 
 /// Approvals were set aside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GlassView {
     /// Who broke it, when and why.
