@@ -1,7 +1,9 @@
 //! What an operator relies on, checked without a database server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod api_document;
 mod approvals;
+mod certificates;
 mod cockpit;
 mod columns;
 mod commands;
@@ -14,6 +16,7 @@ mod daemon;
 mod demo;
 mod desk;
 mod documents;
+mod door;
 mod expressions;
 mod files;
 mod given_up;
@@ -31,6 +34,7 @@ mod keys_page;
 mod loaded;
 mod loopback;
 mod orders;
+mod peers;
 mod people;
 mod plain;
 mod png;
