@@ -1,8 +1,8 @@
 //! How a cockpit or a script talks to an engine.
 //!
 //! [`client`] is the trait that screens know; [`embedded`] is an engine in
-//! the same process, [`http`] one behind a socket, and [`server`] its other
-//! end. Screens know [`client`] alone, which knows no engine. Must not decide
+//! the same process, [`http`] one behind a socket or far away over [`tls`], and
+//! [`server`] its other end. Screens know [`client`] alone, which knows no engine. Must not decide
 //! anything about a rollout.
 
 pub mod account;
@@ -12,4 +12,5 @@ pub mod embedded;
 pub mod http;
 mod message;
 pub mod server;
+pub mod tls;
 pub mod token;

@@ -1,12 +1,15 @@
 //! Why something is the way it is, told so that a person can act on it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The closed list of reasons that the record and the screens know.
 ///
 /// A screen shows the word; programs match on the variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// A person asked for it.
@@ -54,7 +57,7 @@ impl fmt::Display for Cause {
 
 /// A failure as an operator reads it: what, where, why, what pilothouse did,
 /// what they can do now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Stable code, for example a SQLSTATE or `preflight/usable_key`.

@@ -1,5 +1,6 @@
 //! Names that operators choose: shards, rings, migrations.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -27,8 +28,9 @@ fn check(text: &str) -> Result<(), NameError> {
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(into = "String", try_from = "String")]
+        #[schemars(extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,47}$"))]
         pub struct $name(String);
 
         impl $name {

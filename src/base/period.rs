@@ -1,5 +1,6 @@
 //! Lengths of time as files spell them: `250ms`, `15s`, `15m`, `2h`, `7d`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +8,21 @@ use std::time::Duration;
 
 /// A length of time in whole milliseconds.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(into = "String", try_from = "String")]
+#[schemars(extend("pattern" = "^[0-9]{1,9}(ms|s|m|h|d)$"))]
 pub struct Period(u64);
 
 /// The text is not a length of time.

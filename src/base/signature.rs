@@ -6,6 +6,7 @@
 //! to get wrong.
 
 use super::Secret;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::public::KeyData;
@@ -62,7 +63,7 @@ pub enum SignatureError {
 }
 
 /// A public key, without its comment.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
 pub struct PublicKey(KeyData);
 
@@ -119,7 +120,7 @@ impl TryFrom<String> for PublicKey {
 }
 
 /// A detached signature, kept as the text that `ssh-keygen -Y verify` reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
 pub struct Signature {
     pem: String,

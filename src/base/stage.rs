@@ -1,11 +1,14 @@
 //! Stages, and the stops a shard makes on its way through them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// The stages of a rollout, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Checks only; nothing is written.
@@ -81,8 +84,11 @@ impl FromStr for Stage {
 /// One place where a shard can stand. `shift` has a stop per percentage and
 /// `contract` has two; every other stage is one stop. A promotion always
 /// admits a ring to exactly the next stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(into = "String", try_from = "String")]
+#[schemars(extend("pattern" = "^(preflight|snapshot|expand|dual_write|backfill|verify|shift|shift:([1-9][0-9]?|100)|retire|drop|contract)$"))]
 pub enum Stop {
     /// See [`Stage::Preflight`].
     Preflight,

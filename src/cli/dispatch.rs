@@ -2,7 +2,7 @@
 
 use super::args::{
     AttachCli, Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, NotifyCli, PlanCli,
-    PromoteCli, RunCli, ServeCli, WriterCli,
+    PromoteCli, RunCli, WriterCli,
 };
 use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
@@ -14,7 +14,7 @@ use super::sign::{Asks, Signer};
 use super::summary::Summary;
 use super::terminal::say;
 use super::verbs::{shape, shaped};
-use super::{attach, drill, journal, lab, manual, notify, operator, ready, serve, verbs};
+use super::{api, attach, drill, journal, lab, manual, notify, operator, ready, serve, verbs};
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
 use crate::lab::writer::KeyClass;
@@ -68,11 +68,11 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
             Ok((object(&summary)?, exit))
         }
         Commands::Serve(args) => {
-            let (migration, listen) = (args.migration.clone(), args.listen.clone());
-            let (summary, exit) = serve::serve(serve_args(args), migration, listen).await?;
+            let (summary, exit) = serve::serve(args).await?;
             Ok((object(&summary)?, exit))
         }
         Commands::Attach(args) => attached(args).await,
+        Commands::Api => api::api().map(done),
         Commands::Status(args) => {
             let shape = if args.json {
                 order::Shape::Json
@@ -103,8 +103,8 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
 }
 
 async fn attached(args: AttachCli) -> Result<(String, Exit), Ended> {
-    let address = match (args.address, &args.fleet) {
-        (Some(address), _) => address,
+    let address = match (&args.address, &args.fleet) {
+        (Some(address), _) => address.clone(),
         (None, Some(fleet)) => attach::address_of(fleet)?,
         // The parser demands one of them.
         (None, None) => return Ok((String::new(), Exit::Done)),
@@ -113,8 +113,9 @@ async fn attached(args: AttachCli) -> Result<(String, Exit), Ended> {
         Face::Headless => Face::Plain,
         face => face,
     };
+    let tls = attach::tls(&address, &args)?;
     let signer = args.sign.map(|path| Signer::new(path, Asks::Nobody));
-    attach::attach(address, args.token.as_deref(), face, signer).await
+    attach::attach(address, tls, args.token.as_deref(), face, signer).await
 }
 
 /// One JSON object on a line of its own.
@@ -160,23 +161,10 @@ fn face(headless: bool, plain: bool) -> Face {
     }
 }
 
-fn promote(promote: PromoteCli) -> Promote {
+pub(super) fn promote(promote: PromoteCli) -> Promote {
     match promote {
         PromoteCli::Manual => Promote::ByHand,
         PromoteCli::Auto => Promote::Auto,
-    }
-}
-
-fn serve_args(args: ServeCli) -> RunArgs {
-    RunArgs {
-        fleet: args.fleet,
-        migration: args.migration.unwrap_or_default(),
-        promote: promote(args.promote),
-        face: Face::Headless,
-        to: args.to,
-        confirm_contract: None,
-        variant: Variant::Correct,
-        signer: None,
     }
 }
 

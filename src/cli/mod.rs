@@ -2,6 +2,7 @@
 //!
 //! Plain functions from arguments to an exit code; `main` parses.
 
+mod api;
 mod approve;
 pub mod args;
 mod attach;

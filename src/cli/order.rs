@@ -145,6 +145,7 @@ fn access(store: &Path, token: Secret) -> Result<Access, Ended> {
     let address = address.map_err(|e| Ended::new(Exit::BadInput, e.to_string()))?;
     Ok(Access {
         address,
+        tls: None,
         session: String::new(),
         token: Some(token),
     })

@@ -1,39 +1,54 @@
 //! `pilothouse serve`: an engine that many cockpits attach to.
 
+use super::args::ServeCli;
+use super::attach::{bad_tls, referred};
+use super::dispatch::promote;
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, kept_migration, load_fleet, read_journal};
 use super::run::{
-    Ready, RunArgs, automate, contract_is_allowed, engine, finish, is_done, make_ready,
+    Face, Ready, RunArgs, automate, contract_is_allowed, engine, finish, is_done, make_ready,
     open_or_resume, printer,
 };
 use super::summary::Summary;
 use super::terminal::{say, told_to_end};
-use crate::api::address::Address;
-use crate::api::server::{Socket, router};
+use crate::api::address::Listen;
+use crate::api::server::{Door, Names, router};
+use crate::api::tls::{ServerTls, TlsServer};
 use crate::engine::Goal;
 use crate::fleet::LoadedFleet;
-use std::path::PathBuf;
+use crate::worker::Variant;
+use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// Where it listens, and as whom.
+struct Surface {
+    places: Vec<Listen>,
+    tls: Option<TlsServer>,
+    names: Names,
+}
 
 /// Serves until it is told to stop; gives the object for stdout and the exit
 /// code.
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn serve(
-    mut args: RunArgs,
-    migration: Option<PathBuf>,
-    address: Option<Address>,
-) -> Result<(Summary, Exit), Ended> {
+pub async fn serve(args: ServeCli) -> Result<(Summary, Exit), Ended> {
     let fleet = load_fleet(&args.fleet)?;
-    let address = match address {
-        Some(address) => address,
-        None => Address::of_store(&fleet.fleet.store)
-            .map_err(|e| Ended::new(Exit::BadInput, format!("{e}; choose one with --listen")))?,
-    };
-    args.migration = match migration {
+    let surface = surface(&args, &fleet.fleet.store)?;
+    let migration = match args.migration {
         Some(migration) => migration,
         None => migration_under_way(&fleet).await?,
+    };
+    let args = RunArgs {
+        fleet: args.fleet,
+        migration,
+        promote: promote(args.promote),
+        face: Face::Headless,
+        to: args.to,
+        confirm_contract: None,
+        variant: Variant::Correct,
+        signer: None,
     };
     let job = Job::read(fleet, &args.migration, args.variant)?;
     contract_is_allowed(&job, &args)?;
@@ -43,7 +58,44 @@ pub async fn serve(
         true => ready,
         false => automate(open_or_resume(ready).await?, &args).await?,
     };
-    drive(ready, &address).await
+    drive(ready, surface).await
+}
+
+/// Everything that is said about listening, judged before anything is opened.
+fn surface(args: &ServeCli, store: &Path) -> Result<Surface, Ended> {
+    let bad = |text: String| Ended::new(Exit::BadInput, text);
+    let mut places = args.listen.clone();
+    if !places.iter().any(|at| matches!(at, Listen::Unix(_))) {
+        let own = Listen::of_store(store);
+        let own = own.map_err(|e| bad(format!("{e}; choose one with --listen unix:PATH")))?;
+        places.insert(0, own);
+    }
+    let far = places.iter().find(|at| matches!(at, Listen::Tls(_)));
+    let tls = match (far, &args.tls_cert, &args.tls_key) {
+        (Some(_), Some(certificate), Some(key)) => {
+            let tls = ServerTls {
+                certificate: certificate.clone(),
+                key: referred("--tls-key", key)?,
+                client_ca: args.tls_client_ca.clone(),
+            };
+            Some(TlsServer::new(&tls).map_err(bad_tls)?)
+        }
+        (Some(at), ..) => {
+            return Err(bad(format!(
+                "--listen {at} needs a certificate: name it with --tls-cert FILE and --tls-key REF"
+            )));
+        }
+        (None, Some(_), _) => {
+            let text = "--tls-cert is for an address with TLS, and there is none; write --listen tls://ADDRESS:PORT";
+            return Err(bad(text.into()));
+        }
+        (None, None, _) => None,
+    };
+    Ok(Surface {
+        places,
+        tls,
+        names: Names::new(args.name.iter().cloned()),
+    })
 }
 
 /// Without a migration file: the one that is open goes on.
@@ -61,14 +113,22 @@ async fn migration_under_way(fleet: &LoadedFleet) -> Result<PathBuf, Ended> {
     Ok(kept_migration(store, &open.opening.plan_digest))
 }
 
-async fn drive(ready: Ready, address: &Address) -> Result<(Summary, Exit), Ended> {
+async fn drive(ready: Ready, surface: Surface) -> Result<(Summary, Exit), Ended> {
     let (engine, publisher, lease) = engine(ready, Goal::Told, printer()).await?;
-    let Address::Unix(path) = address;
-    let socket = Socket::bind(path)
-        .await
-        .map_err(|e| Ended::new(Exit::Failed, format!("cannot listen at {address}: {e}")))?;
-    say(format_args!("listening at {address}"));
-    let served = tokio::spawn(socket.serve(router(publisher)));
+    let mut doors = Vec::new();
+    for at in &surface.places {
+        let door = Door::open(at, surface.tls.as_ref()).await;
+        let door = door.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
+        doors.push((door.is_at(at), door));
+    }
+    let router = router(publisher, surface.names);
+    let mut served = JoinSet::new();
+    for (at, door) in doors {
+        say(format_args!("listening at {at}"));
+        served.spawn(door.serve(router.clone()));
+    }
+    // Each has its own; the engine ends when nobody can reach it any more.
+    drop(router);
     let (stop, stopped) = oneshot::channel();
     tokio::spawn(async move {
         told_to_end().await;
@@ -76,9 +136,8 @@ async fn drive(ready: Ready, address: &Address) -> Result<(Summary, Exit), Ended
         let _ = stop.send(());
     });
     let (why, book, _) = engine.run(stopped).await;
-    served.abort();
-    // Gone, or it panicked: the socket is removed either way.
-    let _ = served.await;
+    // The socket is removed whether it was still served or not.
+    served.shutdown().await;
     let result = finish(why, book).await;
     drop(lease);
     result

@@ -2,6 +2,7 @@
 
 use super::entry::{Draft, DraftError, Entry, LogId};
 use crate::base::Digest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +10,7 @@ use std::str::FromStr;
 /// The end of a journal: the number and the hash of its last entry. Written
 /// `SEQ:HEX`; noted elsewhere, it shows later whether a tail was cut off or
 /// history was rewritten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
 pub struct Head {
     /// Number of the last entry; 0 when there is none.

@@ -18,6 +18,7 @@
 
 use super::canonical::{self, CanonicalError, INTEGER_MAX, LINE_BYTES_MAX};
 use crate::base::{Actor, Cause, Digest, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -34,7 +35,9 @@ const WORD_BYTES_MAX: usize = 64;
 
 /// Names one journal; chosen at random by whoever creates the store, so that
 /// lines of two journals can never be mixed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(into = "String", try_from = "String")]
 pub struct LogId(String);
 

@@ -8,10 +8,11 @@ use super::keys::Signed;
 use super::state::{Mark, Opening, Rollout};
 use crate::base::{Actor, Digest, Period, RingName, Stage, Stop, Timestamp};
 use crate::fleet::Policy;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is done about approvals.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalAct {
     /// Asks for the next promotion of a ring.
@@ -39,7 +40,7 @@ pub enum ApprovalAct {
 }
 
 /// What was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     /// Names it among others.
@@ -65,7 +66,7 @@ pub struct Approval {
 }
 
 /// How a request ended before its time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalEnd {
     /// It was used, once.

@@ -4,11 +4,12 @@ use super::approval::ApprovalAct;
 use super::enrol::PeopleChange;
 use super::state::{Opening, Outcome};
 use crate::base::{Actor, Cause, Digest, Fault, Period, RingName, ShardName, Stop};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What an act covers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Every ring.
@@ -30,7 +31,7 @@ impl fmt::Display for Scope {
 }
 
 /// The verbs of DESIGN §6.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
     /// Admit a ring (or every ready ring) to its next stop, once.
@@ -221,7 +222,7 @@ pub struct Evidence {
 }
 
 /// What a merge restore came to, row by row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Restored {
     /// Rows that got their exported value back: unchanged since the drop.

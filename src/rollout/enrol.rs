@@ -9,6 +9,7 @@ use super::people::{Grant, People, Person, Place, Right, Role, Token, listed};
 use super::refusal::Refusal;
 use super::state::{Rollout, State};
 use crate::base::{Actor, ActorSource, Cause, Digest, Period, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -18,7 +19,7 @@ const NAME_MAX: usize = 64;
 const TOKEN_LIFE_MAX: Period = Period::from_ms(366 * 24 * 3_600_000);
 
 /// What is to change among the people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeopleChange {
     /// Somebody gets these roles, and no others.

@@ -10,11 +10,12 @@ use super::refusal::Refusal;
 use super::state::Mark;
 use crate::base::{Actor, Namespace, PublicKey, Signature};
 use crate::journal::Head;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A key is to be trusted, or not any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
     /// Whose key.
@@ -28,7 +29,7 @@ pub struct KeyChange {
 }
 
 /// What becomes of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyAct {
     /// It signs for its owner from now on.
@@ -179,7 +180,7 @@ impl People {
 }
 
 /// What an approver signed, besides the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signed {
     /// Where the journal ended that they saw.

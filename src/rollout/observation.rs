@@ -1,6 +1,7 @@
 //! What is measured now: telemetry that is never journalled.
 
 use crate::base::{ShardName, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +47,7 @@ pub struct OldForm {
 }
 
 /// One value with its age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reading {
     /// In the unit that the signal's name ends with.
     pub value: u64,
@@ -55,7 +56,7 @@ pub struct Reading {
 }
 
 /// One reason why work waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ThrottleReason {
     /// The signal, for example `replica_lag_ms`.
     pub signal: String,

@@ -7,12 +7,15 @@ use super::command::Scope;
 use super::keys::EnrolledKey;
 use super::state::{Mark, Rollout};
 use crate::base::{Digest, RingName, Stage, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// What somebody is trusted with. Every role may look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Looks.
@@ -69,7 +72,9 @@ impl fmt::Display for Role {
 }
 
 /// What an act needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Right {
     /// To see how things stand.
@@ -107,7 +112,7 @@ impl Right {
 }
 
 /// A role, everywhere or within one ring or one stage.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
     /// Which.
@@ -238,7 +243,7 @@ pub enum Denied {
 
 impl People {
     /// Whether anybody is enrolled. As long as nobody is, whoever can open the
-    /// store or its socket may do everything: there is nobody else.
+    /// store may do everything: there is nobody else.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -9,6 +9,7 @@ use crate::base::{
 };
 use crate::fleet::{Guard, Policy};
 use crate::journal::Head;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,7 +124,7 @@ pub struct Rollout {
 }
 
 /// How a rollout ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every shard has finished the last stop.
@@ -133,7 +134,7 @@ pub enum Outcome {
 }
 
 /// Automatic promotion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Auto {
     /// The last stop it promotes to.
@@ -143,7 +144,7 @@ pub struct Auto {
 }
 
 /// Who did something, when and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mark {
     /// Who.
@@ -183,7 +184,9 @@ pub struct RingState {
 }
 
 /// Where a shard stands within its stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Admitted, not begun.
@@ -256,7 +259,7 @@ pub struct ShardState {
 }
 
 /// A rollback under way on a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Undo {
     /// The stop whose end is the goal; snapshot means before expand.
@@ -266,7 +269,7 @@ pub struct Undo {
 }
 
 /// Proof that every row was right, in one generation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verified {
     /// When the proof was finished.

@@ -5,10 +5,11 @@ use super::need::NeedKind;
 use super::view::Need;
 use crate::base::{Digest, Timestamp};
 use crate::rollout::{Approval, Mark, Rollout, Scope};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A request that can still be decided on or used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalView {
     /// What is asked for, by whom, and who said yes.
@@ -28,7 +29,7 @@ impl ApprovalView {
 }
 
 /// Approvals were set aside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GlassView {
     /// Who broke it, when and why.

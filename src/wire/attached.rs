@@ -2,10 +2,11 @@
 
 use crate::base::Timestamp;
 use crate::rollout::Right;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whom a server takes a client for, and who else is attached to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Company {
     /// The client itself, as its acts stand in the journal.
@@ -17,7 +18,7 @@ pub struct Company {
 }
 
 /// Somebody who is attached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attached {
     /// As their acts stand in the journal.

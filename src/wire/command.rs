@@ -5,6 +5,7 @@ use super::look::Sight;
 use super::stream::Stream;
 use crate::base::{Actor, Cause};
 use crate::rollout::{Order, Refusal, Scope, Verb};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An act as a cockpit or a script sends it. Sending it twice with the same
@@ -45,7 +46,7 @@ impl CommandEnvelope {
 }
 
 /// What became of an act.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// It is in the journal.
@@ -97,7 +98,7 @@ fn code(refusal: &Refusal) -> &'static str {
 }
 
 /// Everything that a client can receive.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServerMessage {
     /// The state of things.

@@ -2,11 +2,12 @@
 
 use crate::base::Timestamp;
 use crate::rollout::{Gate, GateReading, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One gate before a ring's next stop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateView {
     /// Which gate.

@@ -8,10 +8,11 @@ use crate::base::{ShardName, Stop, Timestamp};
 use crate::journal::Head;
 use crate::rollout::Scope;
 use crate::worker::Check;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A question. Asking never changes anything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Look {
     /// Everything about one shard.
@@ -27,7 +28,7 @@ pub enum Look {
 }
 
 /// What somebody is told who looked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
     /// One shard.
@@ -41,7 +42,7 @@ pub enum Sight {
 }
 
 /// Everything about one shard that is not in its row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShardDetail {
     /// Which.
@@ -59,7 +60,7 @@ pub struct ShardDetail {
 }
 
 /// One signal at one place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignalView {
     /// Its wire name, which ends with its unit.
@@ -75,7 +76,7 @@ pub struct SignalView {
 }
 
 /// What one check found, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// What.
@@ -85,7 +86,7 @@ pub struct Finding {
 }
 
 /// Who waits for whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Locks {
     /// These wait now; empty: nobody.
@@ -95,7 +96,7 @@ pub enum Locks {
 }
 
 /// One session that waits for a lock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockWait {
     /// Who waits.
@@ -107,7 +108,7 @@ pub struct LockWait {
 }
 
 /// One session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockParty {
     /// Process id on the server.
@@ -121,7 +122,7 @@ pub struct LockParty {
 }
 
 /// One step of the plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanStep {
     /// The stop it belongs to.
@@ -137,7 +138,7 @@ pub struct PlanStep {
 }
 
 /// Towards a stop, or back from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanWay {
     /// Reaches it.
@@ -147,7 +148,7 @@ pub enum PlanWay {
 }
 
 /// The newest part of the journal.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JournalPage {
     /// The entries, oldest first.
@@ -159,7 +160,7 @@ pub struct JournalPage {
 }
 
 /// One entry.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JournalEntry {
     /// Its number.

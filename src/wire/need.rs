@@ -4,10 +4,13 @@ use super::view::{Need, RingView, RolloutView, ShardView};
 use super::{Sign, approval};
 use crate::base::{Cause, Timestamp};
 use crate::rollout::{Mark, Phase, Scope};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What kind of thing waits for a person; programs match on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NeedKind {
     /// The journal cannot be written.

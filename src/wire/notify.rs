@@ -5,10 +5,11 @@ use super::need::NeedKind;
 use super::view::Need;
 use crate::base::Timestamp;
 use crate::rollout::Scope;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Somebody outside who is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyView {
     /// Its name in the fleet file.
@@ -26,7 +27,7 @@ pub struct NotifyView {
 }
 
 /// How the newest delivery went.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// Nothing was to be told yet.

@@ -2,10 +2,11 @@
 
 use crate::base::Timestamp;
 use crate::rollout::Restored;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far the count of one shard is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RestoreCount {
     /// The rows are being counted.

@@ -9,10 +9,13 @@ use crate::rollout::{
     Mark, Observations, Outcome, Phase, Refusal, RingState, Rollout, ShardState, Verdict,
     next_automatic, ready,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One mark, one meaning, on every screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
     /// Not yet.
@@ -40,7 +43,7 @@ pub enum Sign {
 }
 
 /// Why something stands as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Standing {
     /// The mark.

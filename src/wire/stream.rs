@@ -2,12 +2,13 @@
 
 use super::view::{EventView, FleetView, Header, Need, RingView, ShardView, Totals};
 use crate::base::{RingName, ShardName, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a server tells a client, in order. A client that misses a number
 /// asks for a new snapshot; it never guesses.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
     /// Everything.
@@ -38,7 +39,7 @@ pub enum Stream {
 }
 
 /// Changed parts only.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delta {
     /// The header, if it changed.
@@ -60,7 +61,7 @@ pub struct Delta {
 }
 
 /// How a feed moved on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Feed {
     /// So many of the oldest are gone.

@@ -3,6 +3,7 @@
 use super::RestoreCount;
 use crate::base::{ShardName, Timestamp};
 use crate::worker::WaitReason;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -48,7 +49,7 @@ pub struct ShardTelemetry {
 }
 
 /// Live clients of a shard's flag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlagSeen {
     /// How many.
@@ -71,7 +72,7 @@ pub struct Rate {
 }
 
 /// How many checks are good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckCount {
     /// Good ones.

@@ -12,10 +12,11 @@ use super::telemetry::{CheckCount, FlagSeen};
 use crate::base::{Fault, MigrationName, RingName, ShardName, Stop, Timestamp};
 use crate::journal::{Head, LogId};
 use crate::rollout::{Auto, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verified};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One fleet at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FleetView {
     /// Names, marks and outcome.
@@ -33,7 +34,7 @@ pub struct FleetView {
 }
 
 /// What the fleet is called.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// Name of the fleet.
@@ -45,7 +46,7 @@ pub struct Identity {
 }
 
 /// Names, marks and outcome.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// Which fleet.
@@ -69,7 +70,7 @@ pub struct Header {
 }
 
 /// The rollout as a whole.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RolloutView {
     /// Its id.
@@ -109,7 +110,7 @@ pub struct RolloutView {
 }
 
 /// Sums over all shards.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
     /// Shards.
@@ -132,7 +133,7 @@ pub struct Totals {
 }
 
 /// When the work that runs will end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Eta {
     /// No counted work runs.
@@ -150,7 +151,7 @@ pub enum Eta {
 }
 
 /// The worst replica lag.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LagMax {
     /// Where.
@@ -160,7 +161,7 @@ pub struct LagMax {
 }
 
 /// One ring.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RingView {
     /// Its name.
@@ -192,7 +193,7 @@ pub struct RingView {
 }
 
 /// One ring at one stop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
     /// Which stop.
@@ -204,7 +205,7 @@ pub struct Cell {
 }
 
 /// How far a shard is within its stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
     /// Nothing runs.
@@ -218,7 +219,7 @@ pub enum Progress {
 }
 
 /// How a shard would get back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WayBack {
     /// Nothing was changed.
@@ -252,7 +253,7 @@ impl WayBack {
 }
 
 /// Why chunks wait, with everything needed to judge it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Throttled {
     /// Share of the last minute spent waiting, in percent.
@@ -264,7 +265,7 @@ pub struct Throttled {
 }
 
 /// One shard.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShardView {
     /// Its name.
@@ -337,7 +338,7 @@ pub struct ShardView {
 }
 
 /// Something that waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Need {
     /// What kind of thing.
@@ -359,7 +360,7 @@ pub struct Need {
 }
 
 /// One line of the record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventView {
     /// Number in the journal.

@@ -4,6 +4,7 @@ use super::plan::{RowJob, RowJobKind};
 use crate::base::Stop;
 use crate::journal::Head;
 use crate::rollout::{Evidence, Restored};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -216,7 +217,7 @@ pub enum Probe {
 }
 
 /// One finding of a check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// Stable name, for example `preflight/usable_key`.
     pub name: String,
@@ -250,7 +251,9 @@ impl Check {
 }
 
 /// Verdict of one check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckVerdict {
     /// Good.

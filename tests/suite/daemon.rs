@@ -1,10 +1,12 @@
 //! One engine behind a socket, and many who are attached to it.
 
+use crate::certificates::{Authority, free_port};
 use crate::documents::scratch;
 use crate::orders::pilothouse;
 use pilothouse::api::address::Address;
 use pilothouse::api::client::{Client, Told};
 use pilothouse::api::http::{Access, HttpClient};
+use pilothouse::api::tls::{TlsClient, Trust};
 use pilothouse::base::{Actor, Secret};
 use pilothouse::rollout::{Scope, Verb};
 use pilothouse::wire::{Answer, CommandEnvelope, Company, FleetView, ServerMessage, Stream, fold};
@@ -24,38 +26,117 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     come.unwrap_or_else(|_| panic!("never came: {what}"))
 }
 
+/// How the clients of a test come to their daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Over the socket, as their account.
+    Socket,
+    /// Over TLS, with a token of somebody of the same name.
+    Tls,
+}
+
 /// `pilothouse serve` in a folder of its own; it does not outlive the test.
 pub struct Daemon {
     pub folder: TempDir,
+    /// Where it says that it listens, as clients write it; the socket first.
+    pub listening: Vec<String>,
+    way: Way,
+    /// What it is always started with.
+    words: Vec<String>,
+    /// Of whoever runs the test, if people are enrolled.
+    token: Option<String>,
     child: Option<Child>,
 }
 
 impl Daemon {
     pub async fn start() -> Self {
+        Self::start_for(Way::Socket).await
+    }
+
+    pub async fn start_for(way: Way) -> Self {
         let mut daemon = Self::in_folder(scratch().await);
+        if way == Way::Tls {
+            daemon.enrol_myself();
+            daemon.listen_far();
+        }
         daemon.serve(&["--migration", "change.toml"]);
         daemon
     }
 
     /// Where it will serve, once it is started.
     pub fn in_folder(folder: TempDir) -> Self {
-        let child = None;
-        Self { folder, child }
+        Self {
+            folder,
+            listening: Vec::new(),
+            way: Way::Socket,
+            words: Vec::new(),
+            token: None,
+            child: None,
+        }
+    }
+
+    /// Whoever runs the test is an admin and an operator, with a token.
+    pub fn enrol_myself(&mut self) -> String {
+        let me = pilothouse::api::account::person().name;
+        let roles = ["--role", "admin", "--role", "operator"];
+        self.done(&[&["operator", "add", &me][..], &roles].concat());
+        let token = self.token_of(&me, "30d");
+        self.token = Some(token.clone());
+        token
+    }
+
+    pub fn token_of(&self, name: &str, life: &str) -> String {
+        let token = self.done(&["operator", "token", name, "--expires", life]);
+        token.trim().to_owned()
+    }
+
+    /// A command that succeeds; what it says on stdout.
+    pub fn done(&self, words: &[&str]) -> String {
+        let ended = pilothouse(self.folder.path(), words).output().unwrap();
+        assert!(ended.status.success(), "{words:?}: {ended:?}");
+        String::from_utf8(ended.stdout).unwrap()
+    }
+
+    /// From its next start it listens with TLS too, at the same port each time.
+    fn listen_far(&mut self) {
+        let folder = self.folder.path();
+        let server = Authority::new("server").write(folder).issue("127.0.0.1");
+        let (certificate, key) = server.write(folder, "server");
+        self.way = Way::Tls;
+        let at = format!("tls://127.0.0.1:{}", free_port());
+        self.words = [
+            "--listen",
+            &at,
+            "--tls-cert",
+            &certificate,
+            "--tls-key",
+            &key,
+        ]
+        .map(str::to_owned)
+        .into();
     }
 
     /// Starts it, and waits until it listens.
     pub fn serve(&mut self, more: &[&str]) {
-        let words = [&["serve"][..], more].concat();
+        let always: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let words = [&["serve"][..], more, &always].concat();
+        let places = 1 + words
+            .iter()
+            .filter(|w| w.starts_with("tls:") || w.starts_with("http:"))
+            .count();
         let mut child = pilothouse(self.folder.path(), &words)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("listening at unix:") {
-            line.clear();
+        self.listening.clear();
+        while self.listening.len() < places {
+            let mut line = String::new();
             assert!(said.read_line(&mut line).unwrap() > 0, "it ended at once");
+            if let Some((_, at)) = line.trim().split_once("listening at ") {
+                self.listening.push(at.replace("tls://", "https://"));
+            }
         }
         // Its words must go somewhere for as long as it lives.
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
@@ -69,23 +150,40 @@ impl Daemon {
         child.wait().unwrap();
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn is_alive(&mut self) -> bool {
+        let child = self.child.as_mut();
+        child.is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    pub fn socket(&self) -> PathBuf {
         self.folder.path().join(".pilothouse/daemon.sock")
     }
 
+    /// Where the clients of this test come in.
     pub fn address(&self) -> Address {
-        format!("unix:{}", self.socket().display()).parse().unwrap()
+        let at = match self.way {
+            Way::Socket => &self.listening[0],
+            Way::Tls => &self.listening[1],
+        };
+        at.parse().unwrap()
     }
 
     pub fn attach(&self, session: &str) -> Attached {
-        self.attach_as(session, None)
+        let token = self.token.clone().filter(|_| self.way == Way::Tls);
+        self.attach_as(session, token.map(Secret::new))
     }
 
     /// As whoever the token belongs to.
     pub fn attach_as(&self, session: &str, token: Option<Secret>) -> Attached {
+        let trust = Trust {
+            ca: Some(self.folder.path().join("server-ca.pem")),
+            own: None,
+        };
+        let tls = (self.way == Way::Tls).then(|| TlsClient::new(&trust).unwrap());
         Attached {
             client: HttpClient::attach(Access {
                 address: self.address(),
+                tls,
                 session: session.into(),
                 token,
             }),
@@ -95,11 +193,26 @@ impl Daemon {
         }
     }
 
+    /// A connection on which one may say anything.
+    fn raw(&self) -> Box<dyn ReadWrite> {
+        match self.address() {
+            Address::Unix(path) => Box::new(UnixStream::connect(path).unwrap()),
+            Address::Tls(place) | Address::Plain(place) => Box::new(Authority::stream(
+                self.folder.path(),
+                place.host(),
+                place.port(),
+            )),
+        }
+    }
+
     /// A request as it is written; the status and the body of the answer.
     pub fn request(&self, text: &str) -> (u16, String) {
         request(&self.socket(), text)
     }
 }
+
+pub trait ReadWrite: std::io::Read + std::io::Write {}
+impl<T: std::io::Read + std::io::Write> ReadWrite for T {}
 
 fn request(socket: &Path, text: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).unwrap();
@@ -203,9 +316,8 @@ fn others(attached: &Attached) -> Vec<&str> {
     others.iter().map(|o| o.place.as_str()).collect()
 }
 
-#[tokio::test]
-async fn what_one_does_the_other_sees_with_the_name_the_kernel_gives() {
-    let daemon = Daemon::start().await;
+async fn one_acts_and_the_other_sees(way: Way) {
+    let daemon = Daemon::start_for(way).await;
     let (mut one, mut other) = (daemon.attach("one"), daemon.attach("other"));
     one.client.here("shard of s01");
     other
@@ -226,8 +338,17 @@ async fn what_one_does_the_other_sees_with_the_name_the_kernel_gives() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_is_killed_is_found_again_and_takes_each_act_once() {
-    let mut daemon = Daemon::start().await;
+async fn what_one_does_the_other_sees_with_the_name_the_kernel_gives() {
+    one_acts_and_the_other_sees(Way::Socket).await;
+}
+
+#[tokio::test]
+async fn what_one_does_the_other_sees_with_the_name_of_their_token_over_tls() {
+    one_acts_and_the_other_sees(Way::Tls).await;
+}
+
+async fn killed_and_found_again(way: Way) {
+    let mut daemon = Daemon::start_for(way).await;
     let mut one = daemon.attach("one");
     one.until("a view", |o| !o.view.shards.is_empty()).await;
     daemon.kill();
@@ -243,11 +364,25 @@ async fn a_daemon_that_is_killed_is_found_again_and_takes_each_act_once() {
 }
 
 #[tokio::test]
-async fn fifty_watch_and_one_that_does_not_read_holds_nobody_up() {
-    let daemon = Daemon::start().await;
-    let mut deaf = UnixStream::connect(daemon.socket()).unwrap();
-    deaf.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n")
-        .unwrap();
+async fn a_daemon_that_is_killed_is_found_again_and_takes_each_act_once() {
+    killed_and_found_again(Way::Socket).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_is_found_again_and_takes_each_act_once_over_tls() {
+    killed_and_found_again(Way::Tls).await;
+}
+
+async fn fifty_watch_and_one_is_deaf(way: Way) {
+    let daemon = Daemon::start_for(way).await;
+    let mut deaf = daemon.raw();
+    let token = daemon.token.clone().unwrap_or_default();
+    let who = match way {
+        Way::Socket => "host: pilothouse\r\n".to_owned(),
+        Way::Tls => format!("host: 127.0.0.1\r\nauthorization: Bearer {token}\r\n"),
+    };
+    let text = format!("GET /v1/events HTTP/1.1\r\n{who}\r\n");
+    deaf.write_all(text.as_bytes()).unwrap();
     let mut many: Vec<Attached> = (0..50).map(|n| daemon.attach(&n.to_string())).collect();
     many[0].send("a", Verb::Hold);
     assert!(matches!(many[0].answer("a").await, Answer::Accepted { .. }));
@@ -259,6 +394,16 @@ async fn fifty_watch_and_one_that_does_not_read_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn fifty_watch_and_one_that_does_not_read_holds_nobody_up() {
+    fifty_watch_and_one_is_deaf(Way::Socket).await;
+}
+
+#[tokio::test]
+async fn fifty_watch_and_one_that_does_not_read_holds_nobody_up_over_tls() {
+    fifty_watch_and_one_is_deaf(Way::Tls).await;
+}
+
+#[tokio::test]
 async fn what_is_not_ours_is_refused_before_the_engine_hears_of_it() {
     let daemon = Daemon::start().await;
     let mode = std::fs::metadata(daemon.socket())
@@ -267,7 +412,8 @@ async fn what_is_not_ours_is_refused_before_the_engine_hears_of_it() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
     let get = |path: &str, header: &str| {
-        let text = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n");
+        let text =
+            format!("GET {path} HTTP/1.1\r\nhost: pilothouse\r\nconnection: close\r\n{header}\r\n");
         daemon.request(&text)
     };
     assert_eq!(get("/healthz", ""), (200, "ok\n".into()));
@@ -277,7 +423,7 @@ async fn what_is_not_ours_is_refused_before_the_engine_hears_of_it() {
     assert_eq!(get("/v1/commands", "").0, 405);
     let say = |body: &str, kind: &str, length: usize| {
         daemon.request(&format!(
-            "POST /v1/commands HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+            "POST /v1/commands HTTP/1.1\r\nhost: pilothouse\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
         ))
     };
     let post = |body: &str, kind: &str| say(body, kind, body.len());
@@ -301,7 +447,7 @@ async fn what_is_not_ours_is_refused_before_the_engine_hears_of_it() {
 #[tokio::test]
 async fn metrics_are_documented_and_every_line_is_one() {
     let daemon = Daemon::start().await;
-    let text = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let text = "GET /metrics HTTP/1.1\r\nhost: pilothouse\r\nconnection: close\r\n\r\n";
     let (status, body) = daemon.request(text);
     assert_eq!(status, 200, "{body}");
     let documented = include_str!("../../docs/people.md");

@@ -1,8 +1,10 @@
 //! What an operator relies on, checked without a database server.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod api_document;
 mod approvals;
 mod canary;
+mod certificates;
 mod cockpit;
 mod columns;
 mod commands;
@@ -15,6 +17,7 @@ mod daemon;
 mod demo;
 mod desk;
 mod documents;
+mod door;
 mod expressions;
 mod files;
 mod given_up;
@@ -34,6 +37,7 @@ mod loaded;
 mod loopback;
 mod notices;
 mod orders;
+mod peers;
 mod people;
 mod plain;
 mod png;

@@ -1,7 +1,8 @@
 //! Carries everything between a client and its daemon.
 
 use super::chance::chance;
-use super::request::{Access, RequestError, read, send, who_am_i};
+use super::request::{Access, RequestError, read, rest, send, who_am_i};
+use super::rest::Rest;
 use super::sse::Events;
 use crate::api::client::Told;
 use crate::api::message::{Command, Here, path};
@@ -43,6 +44,8 @@ pub(super) struct Carrier {
     access: Access,
     tell: mpsc::Sender<Told>,
     place: String,
+    /// While the daemon wants to be left alone.
+    rest: Rest,
     /// Requests under way; they end with this.
     asked: JoinSet<()>,
 }
@@ -53,6 +56,7 @@ impl Carrier {
             access,
             tell,
             place: String::new(),
+            rest: Rest::default(),
             asked: JoinSet::new(),
         }
     }
@@ -72,13 +76,16 @@ impl Carrier {
                     }
                 }
                 Ok(None) => return,
-                Err(error) => error.to_string(),
+                Err(error) => {
+                    self.rest.note(&error);
+                    error.to_string()
+                }
             };
             if self.tell.send(Told::Lost(why)).await.is_err() {
                 return;
             }
             if self
-                .rest(backoff.next(chance()), &mut wants)
+                .wait(backoff.next(chance()).max(self.rest.left()), &mut wants)
                 .await
                 .is_break()
             {
@@ -106,9 +113,10 @@ impl Carrier {
         };
         if !response.status().is_success() {
             let status = response.status();
+            let wait = rest(response.headers());
             let body = response.into_body().collect().await;
             let body = body.map(|b| b.to_bytes()).unwrap_or_default();
-            return Err(super::request::problem(status, &body));
+            return Err(super::request::problem(status, wait, &body));
         }
         Ok(Some(response.into_body()))
     }
@@ -158,7 +166,7 @@ impl Carrier {
         Ok(ControlFlow::Continue(()))
     }
 
-    async fn rest(&mut self, time: Duration, wants: &mut mpsc::Receiver<Want>) -> ControlFlow<()> {
+    async fn wait(&mut self, time: Duration, wants: &mut mpsc::Receiver<Want>) -> ControlFlow<()> {
         let rested = tokio::time::sleep(time);
         tokio::pin!(rested);
         loop {
@@ -193,11 +201,13 @@ impl Carrier {
             Want::Look(look) => {
                 let access = self.access.clone();
                 let tell = self.tell.clone();
+                let rest = self.rest.clone();
                 self.asked.spawn(async move {
-                    let seen: Result<Sight, _> =
-                        read(&access, Method::POST, path::LOOK, &look).await;
                     // Whoever still looks asks again; a count comes with views.
-                    if let Ok(sight) = seen {
+                    let seen: Option<Sight> = rest
+                        .unless(|| read(&access, Method::POST, path::LOOK, &look))
+                        .await;
+                    if let Some(sight) = seen {
                         let message = ServerMessage::Sight(sight);
                         let _ = tell.send(Told::Message(Box::new(message))).await;
                     }
@@ -212,9 +222,12 @@ impl Carrier {
         let here = Here {
             place: self.place.clone(),
         };
+        let rest = self.rest.clone();
         self.asked.spawn(async move {
             // A courtesy: nothing depends on it.
-            let _: Result<IgnoredAny, _> = read(&access, Method::PUT, path::HERE, &here).await;
+            let _: Option<IgnoredAny> = rest
+                .unless(|| read(&access, Method::PUT, path::HERE, &here))
+                .await;
         });
     }
 }
@@ -229,8 +242,11 @@ fn broken(why: impl ToString) -> ControlFlow<(), Option<String>> {
 /// # Errors
 /// Nobody listens there: it was taken by nobody.
 pub async fn deliver(access: &Access, envelope: CommandEnvelope) -> Result<Answer, RequestError> {
-    who_am_i(access).await?;
-    Ok(insist(access, envelope).await)
+    match who_am_i(access).await {
+        // Somebody is there, and an act that calms is taken all the same.
+        Ok(_) | Err(RequestError::TooOften { .. }) => Ok(insist(access, envelope).await),
+        Err(error) => Err(error),
+    }
 }
 
 async fn insist(access: &Access, envelope: CommandEnvelope) -> Answer {
@@ -253,6 +269,7 @@ async fn insist(access: &Access, envelope: CommandEnvelope) -> Answer {
                 {
                     tokio::time::sleep(DELIVER_AGAIN).await;
                 }
+                Err(RequestError::TooOften { wait, .. }) => tokio::time::sleep(wait).await,
                 Err(RequestError::Refused { code, text }) => {
                     return Answer::Refused { code, text };
                 }

@@ -1,4 +1,4 @@
-//! An engine behind a socket.
+//! An engine behind a socket or far away.
 //!
 //! One stream brings what happens; every act and every look is a request of
 //! its own. A stream that breaks is opened again, after a wait that grows, and
@@ -7,6 +7,7 @@
 mod carrier;
 mod chance;
 mod request;
+mod rest;
 mod sse;
 
 pub use carrier::deliver as give_act;

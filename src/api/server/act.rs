@@ -1,7 +1,8 @@
 //! What a client wants done, shown or known.
 
 use super::answer::Refused;
-use super::caller::Caller;
+use super::body::Given;
+use super::caller::{Caller, Counted};
 use super::state::Served;
 use crate::api::message::{Command, Here, Me};
 use crate::engine::port::{Line, News};
@@ -20,8 +21,9 @@ const TEXT_MAX: usize = 4_000;
 pub(super) async fn command(
     State(served): State<Served>,
     caller: Caller,
-    Json(command): Json<Command>,
+    command: Result<Given<Command>, Refused>,
 ) -> Result<Response, Refused> {
+    let Given(command) = counted(&served, &caller, command)?;
     let too_long = |text: &str| text.len() > TEXT_MAX;
     let confirm = command.confirm.as_deref().unwrap_or_default();
     if too_long(&command.key) || too_long(&command.reason) || too_long(confirm) {
@@ -49,6 +51,21 @@ pub(super) async fn command(
     }
 }
 
+/// Whoever wants to calm is counted apart, so that they are always heard.
+fn counted(
+    served: &Served,
+    caller: &Caller,
+    command: Result<Given<Command>, Refused>,
+) -> Result<Given<Command>, Refused> {
+    match &command {
+        Ok(Given(command)) if command.verb.is_calming() => {
+            served.rates.calms(caller.actor.name.clone())?;
+        }
+        Ok(_) | Err(_) => served.rates.asks(caller.asker())?,
+    }
+    command
+}
+
 async fn answer(line: &mut Line, key: &str) -> Option<Answer> {
     loop {
         if let News::Answer(answered, answer) = line.next().await?
@@ -74,8 +91,8 @@ fn gone() -> Refused {
 
 pub(super) async fn look(
     State(served): State<Served>,
-    _: Caller,
-    Json(look): Json<Look>,
+    _: Counted,
+    Given(look): Given<Look>,
 ) -> Result<Response, Refused> {
     let mut line = served.engine.line();
     let comes_with_views = look == Look::Restore;
@@ -100,15 +117,15 @@ async fn sight(line: &mut Line) -> Option<Sight> {
 
 pub(super) async fn here(
     State(served): State<Served>,
-    caller: Caller,
-    Json(here): Json<Here>,
+    Counted(caller): Counted,
+    Given(here): Given<Here>,
 ) -> StatusCode {
     let Caller { actor, session, .. } = caller;
     served.board.moved(&actor.name, &session, &here.place);
     StatusCode::NO_CONTENT
 }
 
-pub(super) async fn me(caller: Caller) -> Json<Me> {
+pub(super) async fn me(Counted(caller): Counted) -> Json<Me> {
     Json(Me {
         name: caller.actor.name,
         may: caller.may,
@@ -117,9 +134,49 @@ pub(super) async fn me(caller: Caller) -> Json<Me> {
 
 pub(super) async fn view(
     State(served): State<Served>,
-    _: Caller,
+    _: Counted,
 ) -> Result<Json<FleetView>, Refused> {
     let newest = served.engine.newest();
     let published = newest.ok_or_else(|| Refused::silent("it has only just begun; ask again"))?;
     Ok(Json((*published.view).clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::server::board::Board;
+    use crate::api::server::rate::Rates;
+    use crate::engine::port::channel;
+    use crate::wire::{Scope, Verb};
+
+    #[test]
+    fn stopping_work_is_heard_when_nothing_else_is() {
+        let (engine, _orders) = channel();
+        let served = Served {
+            engine,
+            board: Board::default(),
+            rates: Rates::default(),
+        };
+        let ana = Caller::named("ana");
+        let asks = |verb| {
+            let command = Command {
+                key: "k".into(),
+                scope: Scope::Fleet,
+                verb,
+                seen: None,
+                confirm: None,
+                reason: String::new(),
+            };
+            counted(&served, &ana, Ok(Given(command))).is_ok()
+        };
+        let cap = |rows_per_s_max| Verb::Throttle { rows_per_s_max };
+        while asks(Verb::Promote) {}
+        for _ in 0..60 {
+            assert!(asks(Verb::Pause) && asks(Verb::Hold) && asks(cap(Some(1))));
+        }
+        // Speeding up is no calming; and what nobody can read counts as well.
+        while asks(cap(None)) {}
+        let unread = || Err(Refused::silent("it"));
+        while counted(&served, &ana, unread()).is_err_and(|e| !e.is_too_often()) {}
+    }
 }

@@ -1,6 +1,8 @@
 //! Who calls.
 
 use super::answer::Refused;
+use super::peer::Peer;
+use super::rate::Asker;
 use super::state::Served;
 use crate::api::account;
 use crate::api::message::SESSION;
@@ -11,12 +13,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 
-/// The other end of a connection, as the kernel names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peer {
-    /// An account of this machine.
-    Local(u32),
-}
+/// The account that may do everything on this machine anyway.
+const ROOT: u32 = 0;
 
 /// Who asks, established before any handler runs.
 #[derive(Clone, Debug)]
@@ -30,32 +28,44 @@ pub(super) struct Caller {
     pub(super) session: String,
 }
 
+/// Who asks, and it was counted that they did.
+#[derive(Clone, Debug)]
+pub(super) struct Counted(pub(super) Caller);
+
+/// Whoever asks: it was counted only where they come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anybody;
+
 impl FromRequestParts<Served> for Caller {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Refused> {
-        not_a_browser(parts)?;
+        let peer = peer(parts)?;
         let people = served.people().await?;
-        let (actor, claim) = match parts.headers.get(header::AUTHORIZATION) {
-            // Who shows a token wants to be its owner, whoever opened the
-            // socket.
-            Some(shown) => {
-                let claim = claimed(shown.to_str().unwrap_or_default())?;
-                let owner = people.bearer(&claim.id, &claim.secret, super::now());
-                (Actor::bearer(owner.map_err(unauthenticated)?), Some(claim))
-            }
-            None => (local(parts)?, None),
-        };
-        people
-            .may_look(&actor.name)
-            .map_err(|denied| Refused::new(StatusCode::FORBIDDEN, "denied", denied.to_string()))?;
-        let session = parts.headers.get(SESSION).and_then(|s| s.to_str().ok());
-        Ok(Self {
-            may: may_somewhere(&people, &actor.name),
-            actor,
-            claim,
-            session: session.unwrap_or_default().to_owned(),
+        established(parts, peer, &people).map_err(|refused| {
+            let counted = served.rates.fails(peer.origin());
+            counted.err().unwrap_or(refused)
         })
+    }
+}
+
+impl FromRequestParts<Served> for Counted {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Refused> {
+        let caller = Caller::from_request_parts(parts, served).await?;
+        served.rates.asks(caller.asker())?;
+        Ok(Self(caller))
+    }
+}
+
+impl FromRequestParts<Served> for Anybody {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Refused> {
+        let origin = peer(parts)?.origin();
+        served.rates.asks(Asker::Stranger(origin))?;
+        Ok(Self)
     }
 }
 
@@ -63,16 +73,68 @@ fn unauthenticated(why: impl Into<String>) -> Refused {
     Refused::new(StatusCode::UNAUTHORIZED, "unauthenticated", why)
 }
 
+fn denied(why: impl Into<String>) -> Refused {
+    Refused::new(StatusCode::FORBIDDEN, "denied", why)
+}
+
+fn peer(parts: &Parts) -> Result<Peer, Refused> {
+    let peer = parts.extensions.get::<Peer>().copied();
+    peer.ok_or_else(|| denied("nobody vouches for this connection"))
+}
+
+fn established(parts: &Parts, peer: Peer, people: &People) -> Result<Caller, Refused> {
+    let (actor, claim) = match parts.headers.get(header::AUTHORIZATION) {
+        // Who shows a token wants to be its owner, whoever opened the socket.
+        Some(shown) => {
+            let claim = claimed(shown.to_str().unwrap_or_default())?;
+            if people.is_empty() {
+                return Err(denied(NOBODY));
+            }
+            let owner = people.bearer(&claim.id, &claim.secret, super::now());
+            (Actor::bearer(owner.map_err(unauthenticated)?), Some(claim))
+        }
+        None => (by_account(peer, people)?, None),
+    };
+    let may_look = people.may_look(&actor.name);
+    may_look.map_err(|why| denied(why.to_string()))?;
+    let session = parts.headers.get(SESSION).and_then(|s| s.to_str().ok());
+    Ok(Caller {
+        may: may_somewhere(people, &actor.name),
+        actor,
+        claim,
+        session: session.unwrap_or_default().to_owned(),
+    })
+}
+
+const NOBODY: &str = "nobody is enrolled here, so nobody has a token; on the daemon's own machine: pilothouse operator add YOU --role admin, then pilothouse operator token YOU";
+
 fn claimed(header: &str) -> Result<Claim, Refused> {
     let text = header.strip_prefix("Bearer ").unwrap_or_default();
     token::claim(text).map_err(unauthenticated)
 }
 
-fn local(parts: &Parts) -> Result<Actor, Refused> {
-    let Some(Peer::Local(uid)) = parts.extensions.get::<Peer>() else {
-        return Err(unauthenticated("nobody vouches for this connection"));
+/// Without a token somebody is who the kernel says; over a network it says
+/// nothing.
+fn by_account(peer: Peer, people: &People) -> Result<Actor, Refused> {
+    let uid = match peer {
+        Peer::Local(uid) => uid,
+        Peer::Remote { .. } if people.is_empty() => return Err(denied(NOBODY)),
+        Peer::Remote { .. } => {
+            return Err(unauthenticated(
+                "a token is needed here: Authorization: Bearer TOKEN, or --token REF; an admin makes one with: pilothouse operator token YOU",
+            ));
+        }
     };
-    Ok(Actor::person(account::name_of(*uid)))
+    let own = rustix::process::getuid().as_raw();
+    if people.is_empty() && uid != own && uid != ROOT {
+        let name = account::name_of(uid);
+        return Err(denied(format!(
+            "nobody is enrolled here, so only {} and root may do anything, and you are {name}; as {}: pilothouse operator add {name} --role ROLE, after enrolling yourself as an admin",
+            account::name_of(own),
+            account::name_of(own),
+        )));
+    }
+    Ok(Actor::person(account::name_of(uid)))
 }
 
 /// What somebody may at least in one place: what a screen offers them. Whether
@@ -84,6 +146,22 @@ fn may_somewhere(people: &People, name: &str) -> Vec<Right> {
 }
 
 impl Caller {
+    /// For tests of those who are asked.
+    #[cfg(test)]
+    pub(super) fn named(name: &str) -> Self {
+        Self {
+            actor: Actor::person(name),
+            claim: None,
+            may: Vec::new(),
+            session: String::new(),
+        }
+    }
+
+    /// Whose requests these are.
+    pub(super) fn asker(&self) -> Asker {
+        Asker::Person(self.actor.name.clone())
+    }
+
     /// Whether they are still who they were, and may still look.
     pub(super) fn is_still_welcome(&self, people: &People) -> bool {
         let owns = |claim: &Claim| {
@@ -92,16 +170,4 @@ impl Caller {
         };
         self.claim.as_ref().is_none_or(owns) && people.may_look(&self.actor.name).is_ok()
     }
-}
-
-/// A page in a browser must not speak for the person who reads it.
-fn not_a_browser(parts: &Parts) -> Result<(), Refused> {
-    if parts.headers.contains_key(header::ORIGIN) {
-        return Err(Refused::new(
-            StatusCode::FORBIDDEN,
-            "origin",
-            "requests from web pages are not served",
-        ));
-    }
-    Ok(())
 }

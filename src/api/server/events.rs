@@ -6,7 +6,7 @@
 //! reader costs one view and one difference, never a queue.
 
 use super::board::Ticket;
-use super::caller::Caller;
+use super::caller::{Caller, Counted};
 use super::state::Served;
 use crate::api::embedded::{EmbeddedClient, attach};
 use crate::wire::ServerMessage;
@@ -24,7 +24,7 @@ struct Reader {
     ticket: Ticket,
 }
 
-pub(super) async fn events(State(served): State<Served>, caller: Caller) -> Response {
+pub(super) async fn events(State(served): State<Served>, Counted(caller): Counted) -> Response {
     let now = crate::api::server::now();
     let ticket = served.board.enter(&caller, now);
     let engine = attach(&served.engine);

@@ -1,5 +1,6 @@
 //! Whether it lives and works, for those who watch over processes.
 
+use super::caller::Anybody;
 use super::state::Served;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,12 +9,12 @@ use axum::http::StatusCode;
 const VIEW_AGE_MS_MAX: u64 = 5_000;
 
 /// The process answers.
-pub(super) async fn alive() -> &'static str {
+pub(super) async fn alive(_: Anybody) -> &'static str {
     "ok\n"
 }
 
 /// The engine goes round and its journal can be written.
-pub(super) async fn ready(State(served): State<Served>) -> (StatusCode, String) {
+pub(super) async fn ready(State(served): State<Served>, _: Anybody) -> (StatusCode, String) {
     let not = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why + "\n");
     let Some(published) = served.engine.newest() else {
         return not("the engine has not shown anything yet".into());

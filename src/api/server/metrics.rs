@@ -6,7 +6,7 @@
 //! scrapes it.
 
 use super::answer::Refused;
-use super::caller::Caller;
+use super::caller::Counted;
 use super::state::Served;
 use crate::wire::{Delivery, FleetView, NotifyView, Phase, ShardView, Sign};
 use axum::extract::State;
@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 /// Most shards with figures of their own.
 const SHARDS_MAX: usize = 1_000;
 
-pub(super) async fn metrics(State(served): State<Served>, _: Caller) -> Result<Response, Refused> {
+pub(super) async fn metrics(State(served): State<Served>, _: Counted) -> Result<Response, Refused> {
     let newest = served.engine.newest();
     let published = newest.ok_or_else(|| Refused::silent("ask again"))?;
     let age_ms = super::now().since(published.at).ms();

@@ -7,45 +7,66 @@
 mod act;
 mod answer;
 mod board;
+mod body;
 mod caller;
+mod door;
 mod events;
+mod gate;
 mod health;
 mod limits;
-mod listen;
 mod metrics;
+mod openapi;
+mod peer;
+mod rate;
+mod routes;
+mod socket;
 mod state;
 
-pub use listen::Socket;
+pub use door::{Door, DoorError};
+pub use gate::Names;
+pub use openapi::document;
 
-use super::message::path;
 use crate::base::Timestamp;
 use crate::engine::port::Publisher;
+use answer::Refused;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post, put};
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
 use board::Board;
+use caller::Anybody;
+use rate::Rates;
 use state::Served;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Everything that is served.
-pub fn router(engine: Publisher) -> Router {
+/// Everything that is served, under these names.
+pub fn router(engine: Publisher, names: Names) -> Router {
     let served = Served {
         engine,
         board: Board::default(),
+        rates: Rates::default(),
     };
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
-        .route(path::ME, get(act::me))
-        .route(path::VIEW, get(act::view))
-        .route(path::EVENTS, get(events::events))
-        .route(path::COMMANDS, post(act::command))
-        .route(path::LOOK, post(act::look))
-        .route(path::HERE, put(act::here))
+    let mut router = Router::new();
+    for route in routes::all() {
+        router = router.route(route.path, route.handler);
+    }
+    router
+        .fallback(nothing_there)
+        .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(limits::BODY_MAX))
-        .layer(axum::middleware::from_fn(limits::limited))
+        .layer(from_fn(limits::limited))
+        .layer(from_fn_with_state(names, gate::guarded))
         .with_state(served)
+}
+
+async fn nothing_there(_: Anybody) -> Refused {
+    let text = format!("there is nothing here; {} lists what is", routes::OPENAPI);
+    Refused::new(StatusCode::NOT_FOUND, "unknown_path", text)
+}
+
+async fn not_so(_: Anybody) -> Refused {
+    let text = format!("not with this method; {} lists them", routes::OPENAPI);
+    Refused::new(StatusCode::METHOD_NOT_ALLOWED, "unknown_method", text)
 }
 
 /// By this machine's clock.

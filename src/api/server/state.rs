@@ -2,16 +2,18 @@
 
 use super::answer::Refused;
 use super::board::Board;
+use super::rate::Rates;
 use crate::engine::port::Publisher;
 use crate::wire::People;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An engine and those who are attached to it.
+/// An engine, those who are attached to it, and how often each has asked.
 #[derive(Clone, Debug)]
 pub(super) struct Served {
     pub(super) engine: Publisher,
     pub(super) board: Board,
+    pub(super) rates: Rates,
 }
 
 /// How long a daemon that has only just begun may take to know its people.

@@ -55,14 +55,17 @@ pub enum Commands {
     Run(RunCli),
     /// Run the engine for many cockpits, until it is told to stop.
     #[command(
-        after_help = "Examples:\n  pilothouse serve --fleet fleet.toml --migration change.toml\n  pilothouse serve --fleet fleet.toml\n\nWithout --migration the open rollout goes on. Cockpits come with: pilothouse attach"
+        after_help = "Examples:\n  pilothouse serve --fleet fleet.toml --migration change.toml\n  pilothouse serve --fleet fleet.toml\n  pilothouse serve --fleet fleet.toml --listen tls://0.0.0.0:7443 --name db1.example \\\n    --tls-cert server.pem --tls-key file:server.key\n\nWithout --migration the open rollout goes on. Cockpits come with: pilothouse attach"
     )]
     Serve(ServeCli),
     /// Open a cockpit on a daemon; leaving it stops nothing.
     #[command(
-        after_help = "Examples:\n  pilothouse attach --fleet fleet.toml\n  pilothouse attach unix:/srv/shop/.pilothouse/daemon.sock"
+        after_help = "Examples:\n  pilothouse attach --fleet fleet.toml\n  pilothouse attach unix:/srv/shop/.pilothouse/daemon.sock\n  pilothouse attach https://db1.example:7443 --token file:ana.token"
     )]
     Attach(AttachCli),
+    /// Print what a daemon serves, as an OpenAPI document.
+    #[command(after_help = "Example:\n  pilothouse api > openapi.json")]
+    Api,
     /// Show where everything stands.
     #[command(after_help = "Example:\n  pilothouse status --fleet fleet.toml --json")]
     Status(StatusCli),
