@@ -52,6 +52,8 @@ impl fmt::Debug for Key {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -139,7 +139,7 @@ async fn whoever_is_not_told_is_seen_in_the_cockpit_in_status_and_in_the_metrics
     one.send("a", Verb::Hold);
     one.answer("a").await;
     let text = daemon
-        .request("GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .request("GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         .1;
     let line = "pilothouse_notify_failing{name=\"ops\",kind=\"webhook\"} 1";
     assert!(text.contains(line), "{text}");
