@@ -149,7 +149,7 @@ impl Operator {
     pub async fn verify_journal(&self, head: &str) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pilothouse"));
         command.args(["journal", "verify"]).arg(&self.store);
-        let output = command.args(["--head", head]).output().await.unwrap();
+        let output = command.args(["--since", head]).output().await.unwrap();
         Ended {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),

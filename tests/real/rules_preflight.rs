@@ -170,10 +170,16 @@ fn normal(text: &str, port: u16, database: &str, folder: &str) -> String {
         .collect();
     let text = text.join("\n");
     let mut out = String::new();
+    // Seals come by the clock, and every entry after one has another number.
+    let mut numbers_an_entry = false;
     for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
         let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
         let digits = bare.chars().filter(char::is_ascii_digit).count();
         let hex = bare.chars().all(|c| c.is_ascii_hexdigit());
+        if std::mem::replace(&mut numbers_an_entry, word.ends_with('#')) && digits == bare.len() {
+            out.push_str(&word.replacen(bare, "N", 1));
+            continue;
+        }
         match (bare.len() >= 8 && digits >= 2 && hex) || (digits >= 4 && digits == bare.len()) {
             true => out.push_str(&word.replace(bare, "#")),
             false => out.push_str(word),
