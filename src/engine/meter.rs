@@ -36,6 +36,9 @@ pub struct Meter {
     chunks: VecDeque<(Timestamp, u64, u64)>,
     rates: VecDeque<u64>,
     rated_at: Timestamp,
+    /// Since when rows wait for the throttle, and for how long they did before.
+    closed_since: Option<Timestamp>,
+    throttled_ms: u64,
     /// The newest finding of every check, over all assignments.
     findings: BTreeMap<String, Finding>,
     /// Steps that this assignment has come to. A worker that starts again and
@@ -62,6 +65,16 @@ impl Meter {
     /// Takes one tick in.
     pub fn note(&mut self, tick: Tick, now: Timestamp) {
         self.seen.at = now;
+        match &tick {
+            Tick::Wait(WaitReason::Throttled) => {
+                self.closed_since.get_or_insert(now);
+            }
+            Tick::Step(_) | Tick::Chunk { .. } | Tick::Wait(_) => {
+                self.throttled_ms = self.throttled_ms(now);
+                self.closed_since = None;
+            }
+            Tick::Rows { .. } | Tick::Checked(_) | Tick::Seen { .. } => {}
+        }
         match tick {
             Tick::Step(title) => {
                 if self.seen.step != title {
@@ -131,6 +144,13 @@ impl Meter {
     /// There is a reason why nothing moves: it counts from its end.
     pub fn excuse(&mut self, now: Timestamp) {
         self.seen.moved_at = now;
+    }
+
+    /// For how long this assignment's rows waited for the throttle, in
+    /// milliseconds.
+    pub fn throttled_ms(&self, now: Timestamp) -> u64 {
+        let waits = self.closed_since.map_or(0, |since| now.since(since).ms());
+        self.throttled_ms + waits
     }
 
     /// The newest finding of every check.
@@ -227,6 +247,32 @@ mod tests {
         assert_eq!(meter.seen().moved_at, Timestamp(7));
         meter.excuse(Timestamp(9));
         assert_eq!(meter.seen().moved_at, Timestamp(9));
+    }
+
+    #[test]
+    fn the_time_that_rows_wait_for_the_throttle_is_summed_and_no_other() {
+        let mut meter = Meter::default();
+        meter.begin(Some(1_000), Timestamp(0));
+        let throttled = || Tick::Wait(WaitReason::Throttled);
+        let chunk = || Tick::Chunk {
+            rows: 1,
+            took_ms: 1,
+        };
+        for (tick, at) in [
+            (chunk(), 1_000),
+            (throttled(), 2_000),
+            // Looked at again, still closed.
+            (throttled(), 2_250),
+            (chunk(), 5_000),
+            (Tick::Wait(WaitReason::Paused), 6_000),
+            (chunk(), 9_000),
+            (throttled(), 10_000),
+        ] {
+            meter.note(tick, Timestamp(at));
+        }
+        assert_eq!(meter.throttled_ms(Timestamp(10_500)), 3_500);
+        meter.begin(None, Timestamp(11_000));
+        assert_eq!(meter.throttled_ms(Timestamp(12_000)), 0);
     }
 
     #[test]
