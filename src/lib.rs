@@ -15,6 +15,7 @@ pub mod journal;
 pub mod lab;
 pub mod migration;
 pub mod notify;
+pub mod report;
 pub mod rollout;
 pub mod shard;
 pub mod store;

@@ -7,7 +7,7 @@ use std::fmt;
 const SHOWN_CHARS_MAX: usize = 400;
 
 /// Text that a database, a file or a peer gave us. Showing it escapes C0, DEL,
-/// C1 and bidirectional controls, so it can never drive a terminal.
+/// C1, line separators and bidirectional controls, so it can never drive a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Untrusted(String);
@@ -64,5 +64,5 @@ fn show(c: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// Characters that act on a terminal or reorder text instead of being shown.
 fn is_active(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }

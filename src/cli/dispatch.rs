@@ -2,7 +2,7 @@
 
 use super::args::{
     AttachCli, Cli, Commands, DemoCli, DrillCli, FormsCli, JournalCli, LabCli, NotifyCli, PlanCli,
-    PromoteCli, RunCli, WriterCli,
+    PromoteCli, ReportCli, RunCli, WriterCli,
 };
 use super::demo::{self, DemoArgs};
 use super::exit::{Ended, Exit};
@@ -14,7 +14,9 @@ use super::sign::{Asks, Signer};
 use super::summary::Summary;
 use super::terminal::say;
 use super::verbs::{shape, shaped};
-use super::{api, attach, drill, journal, lab, manual, notify, operator, ready, serve, verbs};
+use super::{
+    api, attach, drill, journal, lab, manual, notify, operator, ready, report, serve, verbs,
+};
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
 use crate::lab::writer::KeyClass;
@@ -38,6 +40,8 @@ pub async fn dispatch(cli: Cli) -> u8 {
             u8::try_from(code).unwrap_or(1)
         }
         Commands::Journal(command) => journal_command(command).await,
+        Commands::Report(args) => said(report_of(args).await),
+        Commands::Handover(args) => said(report::handover(&args.fleet, args.since).await),
         Commands::Lab(command) => u8::try_from(lab_command(command).await).unwrap_or(1),
         other => match command(other).await {
             Ok((text, exit)) => {
@@ -56,6 +60,33 @@ pub async fn dispatch(cli: Cli) -> u8 {
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The text goes to stdout whatever the journal is worth; the code says that.
+fn said(said: Result<report::Said, Ended>) -> u8 {
+    match said {
+        Ok(said) => {
+            print(&said.text);
+            for warning in said.warnings {
+                say(format_args!("NOT TO BE TRUSTED: {warning}"));
+            }
+            said.code
+        }
+        Err(Ended { exit, text }) => {
+            say(text);
+            exit.code()
+        }
+    }
+}
+
+async fn report_of(args: ReportCli) -> Result<report::Said, Ended> {
+    let head = args.since.as_deref().map(str::parse::<Head>).transpose();
+    let head = head.map_err(|e| Ended::new(Exit::BadInput, format!("--since: {e}")))?;
+    let from = match (args.journal, args.fleet) {
+        (Some(journal), _) => report::From::Journal(journal),
+        (None, fleet) => report::From::Fleet(fleet.unwrap_or_default()),
+    };
+    report::report(from, args.rollout.as_deref(), head).await
 }
 
 async fn command(command: Commands) -> Result<(String, Exit), Ended> {
@@ -98,7 +129,11 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
         }
         Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
         // `dispatch` handles these itself.
-        Commands::Journal(_) | Commands::Lab(_) | Commands::Drill { .. } => Ok(done(String::new())),
+        Commands::Journal(_)
+        | Commands::Lab(_)
+        | Commands::Drill { .. }
+        | Commands::Report(_)
+        | Commands::Handover(_) => Ok(done(String::new())),
     }
 }
 

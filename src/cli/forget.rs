@@ -1,7 +1,7 @@
 //! `forget`: nothing of pilothouse stays on the shards.
 
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
+use super::prepare::{Job, Opened, book, kept_migration, kept_runbook, lease, load_fleet};
 use crate::base::ShardName;
 use crate::rollout::{Phase, State};
 use crate::worker::Variant;
@@ -37,11 +37,12 @@ pub async fn forget(fleet: &Path) -> Result<String, Ended> {
         return Ok("forgotten before\n".into());
     }
     let given_up = given_up(book.state());
-    let job = Job::read(fleet, &kept, Variant::Correct)?;
+    let job = Job::read_kept(fleet, &plan, Variant::Correct)?;
     let mut opened = job.open_shards().await;
     let text = clean(&mut opened, &given_up, &job).await?;
     // What is gone cannot be rolled back any more; `forgotten` tells by this.
     let _ = std::fs::remove_file(&kept);
+    let _ = std::fs::remove_file(kept_runbook(&store, &plan));
     drop(lease);
     Ok(text)
 }

@@ -22,6 +22,7 @@ pub mod order;
 pub mod plan;
 pub mod prepare;
 mod ready;
+pub mod report;
 mod restore;
 pub mod run;
 pub mod screen;

@@ -5,7 +5,7 @@ use super::attach::not_attached;
 use super::dry_run::would;
 use super::exit::{Ended, Exit};
 use super::prepare::{
-    Job, NEVER_OPENED, ReadJournal, book, kept_migration, load_fleet, read_journal,
+    Job, NEVER_OPENED, ReadJournal, book, kept_migration, kept_runbook, load_fleet, read_journal,
 };
 use super::restore;
 use super::run::{headless, make_ready, make_store, order, recorded};
@@ -13,11 +13,14 @@ use super::status::render;
 use crate::api::account::person;
 use crate::api::address::Address;
 use crate::api::http::{Access, give_act, who_am_i};
-use crate::base::{Period, Secret};
+use crate::base::{Contacts, Digest, Period, Secret};
 use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
-use crate::journal::Head;
-use crate::rollout::{Command, Gate, Observations, Order, Refusal, Scope, Verb, decide};
+use crate::journal::{Entry, Head};
+use crate::migration::load_kept;
+use crate::rollout::{
+    Command, Fact, Gate, Observations, Order, Refusal, Scope, State, Verb, decide,
+};
 use crate::store::{Answered, Inbox, Lease, ORDER_AGE_MAX, Store};
 use crate::wire::{
     Answer, CommandEnvelope, FleetView, Identity, Source, Telemetry, project, without_engine,
@@ -251,11 +254,7 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs, asked: Order) -> Result<
     let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
     let seen = match plan {
         Some(plan) if args.verb == Verb::Promote => {
-            let job = Job::read(
-                fleet.clone(),
-                &kept_migration(&store, &plan),
-                Variant::Correct,
-            )?;
+            let job = Job::read_kept(fleet.clone(), &plan, Variant::Correct)?;
             look(&job, &book, &command).await
         }
         _ => Observations::default(),
@@ -272,7 +271,7 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs, asked: Order) -> Result<
     let undoes = matches!(args.verb, Verb::RollBack { .. } | Verb::Abort);
     match plan {
         Some(plan) if undoes => {
-            let job = Job::read(fleet, &kept_migration(&store, &plan), Variant::Correct)?;
+            let job = Job::read_kept(fleet, &plan, Variant::Correct)?;
             Ok(Direct::Undo(Box::new(job)))
         }
         _ => {
@@ -371,7 +370,7 @@ pub(super) async fn view(fleet: &Path) -> Result<FleetView, Ended> {
 }
 
 /// A view that an engine published within the last seconds.
-async fn live_view(store: &Path) -> Option<FleetView> {
+pub(super) async fn live_view(store: &Path) -> Option<FleetView> {
     let inbox = Inbox::open_read_only(store).await.ok()?;
     let view = inbox.view().await.ok();
     // Closed in order, so that nothing of this look stays behind.
@@ -394,11 +393,23 @@ pub(super) async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended
         state,
         facts,
     } = read_journal(store).await?;
-    let recent: Vec<_> = facts.into_iter().rev().take(50).rev().collect();
-    let head = entries.last().map(|e| Head {
-        seq: e.seq,
-        hash: e.hash,
+    Ok(view_of(fleet, &state, &facts, entries.last()))
+}
+
+/// What a journal alone can say: no engine is heard.
+pub(super) fn view_of(
+    fleet: &LoadedFleet,
+    state: &State,
+    facts: &[(u64, Fact)],
+    last: Option<&Entry>,
+) -> FleetView {
+    let recent = &facts[facts.len().saturating_sub(50)..];
+    let head = last.map(|entry| Head {
+        seq: entry.seq,
+        hash: entry.hash,
     });
+    let plan = state.rollout.as_ref().map(|r| r.opening.plan_digest);
+    let contacts = plan.map_or_else(Contacts::default, |plan| contacts(fleet, &plan));
     let identity = Identity {
         fleet: fleet.fleet.name.clone(),
         environment: fleet.fleet.environment.name.clone(),
@@ -406,18 +417,27 @@ pub(super) async fn journal_view(fleet: &LoadedFleet) -> Result<FleetView, Ended
     };
     let source = Source {
         identity: &identity,
-        state: &state,
+        contacts: &contacts,
+        state,
         observations: &Observations::default(),
         telemetry: &Telemetry::default(),
-        recent: &recent,
+        recent,
         head,
-        log: entries.last().map(|e| &e.log),
+        log: last.map(|entry| &entry.log),
         journal_trouble: None,
         stall_after: fleet.fleet.stall_after,
         notify: &[],
     };
     let mut view = project(&source, now());
-    let last = entries.last().map(|e| e.at).unwrap_or_default();
+    let last = facts.last().map(|(_, fact)| fact.at).unwrap_or_default();
     without_engine(&mut view, last);
-    Ok(view)
+    view
+}
+
+/// Whom the migration under way says to call. It is asked at night: what
+/// cannot be read is left out.
+fn contacts(fleet: &LoadedFleet, plan: &Digest) -> Contacts {
+    let store = &fleet.fleet.store;
+    let kept = load_kept(&kept_migration(store, plan), &kept_runbook(store, plan));
+    kept.map_or_else(|_| Contacts::default(), |kept| kept.contacts)
 }

@@ -6,7 +6,7 @@ use crate::engine::{Book, Opener, Shares, now, replay};
 use crate::flags::FileFlags;
 use crate::fleet::{Fleet, LoadedFleet};
 use crate::journal::Entry;
-use crate::migration::{LoadedMigration, Migration};
+use crate::migration::{LoadedMigration, Migration, load_kept};
 use crate::rollout::{Fact, Member, Opening, State};
 use crate::shard::{CompileError, Context, FleetFacts, RolloutIdentity, Shapes, Shard, open};
 use crate::store::{Lease, LeaseError, Store, StoreError};
@@ -93,12 +93,28 @@ impl Job {
     /// # Errors
     /// Every mistake in the migration file, each with its place.
     pub fn read(fleet: LoadedFleet, migration: &Path, variant: Variant) -> Result<Self, Ended> {
-        let migration_path = migration.to_path_buf();
-        let migration = load_migration(migration)?;
+        let loaded = load_migration(migration)?;
+        Ok(Self::of(fleet, loaded, migration, variant))
+    }
+
+    /// Of a loaded fleet and the migration that its store keeps.
+    ///
+    /// # Errors
+    /// As [`Job::read`].
+    pub fn read_kept(fleet: LoadedFleet, plan: &Digest, variant: Variant) -> Result<Self, Ended> {
+        let store = &fleet.fleet.store;
+        let path = kept_migration(store, plan);
+        let loaded = load_kept(&path, &kept_runbook(store, plan))
+            .map_err(|d| Ended::new(Exit::BadInput, d.to_string()))?;
+        Ok(Self::of(fleet, loaded, &path, variant))
+    }
+
+    fn of(fleet: LoadedFleet, migration: LoadedMigration, path: &Path, variant: Variant) -> Self {
+        let migration_path = path.to_path_buf();
         let route = route(&fleet.fleet);
         let seed = format!("{} {}", std::process::id(), now().0);
         let engine = Digest::of("engine-id/1", &[seed.as_bytes()]).short();
-        Ok(Self {
+        Self {
             fleet,
             migration,
             route,
@@ -106,7 +122,7 @@ impl Job {
             variant,
             migration_path,
             shapes: Shapes::default(),
-        })
+        }
     }
 
     /// Id of the rollout.
@@ -307,6 +323,11 @@ pub async fn book(store: &Path, variant: Variant) -> Result<Book, Ended> {
 /// Where the store keeps the migration that is under way.
 pub fn kept_migration(store: &Path, plan: &Digest) -> PathBuf {
     store.join(format!("migration-{}.toml", plan.short()))
+}
+
+/// Where the store keeps the runbook of that migration.
+pub fn kept_runbook(store: &Path, plan: &Digest) -> PathBuf {
+    store.join(format!("migration-{}.runbook.md", plan.short()))
 }
 
 /// The journal as it is now, read without touching it.

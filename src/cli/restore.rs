@@ -30,7 +30,11 @@ pub(super) async fn show_first(fleet: &LoadedFleet, args: &OrderArgs) -> Result<
     if shards.is_empty() || !kept.exists() {
         return Ok(());
     }
-    let job = Job::read(fleet.clone(), &kept, Variant::Correct)?;
+    let job = Job::read_kept(
+        fleet.clone(),
+        &rollout.opening.plan_digest,
+        Variant::Correct,
+    )?;
     let counts = counts(&job, &shards).await;
     let id = &rollout.opening.id;
     Err(Ended::new(

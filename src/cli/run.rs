@@ -1,7 +1,7 @@
 //! `pilothouse run`: opens a rollout or resumes it, and drives it.
 
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, Opened, book, kept_migration, lease, load_fleet};
+use super::prepare::{Job, Opened, book, kept_migration, kept_runbook, lease, load_fleet};
 use super::sign::Signer;
 use super::summary::{Summary, summary};
 use super::terminal::{say, told_to_end};
@@ -13,7 +13,7 @@ use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
 use crate::store::{Inbox, Lease};
 use crate::wire::{Identity, describe};
 use crate::worker::Variant;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
 
 /// What is run.
@@ -184,6 +184,13 @@ pub(super) async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
             && rollout.opening.shard_set_digest == opening.shard_set_digest;
         if same {
             say(format_args!("going on with rollout {}", rollout.opening.id));
+            // Whom to call and what to do may have been mended since.
+            if let Err(ended) = keep(&ready.job) {
+                say(format_args!(
+                    "the newest runbook is not kept: {}",
+                    ended.text
+                ));
+            }
             if let Some(mark) = &rollout.paused {
                 let (by, why) = (&mark.by, &mark.reason);
                 let failed = rollout.failed_now().len();
@@ -206,13 +213,42 @@ pub(super) async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
             ),
         ));
     }
-    let kept = kept_migration(&ready.job.fleet.fleet.store, &opening.plan_digest);
-    let text = std::fs::read(&ready.job.migration_path);
-    text.and_then(|text| std::fs::write(&kept, text))
-        .map_err(|e| Ended::new(Exit::Failed, format!("{}: {e}", kept.display())))?;
+    keep(&ready.job)?;
     let command = Command::Open(Box::new(opening), person());
     recorded(ready.book.take(&Observations::default(), &command).await)?;
     Ok(ready)
+}
+
+/// Keeps the migration file and its runbook in the store, for whoever goes on
+/// without them.
+fn keep(job: &Job) -> Result<(), Ended> {
+    let (store, plan) = (
+        &job.fleet.fleet.store,
+        job.migration.migration.plan_digest(),
+    );
+    let (kept, runbook) = (kept_migration(store, &plan), kept_runbook(store, &plan));
+    if job.migration_path == kept {
+        return Ok(());
+    }
+    let failed = |path: &Path, e: std::io::Error| {
+        Ended::new(Exit::Failed, format!("{}: {e}", path.display()))
+    };
+    let text = std::fs::read(&job.migration_path);
+    text.and_then(|text| put(&kept, &text))
+        .map_err(|e| failed(&kept, e))?;
+    let kept = match &job.migration.runbook {
+        Some(text) => put(&runbook, text.as_bytes()),
+        None if runbook.exists() => std::fs::remove_file(&runbook),
+        None => Ok(()),
+    };
+    kept.map_err(|e| failed(&runbook, e))
+}
+
+/// The old text or the new one, never half of it: a way back depends on it.
+fn put(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, text)?;
+    std::fs::rename(&fresh, path)
 }
 
 /// A command that must have been taken.
@@ -317,6 +353,8 @@ pub async fn engine(
             environment: fleet.environment.name.clone(),
             production: fleet.environment.production,
         },
+        contacts: job.migration.contacts.clone(),
+        runbook: job.migration.runbook.clone(),
         shards: opened.shards,
         missing: opened.missing.into_keys().collect(),
         throttle: fleet.throttle.clone(),

@@ -4,7 +4,7 @@ use super::args::ServeCli;
 use super::attach::{bad_tls, referred};
 use super::dispatch::promote;
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, kept_migration, load_fleet, read_journal};
+use super::prepare::{Job, load_fleet, read_journal};
 use super::run::{
     Face, Ready, RunArgs, automate, contract_is_allowed, engine, finish, is_done, make_ready,
     open_or_resume, printer,
@@ -14,10 +14,11 @@ use super::terminal::{say, told_to_end};
 use crate::api::address::Listen;
 use crate::api::server::{Door, Names, router};
 use crate::api::tls::{ServerTls, TlsServer};
+use crate::base::Digest;
 use crate::engine::Goal;
 use crate::fleet::LoadedFleet;
 use crate::worker::Variant;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -36,13 +37,16 @@ struct Surface {
 pub async fn serve(args: ServeCli) -> Result<(Summary, Exit), Ended> {
     let fleet = load_fleet(&args.fleet)?;
     let surface = surface(&args, &fleet.fleet.store)?;
-    let migration = match args.migration {
-        Some(migration) => migration,
-        None => migration_under_way(&fleet).await?,
+    let job = match &args.migration {
+        Some(migration) => Job::read(fleet, migration, Variant::Correct)?,
+        None => {
+            let plan = plan_under_way(&fleet).await?;
+            Job::read_kept(fleet, &plan, Variant::Correct)?
+        }
     };
     let args = RunArgs {
         fleet: args.fleet,
-        migration,
+        migration: job.migration_path.clone(),
         promote: promote(args.promote),
         face: Face::Headless,
         to: args.to,
@@ -50,7 +54,6 @@ pub async fn serve(args: ServeCli) -> Result<(Summary, Exit), Ended> {
         variant: Variant::Correct,
         signer: None,
     };
-    let job = Job::read(fleet, &args.migration, args.variant)?;
     contract_is_allowed(&job, &args)?;
     let ready = make_ready(job).await?;
     // What is done is shown all the same: a merge restore may be ordered.
@@ -99,7 +102,7 @@ fn surface(args: &ServeCli, store: &Path) -> Result<Surface, Ended> {
 }
 
 /// Without a migration file: the one that is open goes on.
-async fn migration_under_way(fleet: &LoadedFleet) -> Result<PathBuf, Ended> {
+async fn plan_under_way(fleet: &LoadedFleet) -> Result<Digest, Ended> {
     let store = &fleet.fleet.store;
     let nothing = || {
         let text = "no rollout is open on this fleet: name a migration with --migration";
@@ -110,7 +113,7 @@ async fn migration_under_way(fleet: &LoadedFleet) -> Result<PathBuf, Ended> {
     }
     let journal = read_journal(store).await?;
     let open = journal.state.open().ok_or_else(nothing)?;
-    Ok(kept_migration(store, &open.opening.plan_digest))
+    Ok(open.opening.plan_digest)
 }
 
 async fn drive(ready: Ready, surface: Surface) -> Result<(Summary, Exit), Ended> {

@@ -73,6 +73,8 @@ fn rollout_lines(view: &FleetView, rollout: &RolloutView, now: Timestamp, out: &
                 words::lasting(now, n.since)
             )
         }));
+        let call = view.header.contacts.call();
+        out.extend(call.map(|call| format!("  {}", clean(&call))));
     }
     out.push(String::new());
     let mut rings = vec![row(["Ring", "Shards", "Stage", "State"])];

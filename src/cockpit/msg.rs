@@ -12,6 +12,8 @@ use ratatui::layout::{Position, Size};
 pub enum Msg {
     /// A key, and when it was read.
     Key(KeyEvent, Timestamp),
+    /// The terminal has this size now.
+    Resized(Size),
     /// The mouse did something.
     Mouse(Mouse),
     /// The terminal's window is looked at, or no longer.

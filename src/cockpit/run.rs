@@ -14,7 +14,7 @@ use futures_util::{FutureExt, StreamExt};
 use ratatui::crossterm::event::{
     Event, EventStream, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
 };
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Size};
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -140,13 +140,13 @@ impl Signals {
 /// What woke the loop.
 enum Woken {
     Message(Msg),
-    /// The size changed: only drawing is needed.
-    Redraw,
     Nothing,
 }
 
 impl Shell<'_> {
     async fn run(&mut self) -> Result<Exit, RunError> {
+        let size = self.screen.terminal.size()?;
+        self.fold(Msg::Resized(size))?;
         self.draw()?;
         let mut drawn = Instant::now();
         loop {
@@ -201,7 +201,6 @@ impl Shell<'_> {
         };
         let msg = match woken {
             Woken::Message(msg) => msg,
-            Woken::Redraw => return Ok(true),
             Woken::Nothing => return Ok(false),
         };
         self.fold(Msg::Tick(now()))?;
@@ -256,7 +255,7 @@ fn input(read: Option<Read>) -> io::Result<Woken> {
     Ok(match event? {
         Event::Key(key) if key.kind != KeyEventKind::Release => Woken::Message(Msg::Key(key, at)),
         Event::Paste(text) => Woken::Message(Msg::Paste(text)),
-        Event::Resize(..) => Woken::Redraw,
+        Event::Resize(wide, high) => Woken::Message(Msg::Resized(Size::new(wide, high))),
         Event::FocusLost => Woken::Message(Msg::Attention(Attention::Away)),
         Event::FocusGained => Woken::Message(Msg::Attention(Attention::Here)),
         Event::Mouse(mouse) => pointed(mouse)?,

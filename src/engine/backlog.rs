@@ -81,7 +81,7 @@ impl Engine {
 
     /// Takes what a driver tells.
     pub(super) async fn hear(&mut self, told: Told) {
-        let (shard, report, then) = match told {
+        let (shard, mut report, then) = match told {
             Told::Tick(shard, tick) => {
                 let meter = self.meters.entry(shard).or_default();
                 return meter.note(tick, clock::now());
@@ -109,6 +109,11 @@ impl Engine {
         if let Report::Regressed { .. } = report {
             // The fence may have gone back with the data: take it again.
             self.epochs.remove(&shard);
+        }
+        if let Report::Finished { evidence, .. } = &mut report
+            && let Some(meter) = self.meters.get(&shard)
+        {
+            evidence.throttled_ms = meter.throttled_ms(clock::now());
         }
         self.backlog.push_back(Heard {
             shard,

@@ -9,6 +9,7 @@
 use super::{clock, failpoint, record};
 use crate::base::{Actor, Cause, Period, Timestamp};
 use crate::journal::{Chain, Draft, Entry, Head, Seal};
+use crate::report::is_notable;
 use crate::rollout::{
     Command, Decision, Event, Fact, Observations, Refusal, Scope, State, apply, decide,
 };
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 /// Facts kept for the event feed.
 const RECENT_MAX: usize = 500;
+/// Facts kept for a handover, besides: what people did and what went wrong.
+const NOTABLE_MAX: usize = 500;
 /// How long a write is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The shortest time between two seals.
@@ -106,6 +109,9 @@ pub struct Book {
     store: Store,
     state: State,
     recent: VecDeque<(u64, Fact)>,
+    notable: VecDeque<(u64, Fact)>,
+    /// The newest notable fact that is not kept any more.
+    notable_gone: Option<Timestamp>,
     /// Facts that work already and are still to be recorded, in order.
     owed: Vec<Fact>,
     flight: Option<Flight>,
@@ -132,13 +138,12 @@ impl Book {
     pub async fn open(store: Store, variant: Variant) -> Result<Self, BookError> {
         let entries = store.entries(1).await?;
         let (state, facts) = record::replay(&entries)?;
-        let told = facts.into_iter().filter(|(_, fact)| is_told(&fact.event));
-        let mut recent: VecDeque<_> = told.collect();
-        recent.drain(..recent.len().saturating_sub(RECENT_MAX));
-        Ok(Self {
+        let mut book = Self {
             store,
             state,
-            recent,
+            recent: VecDeque::new(),
+            notable: VecDeque::new(),
+            notable_gone: None,
             owed: Vec::new(),
             flight: None,
             tickets: 0,
@@ -149,7 +154,11 @@ impl Book {
             left: Vec::new(),
             untold: Vec::new(),
             variant,
-        })
+        };
+        for (seq, fact) in facts {
+            book.keep(seq, fact);
+        }
+        Ok(book)
     }
 
     /// What is known.
@@ -160,6 +169,17 @@ impl Book {
     /// The last facts with their numbers, oldest first.
     pub fn recent(&mut self) -> &[(u64, Fact)] {
         self.recent.make_contiguous()
+    }
+
+    /// The last facts that a handover names, with their numbers, oldest first,
+    /// and what is known.
+    pub fn notable(&mut self) -> (&[(u64, Fact)], &State) {
+        (self.notable.make_contiguous(), &self.state)
+    }
+
+    /// From when on they are whole, if older ones are not kept any more.
+    pub fn notable_since(&self) -> Option<Timestamp> {
+        self.notable_gone
     }
 
     /// Where the journal ends.
@@ -424,10 +444,23 @@ impl Book {
     }
 
     fn remember(&mut self, seq: u64, facts: &[Fact]) {
-        let told = (seq..).zip(facts.iter().cloned());
-        self.recent
-            .extend(told.filter(|(_, fact)| is_told(&fact.event)));
-        while self.recent.len() > RECENT_MAX {
+        for (seq, fact) in (seq..).zip(facts) {
+            self.keep(seq, fact.clone());
+        }
+    }
+
+    fn keep(&mut self, seq: u64, fact: Fact) {
+        if is_notable(&fact.event) {
+            self.notable.push_back((seq, fact.clone()));
+        }
+        if self.notable.len() > NOTABLE_MAX {
+            let gone = self.notable.pop_front();
+            self.notable_gone = gone.map(|(_, fact)| fact.at);
+        }
+        if is_told(&fact.event) {
+            self.recent.push_back((seq, fact));
+        }
+        if self.recent.len() > RECENT_MAX {
             self.recent.pop_front();
         }
     }

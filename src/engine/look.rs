@@ -5,7 +5,8 @@ use super::clock;
 use super::port::Looked;
 use super::supervisor::Engine;
 use super::throttle::limit_of;
-use crate::base::ShardName;
+use crate::base::{Period, ShardName, Timestamp};
+use crate::report::{Shift, handover};
 use crate::shard::{Direction, Listed};
 use crate::wire::{
     EventView, Finding, JournalPage, Locks, Look, PlanStep, PlanWay, ShardDetail, Sight,
@@ -20,6 +21,8 @@ impl Engine {
             Look::Plan => looked.answer(Sight::Plan(self.plan())),
             Look::Journal => self.journal_page(looked),
             Look::Head(seq) => self.head_at(seq, looked),
+            Look::Handover(shift) => self.handover(shift, looked),
+            Look::Runbook => looked.answer(Sight::Runbook(self.setup.runbook.clone())),
             Look::Shard(name) => self.shard_detail(name, looked),
         }
     }
@@ -58,6 +61,28 @@ impl Engine {
                 Err(why) => tracing::warn!("entry {seq} cannot be read: {why}"),
             }
         });
+    }
+
+    /// Out of what is in memory; it says where that does not reach back.
+    fn handover(&mut self, lasting: Period, looked: Looked) {
+        let at = clock::now();
+        let since = Timestamp(at.0.saturating_sub(lasting.ms()));
+        let view = match self.setup.publisher.newest() {
+            Some(published) => published.view,
+            None => Arc::new(self.view()),
+        };
+        let book = &mut self.setup.book;
+        let whole_since = book.notable_since();
+        let (facts, state) = book.notable();
+        let shift = Shift {
+            view: &view,
+            state,
+            facts,
+            whole_since,
+            since,
+            at,
+        };
+        looked.answer(Sight::Handover(Box::new(handover(&shift))));
     }
 
     fn shard_detail(&mut self, name: ShardName, looked: Looked) {

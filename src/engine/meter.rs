@@ -36,6 +36,9 @@ pub struct Meter {
     chunks: VecDeque<(Timestamp, u64, u64)>,
     rates: VecDeque<u64>,
     rated_at: Timestamp,
+    /// Since when rows wait for the throttle, and for how long they did before.
+    closed_since: Option<Timestamp>,
+    throttled_ms: u64,
     /// The newest finding of every check, over all assignments.
     findings: BTreeMap<String, Finding>,
     /// Steps that this assignment has come to. A worker that starts again and
@@ -62,6 +65,16 @@ impl Meter {
     /// Takes one tick in.
     pub fn note(&mut self, tick: Tick, now: Timestamp) {
         self.seen.at = now;
+        match &tick {
+            Tick::Wait(WaitReason::Throttled) => {
+                self.closed_since.get_or_insert(now);
+            }
+            Tick::Step(_) | Tick::Chunk { .. } | Tick::Wait(_) => {
+                self.throttled_ms = self.throttled_ms(now);
+                self.closed_since = None;
+            }
+            Tick::Rows { .. } | Tick::Checked(_) | Tick::Seen { .. } => {}
+        }
         match tick {
             Tick::Step(title) => {
                 if self.seen.step != title {
@@ -79,32 +92,8 @@ impl Meter {
                 }
                 self.seen.rows_done = done;
             }
-            Tick::Chunk { rows, took_ms } => {
-                self.seen.wait = None;
-                self.seen.moved_at = now;
-                self.seen.rows_done += rows;
-                self.seen.chunk_rows = Some(rows);
-                self.chunks.push_back((now, rows, took_ms));
-                while self.chunks.len() > CHUNKS_MAX {
-                    self.chunks.pop_front();
-                }
-                self.percentiles();
-                self.rate(now);
-            }
-            Tick::Checked(checks) => {
-                let good = |c: &&Check| c.verdict <= CheckVerdict::Warn;
-                self.seen.moved_at = now;
-                let (passed, total) = (checks.iter().filter(good).count(), checks.len());
-                self.seen.checks = Some(CheckCount {
-                    passed: u32::try_from(passed).unwrap_or(u32::MAX),
-                    total: u32::try_from(total).unwrap_or(u32::MAX),
-                    at: now,
-                });
-                for check in checks {
-                    let found = Finding { check, at: now };
-                    self.findings.insert(found.check.name.clone(), found);
-                }
-            }
+            Tick::Chunk { rows, took_ms } => self.chunk(rows, took_ms, now),
+            Tick::Checked(checks) => self.checked(checks, now),
             Tick::Seen { clients, behind } => {
                 let at = now;
                 self.seen.moved_at = now;
@@ -128,9 +117,44 @@ impl Meter {
         }
     }
 
+    fn chunk(&mut self, rows: u64, took_ms: u64, now: Timestamp) {
+        self.seen.wait = None;
+        self.seen.moved_at = now;
+        self.seen.rows_done += rows;
+        self.seen.chunk_rows = Some(rows);
+        self.chunks.push_back((now, rows, took_ms));
+        while self.chunks.len() > CHUNKS_MAX {
+            self.chunks.pop_front();
+        }
+        self.percentiles();
+        self.rate(now);
+    }
+
+    fn checked(&mut self, checks: Vec<Check>, now: Timestamp) {
+        let good = |c: &&Check| c.verdict <= CheckVerdict::Warn;
+        self.seen.moved_at = now;
+        let (passed, total) = (checks.iter().filter(good).count(), checks.len());
+        self.seen.checks = Some(CheckCount {
+            passed: u32::try_from(passed).unwrap_or(u32::MAX),
+            total: u32::try_from(total).unwrap_or(u32::MAX),
+            at: now,
+        });
+        for check in checks {
+            let found = Finding { check, at: now };
+            self.findings.insert(found.check.name.clone(), found);
+        }
+    }
+
     /// There is a reason why nothing moves: it counts from its end.
     pub fn excuse(&mut self, now: Timestamp) {
         self.seen.moved_at = now;
+    }
+
+    /// For how long this assignment's rows waited for the throttle, in
+    /// milliseconds.
+    pub fn throttled_ms(&self, now: Timestamp) -> u64 {
+        let waits = self.closed_since.map_or(0, |since| now.since(since).ms());
+        self.throttled_ms + waits
     }
 
     /// The newest finding of every check.
@@ -227,6 +251,32 @@ mod tests {
         assert_eq!(meter.seen().moved_at, Timestamp(7));
         meter.excuse(Timestamp(9));
         assert_eq!(meter.seen().moved_at, Timestamp(9));
+    }
+
+    #[test]
+    fn the_time_that_rows_wait_for_the_throttle_is_summed_and_no_other() {
+        let mut meter = Meter::default();
+        meter.begin(Some(1_000), Timestamp(0));
+        let throttled = || Tick::Wait(WaitReason::Throttled);
+        let chunk = || Tick::Chunk {
+            rows: 1,
+            took_ms: 1,
+        };
+        for (tick, at) in [
+            (chunk(), 1_000),
+            (throttled(), 2_000),
+            // Looked at again, still closed.
+            (throttled(), 2_250),
+            (chunk(), 5_000),
+            (Tick::Wait(WaitReason::Paused), 6_000),
+            (chunk(), 9_000),
+            (throttled(), 10_000),
+        ] {
+            meter.note(tick, Timestamp(at));
+        }
+        assert_eq!(meter.throttled_ms(Timestamp(10_500)), 3_500);
+        meter.begin(None, Timestamp(11_000));
+        assert_eq!(meter.throttled_ms(Timestamp(12_000)), 0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::book::Book;
 use super::port::{Orders, Publisher};
-use crate::base::{Period, ShardName, Stop};
+use crate::base::{Contacts, Period, ShardName, Stop};
 use crate::fleet::ThrottleLimits;
 use crate::migration::Chunks;
 use crate::notify::Notifier;
@@ -23,6 +23,10 @@ pub struct Setup {
     pub inbox: Option<Inbox>,
     /// What the screens call this fleet.
     pub identity: Identity,
+    /// Whom to call.
+    pub contacts: Contacts,
+    /// What to do when, in Markdown, if the migration names a runbook.
+    pub runbook: Option<String>,
     /// Every shard, opened.
     pub shards: BTreeMap<ShardName, Arc<dyn Shard>>,
     /// Shards that did not answer; they join when they do.

@@ -47,6 +47,7 @@ impl Engine {
         let notify = self.setup.notifier.shown();
         let source = Source {
             identity: &self.setup.identity,
+            contacts: &self.setup.contacts,
             state: self.setup.book.state(),
             observations: &self.observations,
             telemetry: &telemetry,

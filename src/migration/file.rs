@@ -1,11 +1,11 @@
 //! Reads the migration file.
 
 use crate::base::{
-    Diagnostics, Digest, Findings, MigrationName, Period, Source, did_you_mean, read_toml,
+    Contacts, Diagnostics, Digest, Findings, MigrationName, Period, Source, did_you_mean, read_toml,
 };
 use crate::migration::model::{Chunks, Invariant, Migration, Operation, UserTriggers};
 use crate::migration::raw::{RawChunks, RawInvariant, RawMigration};
-use crate::migration::{columns, operation_section};
+use crate::migration::{columns, operation_section, runbook};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -16,20 +16,68 @@ pub struct LoadedMigration {
     pub migration: Migration,
     /// The place of every key, for later findings.
     pub source: Source,
+    /// Whom to call. Not part of what is approved: a number that is mended at
+    /// night must not void an approval.
+    pub contacts: Contacts,
+    /// What to do when, in Markdown. Not part of what is approved either.
+    pub runbook: Option<String>,
 }
 
-/// Reads and checks a migration file.
+/// Reads and checks a migration file, and the runbook that it names.
+///
+/// # Errors
+/// Every mistake in it, each with its place.
 pub fn load(path: &Path) -> Result<LoadedMigration, Diagnostics> {
+    let (raw, mut loaded) = read(path)?;
+    if let Some(named) = &raw.runbook {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let text = runbook::read(&folder.join(named.trim()));
+        let text = text.map_err(|found| {
+            let (message, remedy) = found.words();
+            Diagnostics::from(loaded.source.diagnostic("runbook", message, remedy))
+        })?;
+        loaded.runbook = Some(text);
+    }
+    Ok(loaded)
+}
+
+/// Reads the copy of a migration file that was kept when its rollout was
+/// opened, and the copy of its runbook beside it. A way back never fails for
+/// want of a runbook: one that cannot be read is left out.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_kept(path: &Path, kept_runbook: &Path) -> Result<LoadedMigration, Diagnostics> {
+    let (_, mut loaded) = read(path)?;
+    loaded.runbook = runbook::read(kept_runbook).ok();
+    Ok(loaded)
+}
+
+fn read(path: &Path) -> Result<(RawMigration, LoadedMigration), Diagnostics> {
     let text =
         std::fs::read_to_string(path).map_err(|error| Diagnostics::unreadable(path, &error))?;
-    parse(&text, path)
+    checked(&text, path)
 }
 
-/// Checks the text of a migration file; `path` is for messages only.
+/// Checks the text of a migration file; `path` is for messages only. The
+/// runbook is not read.
+///
+/// # Errors
+/// As [`load`].
 pub fn parse(text: &str, path: &Path) -> Result<LoadedMigration, Diagnostics> {
+    checked(text, path).map(|(_, loaded)| loaded)
+}
+
+fn checked(text: &str, path: &Path) -> Result<(RawMigration, LoadedMigration), Diagnostics> {
     let (raw, source) = read_toml::<RawMigration>(text, &path.display().to_string())?;
-    let migration = check(&raw, &source)?;
-    Ok(LoadedMigration { migration, source })
+    let (migration, contacts) = check(&raw, &source)?;
+    let loaded = LoadedMigration {
+        migration,
+        source,
+        contacts,
+        runbook: None,
+    };
+    Ok((raw, loaded))
 }
 
 impl Migration {
@@ -45,7 +93,7 @@ impl Migration {
     }
 }
 
-fn check(raw: &RawMigration, source: &Source) -> Result<Migration, Diagnostics> {
+fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), Diagnostics> {
     let mut findings = Findings::new(source);
     let name = match MigrationName::new(&raw.name) {
         Ok(name) => Some(name),
@@ -58,6 +106,7 @@ fn check(raw: &RawMigration, source: &Source) -> Result<Migration, Diagnostics> 
             None
         }
     };
+    let contacts = runbook::contacts(raw, &mut findings);
     versions(raw, &mut findings);
     let triggers = [
         ("refuse", UserTriggers::Refuse),
@@ -96,7 +145,7 @@ fn check(raw: &RawMigration, source: &Source) -> Result<Migration, Diagnostics> 
             chunks,
             invariants,
         });
-    findings.finish(migration)
+    findings.finish(migration.map(|migration| (migration, contacts)))
 }
 
 fn versions(raw: &RawMigration, findings: &mut Findings<'_>) {

@@ -1,6 +1,6 @@
 //! The migration file: operations, chunk settings, invariants.
 //!
-//! Pure but for reading the file. Knows no database kind: what SQL an operation becomes is the
+//! Pure but for reading the file and the runbook that it names. Knows no database kind: what SQL an operation becomes is the
 //! business of `shard/KIND/dialect`.
 
 mod columns;
@@ -10,13 +10,14 @@ mod file;
 mod model;
 mod operation_section;
 mod raw;
+mod runbook;
 mod sql_type;
 mod table_name;
 
 pub use crate::base::Source;
 pub use expression::{ExpressionError, Problem, Token, TokenKind, mentioned, tokens};
 pub use expression_check::{check_expression, check_query, check_statements};
-pub use file::{LoadedMigration, load, parse};
+pub use file::{LoadedMigration, load, load_kept, parse};
 pub use model::{
     AddColumn, Backfill, Chunks, Fill, Invariant, Migration, Operation, Sql, TableName,
     UserTriggers,

@@ -9,6 +9,9 @@ pub(super) struct RawMigration {
     pub(super) name: String,
     #[serde(default)]
     pub(super) description: String,
+    pub(super) owner: Option<String>,
+    pub(super) escalation: Option<String>,
+    pub(super) runbook: Option<String>,
     pub(super) user_triggers: Option<String>,
     pub(super) versions: Option<String>,
     #[serde(default)]

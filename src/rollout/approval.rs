@@ -213,8 +213,13 @@ impl Rollout {
         self.approvals.iter().rev().find(wanted)
     }
 
+    /// Every time glass was broken and nobody has reviewed it, oldest first.
+    pub fn reviews_owed(&self) -> impl Iterator<Item = &Glass> {
+        self.glass.iter().filter(|glass| glass.reviewed.is_none())
+    }
+
     /// The glass, while it is broken.
     pub fn broken_glass(&self, now: Timestamp) -> Option<&Glass> {
-        self.glass.as_ref().filter(|glass| now < glass.until)
+        self.glass.iter().rev().find(|glass| now < glass.until)
     }
 }

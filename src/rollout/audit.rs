@@ -77,7 +77,11 @@ impl<'a> Audit<'a> {
     pub fn push(&mut self, seq: u64, fact: &'a Fact, hash: Digest) {
         self.settle(fact);
         match &fact.event {
-            Event::RolloutOpened(opening) => self.opening = Some(opening),
+            Event::RolloutOpened(opening) => {
+                self.opening = Some(opening);
+                // Glass opens the gates of its own rollout alone.
+                self.glass_until = Timestamp(0);
+            }
             Event::GlassBroken { until } => self.glass_until = *until,
             Event::ApprovalRequested(approval) => {
                 let request = Request {

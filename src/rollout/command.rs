@@ -219,6 +219,15 @@ pub struct Evidence {
     /// What a merge restore came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<Restored>,
+    /// For how long its rows waited for the throttle, in milliseconds, as far
+    /// as the engine that finished it saw that. Roughly, and for people: what
+    /// an engine before it saw is not in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub throttled_ms: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// What a merge restore came to, row by row.

@@ -118,9 +118,10 @@ pub struct Rollout {
     /// What was asked to be approved, oldest first.
     #[serde(default)]
     pub approvals: Vec<Approval>,
-    /// The newest time that approvals were set aside.
+    /// Each time that approvals were set aside, oldest first: those that last
+    /// and those whose review is owed, also from earlier rollouts.
     #[serde(default)]
-    pub glass: Option<Glass>,
+    pub glass: Vec<Glass>,
 }
 
 /// How a rollout ended.

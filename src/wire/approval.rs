@@ -4,7 +4,7 @@ use super::Sign;
 use super::need::NeedKind;
 use super::view::Need;
 use crate::base::{Digest, Timestamp};
-use crate::rollout::{Approval, Mark, Rollout, Scope};
+use crate::rollout::{Approval, Glass, Mark, Rollout, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,20 +52,16 @@ fn view(rollout: &Rollout, approval: &Approval) -> ApprovalView {
 }
 
 /// Broken glass is shown until somebody else has reviewed what was done.
-pub(super) fn project_glass(rollout: &Rollout) -> Option<GlassView> {
-    let glass = rollout.glass.as_ref().filter(|g| g.reviewed.is_none())?;
-    Some(GlassView {
+pub(super) fn project_glass(rollout: &Rollout) -> Vec<GlassView> {
+    let view = |glass: &Glass| GlassView {
         broken: glass.broken.clone(),
         until: glass.until,
-    })
+    };
+    rollout.reviews_owed().map(view).collect()
 }
 
 /// What of it waits for somebody.
-pub(super) fn needs(
-    approvals: &[ApprovalView],
-    glass: Option<&GlassView>,
-    now: Timestamp,
-) -> Vec<Need> {
+pub(super) fn needs(approvals: &[ApprovalView], glass: &[GlassView], now: Timestamp) -> Vec<Need> {
     let waits = |a: &&ApprovalView| (a.given().len() as u64) < u64::from(a.needed);
     let asked = approvals.iter().filter(waits).map(|a| {
         let (request, given) = (&a.request, a.given());
@@ -91,7 +87,7 @@ pub(super) fn needs(
             by: Some(request.asked.by.to_string()),
         }
     });
-    let broken = glass.map(|glass| Need {
+    let broken = glass.iter().map(|glass| Need {
         kind: NeedKind::GlassBroken,
         scope: Scope::Fleet,
         sign: Sign::Failed,
@@ -107,7 +103,7 @@ pub(super) fn needs(
         clears: "somebody else, who may approve, reviews what was done".into(),
         by: Some(glass.broken.by.to_string()),
     });
-    broken.into_iter().chain(asked).collect()
+    broken.chain(asked).collect()
 }
 
 fn because(reason: &str) -> String {

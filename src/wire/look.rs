@@ -3,8 +3,9 @@
 //! None of it is part of the views: a fleet of ten thousand shards would
 //! carry it all, all the time, for one that is looked at.
 
+use super::handover::Handover;
 use super::view::EventView;
-use crate::base::{ShardName, Stop, Timestamp};
+use crate::base::{Period, ShardName, Stop, Timestamp};
 use crate::journal::Head;
 use crate::rollout::Scope;
 use crate::worker::Check;
@@ -25,6 +26,10 @@ pub enum Look {
     Head(u64),
     /// What a merge restore would give; the views carry the count.
     Restore,
+    /// What the next shift has to know of this one, which began so long ago.
+    Handover(Period),
+    /// The runbook.
+    Runbook,
 }
 
 /// What somebody is told who looked.
@@ -39,6 +44,10 @@ pub enum Sight {
     Journal(JournalPage),
     /// The entry's hash; nothing if the journal ends before it.
     Head(Option<Head>),
+    /// The last shift.
+    Handover(Box<Handover>),
+    /// The runbook as it is; `None`: the migration names none.
+    Runbook(Option<String>),
 }
 
 /// Everything about one shard that is not in its row.

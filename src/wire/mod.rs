@@ -11,12 +11,14 @@ mod attached;
 mod command;
 mod event;
 mod gate;
+mod handover;
 mod look;
 mod need;
 mod notify;
 mod project;
 mod restore;
 mod ring;
+mod runbook;
 mod shard;
 mod stall;
 mod standing;
@@ -33,6 +35,7 @@ pub use attached::{Attached, Company};
 pub use command::{Answer, CommandEnvelope, ServerMessage};
 pub use event::{describe, entries};
 pub use gate::GateView;
+pub use handover::{Handover, HandoverLine, Topic};
 pub use look::{
     Finding, JournalEntry, JournalPage, LockParty, LockWait, Locks, Look, PlanStep, PlanWay,
     ShardDetail, Sight, SignalView,
@@ -41,6 +44,7 @@ pub use need::NeedKind;
 pub use notify::{Delivery, NotifyView};
 pub use project::{Source, concerns, events_of, project};
 pub use restore::RestoreCount;
+pub use runbook::{Block, Runbook, Situation, Voice};
 pub use stall::{OWN_STATEMENTS, is_explained};
 pub use standing::{Sign, Standing};
 pub use stream::{Delta, Feed, Foreign, Stream, Touched, diff, fold};

@@ -79,11 +79,7 @@ pub(super) fn project_needs(
         let words = (what.into(), clears);
         needs.push(by_rule(mark, Scope::Fleet, Sign::Paused, words));
     }
-    needs.extend(approval::needs(
-        &rollout.approvals,
-        rollout.glass.as_ref(),
-        now,
-    ));
+    needs.extend(approval::needs(&rollout.approvals, &rollout.glass, now));
     needs.extend(shards.iter().filter_map(|shard| of_shard(shard, now)));
     needs.extend(rings.iter().filter_map(of_ring));
     needs.sort_by_key(|need| match need.sign {

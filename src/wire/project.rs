@@ -11,7 +11,7 @@ use super::standing::{self, Sign, Standing};
 use super::telemetry::Telemetry;
 use super::totals::project_totals;
 use super::view::{EventView, FleetView, Header, Identity, RingView, RolloutView};
-use crate::base::{Period, RingName, ShardName, Timestamp};
+use crate::base::{Contacts, Period, RingName, ShardName, Timestamp};
 use crate::journal::{Head, LogId};
 use crate::rollout::{Fact, Observations, Rollout, Scope, State};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ const EVENTS_MAX: usize = 50;
 pub struct Source<'a> {
     /// Which fleet.
     pub identity: &'a Identity,
+    /// Whom to call.
+    pub contacts: &'a Contacts,
     /// What the journal says.
     pub state: &'a State,
     /// What is observed.
@@ -49,6 +51,7 @@ pub fn project(source: &Source<'_>, now: Timestamp) -> FleetView {
     let mut view = FleetView {
         header: Header {
             identity: source.identity.clone(),
+            contacts: source.contacts.clone(),
             rollout: None,
             log: source.log.cloned(),
             head: source.head,

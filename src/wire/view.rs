@@ -9,7 +9,7 @@ use super::need::NeedKind;
 use super::notify::NotifyView;
 use super::standing::{Sign, Standing};
 use super::telemetry::{CheckCount, FlagSeen};
-use crate::base::{Fault, MigrationName, RingName, ShardName, Stop, Timestamp};
+use crate::base::{Contacts, Fault, MigrationName, RingName, ShardName, Stop, Timestamp};
 use crate::journal::{Head, LogId};
 use crate::rollout::{Auto, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verified};
 use schemars::JsonSchema;
@@ -51,6 +51,9 @@ pub struct Identity {
 pub struct Header {
     /// Which fleet.
     pub identity: Identity,
+    /// Whom to call.
+    #[serde(default, skip_serializing_if = "Contacts::is_empty")]
+    pub contacts: Contacts,
     /// The newest rollout, open or ended.
     pub rollout: Option<RolloutView>,
     /// Which journal it is all read from.
@@ -102,7 +105,7 @@ pub struct RolloutView {
     pub approvals: Vec<ApprovalView>,
     /// Approvals were set aside, and nobody has reviewed it.
     #[serde(default)]
-    pub glass: Option<GlassView>,
+    pub glass: Vec<GlassView>,
     /// Version of the fleet scope.
     pub version: u64,
     /// Is it all right, and what happens next by itself?

@@ -15,6 +15,7 @@ const ROOMS: &[&[&str]] = &[
     &["engine"],
     &["store", "flags", "gates", "notify"],
     &["shard"],
+    &["report"],
     &["wire"],
     &["worker"],
     &["rollout"],
@@ -30,6 +31,8 @@ const NARROW: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cockpit", &["wire", "api::client", "base"]),
     ("api", &["engine::port", "wire", "base"]),
+    // A report is made of what the journal holds, and of nothing that runs.
+    ("report", &["wire", "rollout", "journal", "base"]),
     // What screens know of an engine must not bring the engine with it.
     ("api::client", &["wire", "base"]),
 ];
@@ -63,6 +66,7 @@ const PURE: &[&str] = &[
     "src/notify/due.rs",
     "src/notify/ledger.rs",
     "src/notify/message.rs",
+    "src/report/",
     "src/drill/sim/",
     "src/shard/sim/",
     "src/cockpit/model/",
@@ -112,6 +116,7 @@ const NOT_IN_FLEET: &[&str] = &[
 const PURE_EXCEPTIONS: &[(&str, &str)] = &[
     // Reads the one file that it is given; parsing is a function beside it.
     ("src/migration/file.rs", "std::fs"),
+    ("src/migration/runbook.rs", "std::fs"),
     // `env:NAME` is where a password may be.
     ("src/fleet/secret_ref.rs", "std::env"),
 ];

@@ -203,7 +203,33 @@ fn broken_glass_opens_the_gate_for_its_time_and_owes_a_review() {
     let said = refusal(by(&mut desk, "ana", Scope::Fleet, Verb::Review));
     assert!(said.contains("somebody else reviews"), "{said}");
     by(&mut desk, "lee", Scope::Fleet, Verb::Review).unwrap();
-    assert!(desk.rollout().glass.as_ref().unwrap().reviewed.is_some());
+    assert_eq!(desk.rollout().reviews_owed().count(), 0);
+}
+
+/// The next rollout has gates of its own; what is owed stays owed.
+#[test]
+fn broken_glass_ends_with_its_rollout_and_its_review_does_not() {
+    let (mut desk, _) = waiting();
+    let lasting = Period::from_ms(3_600_000);
+    let glass = Verb::BreakGlass { lasting };
+    by(&mut desk, "ana", Scope::Fleet, glass.clone()).unwrap();
+    by(&mut desk, "ana", Scope::Fleet, Verb::Abort).unwrap();
+    desk.work_off();
+    let again = Command::Open(Box::new(strict()), Actor::person("ana"));
+    desk.say(&again).unwrap();
+    desk.work();
+    let said = refusal(by(&mut desk, "ana", ring("canary"), Verb::Promote));
+    assert!(said.contains("needs 2"), "{said}");
+    enrol(&mut desk, "kim", Role::Operator).unwrap();
+    by(&mut desk, "kim", Scope::Fleet, glass).unwrap();
+    by(&mut desk, "ana", ring("canary"), Verb::Promote).unwrap();
+    assert_eq!(desk.rollout().reviews_owed().count(), 2);
+    for breaker in ["ana", "kim"] {
+        refusal(by(&mut desk, breaker, Scope::Fleet, Verb::Review));
+    }
+    by(&mut desk, "lee", Scope::Fleet, Verb::Review).unwrap();
+    assert_eq!(desk.rollout().reviews_owed().count(), 0);
+    assert_eq!(audited(&desk.facts), Vec::<String>::new());
 }
 
 #[test]
@@ -268,7 +294,10 @@ fn broken(facts: &[Fact], needed: impl Fn(Stop) -> u32) -> Vec<String> {
     for (place, fact) in facts.iter().enumerate() {
         let who = fact.actor.name.as_str();
         match &fact.event {
-            Event::RolloutOpened(opening) => plan = Some(opening.plan_digest),
+            Event::RolloutOpened(opening) => {
+                plan = Some(opening.plan_digest);
+                glass = 0;
+            }
             Event::PeopleChanged(PeopleChange::Enrol { name, allowed, .. }) => {
                 match allowed.iter().any(|g| g.role == Role::Approver) {
                     true => approvers.insert(name),

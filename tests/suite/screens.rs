@@ -171,6 +171,8 @@ fn the_pictures_are_what_the_program_draws() {
         "roll-back",
         "operations",
         "help",
+        "handover",
+        "runbook-failed",
     ] {
         shoot(&format!("{name}.svg"), named(name), usual, "dark", name);
     }

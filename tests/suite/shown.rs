@@ -1,10 +1,10 @@
 //! Every screen, question and state that the cockpit can show, by name.
 
 use crate::hands::{key_later, keys, on_ring};
-use crate::scene::{Step, Steps, options, press, ready, shard};
+use crate::scene::{Scene, Step, Steps, options, press, ready, shard};
 use crate::screens::scene;
 use crate::sights::watched;
-use pilothouse::base::Period;
+use pilothouse::base::{Contacts, Period};
 use pilothouse::cockpit::{Layer, Model, Msg, Pane, update};
 use pilothouse::rollout::{Event, Scope};
 use pilothouse::wire::{Answer, ServerMessage};
@@ -108,6 +108,11 @@ pub fn screens() -> Vec<(String, Model)> {
     let mut palette = scene("troubled").model();
     palette.layer = Some(Layer::Palette("re".into(), 1));
     add("palette", palette);
+    for (name, keys) in ON_CALL {
+        let mut model = watched(&on_call());
+        type_in(&mut model, keys);
+        add(name, model);
+    }
     add("promote", promote());
     add("merge-restore", merge_restore());
     add("abandon", abandon());
@@ -122,6 +127,25 @@ pub fn screens() -> Vec<(String, Model)> {
     add("welcome", first);
     add("waiting", Model::new(options(), scene("healthy").now));
     all
+}
+
+/// What whoever is on call looks at, and the keys that lead there.
+const ON_CALL: [(&str, &str); 5] = [
+    ("handover", "7"),
+    ("call-whom", "n"),
+    ("runbook", "r"),
+    ("runbook-failed", "jr"),
+    ("runbook-ring", "\tjr]"),
+];
+
+/// The bad night, with somebody to call.
+pub fn on_call() -> Scene {
+    let mut scene = scene("troubled");
+    scene.contacts = Contacts {
+        owner: Some("team shop-db, pager 4711".into()),
+        escalation: Some("head of platform".into()),
+    };
+    scene
 }
 
 /// A promotion that needs no typed name.

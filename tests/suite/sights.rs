@@ -4,11 +4,12 @@
 use crate::scene::{Scene, shard};
 use pilothouse::base::{Stop, Timestamp};
 use pilothouse::cockpit::{Model, Msg, update};
+use pilothouse::report::{Shift, handover};
 use pilothouse::rollout::Scope;
 use pilothouse::wire::{
-    Check, CheckVerdict, EventView, Finding, Head, JournalPage, LockParty, LockWait, Locks,
-    PlanStep, PlanWay, ServerMessage, ShardDetail, Sight, Sign, SignalView, Stream, concerns,
-    entries,
+    Check, CheckVerdict, EventView, Finding, Handover, Head, JournalPage, LockParty, LockWait,
+    Locks, PlanStep, PlanWay, ServerMessage, ShardDetail, Sight, Sign, SignalView, Stream,
+    concerns, entries,
 };
 
 /// Samples of the time before the scene.
@@ -44,6 +45,8 @@ pub fn watched(scene: &Scene) -> Model {
         Sight::Shard(Box::new(detail(scene))),
         Sight::Plan(plan()),
         Sight::Journal(journal(scene)),
+        Sight::Handover(Box::new(shift(scene))),
+        Sight::Runbook(Some(RUNBOOK.into())),
     ] {
         update(
             &mut model,
@@ -52,6 +55,21 @@ pub fn watched(scene: &Scene) -> Model {
     }
     model.shard = Some(shard("eu-05"));
     model
+}
+
+/// The runbook of the example.
+pub const RUNBOOK: &str = include_str!("../../config/examples/runbook.md");
+
+/// The shift that ends with the scene.
+pub fn shift(scene: &Scene) -> Handover {
+    handover(&Shift {
+        view: &scene.view(),
+        state: &scene.state,
+        facts: &scene.facts,
+        whole_since: None,
+        since: before(scene, 8 * 3_600_000),
+        at: scene.now,
+    })
 }
 
 fn before(scene: &Scene, ms: u64) -> Timestamp {

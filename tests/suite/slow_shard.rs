@@ -250,6 +250,8 @@ impl SlowFleet {
             book,
             inbox: None,
             identity: Identity::default(),
+            contacts: pilothouse::base::Contacts::default(),
+            runbook: None,
             shards: shards.collect(),
             missing: Vec::new(),
             opener: None,

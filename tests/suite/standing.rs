@@ -13,6 +13,7 @@ use pilothouse::wire::{
 pub fn view(desk: &Desk) -> FleetView {
     let source = Source {
         identity: &Identity::default(),
+        contacts: &pilothouse::base::Contacts::default(),
         state: &desk.state,
         observations: &desk.seen,
         telemetry: &Telemetry::default(),

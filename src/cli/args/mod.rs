@@ -4,6 +4,7 @@ mod daemon;
 mod journal;
 mod lab;
 mod people;
+mod report;
 mod scripts;
 mod verbs;
 
@@ -14,6 +15,7 @@ pub use people::{
     ApprovalsCli, ApproveCli, AskCli, GlassCli, KeyChangeCli, KeyCli, OperatorCli, RequestCli,
     ReviewCli, RoleCli, WhoCli,
 };
+pub use report::{HandoverCli, ReportCli};
 pub use scripts::{ManCli, ReadyCli, ShellCli};
 pub use verbs::{ActCli, ConfirmCli, RollbackCli, ScopeCli, ThrottleCli, VerbCli, VerbsCli};
 
@@ -69,6 +71,16 @@ pub enum Commands {
     /// Show where everything stands.
     #[command(after_help = "Example:\n  pilothouse status --fleet fleet.toml --json")]
     Status(StatusCli),
+    /// Account for a rollout in Markdown, out of its journal. Writes nothing.
+    #[command(
+        after_help = "Examples:\n  pilothouse report --fleet fleet.toml > report.md\n  pilothouse report split-contact --journal journal.jsonl\n\nA damaged journal is reported as far as it can be read, and the exit code is that of journal verify."
+    )]
+    Report(ReportCli),
+    /// Tell the next shift what it has to know, in ten lines.
+    #[command(
+        after_help = "Examples:\n  pilothouse handover --fleet fleet.toml\n  pilothouse handover --fleet fleet.toml --since 12h"
+    )]
+    Handover(HandoverCli),
     /// Acts on a rollout.
     #[command(flatten)]
     Verbs(VerbsCli),

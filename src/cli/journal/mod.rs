@@ -11,6 +11,7 @@ mod verify;
 mod witness;
 
 pub use approval::approval;
+pub(super) use read::check;
 pub use show::{Filter, export, show};
 pub use verify::{Against, verify};
 pub use witness::reconcile;

@@ -15,7 +15,7 @@ const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 const PAGE_ROWS: u32 = 1_000;
 
 /// Why there is no verdict.
-pub(super) enum Problem {
+pub(in crate::cli) enum Problem {
     NotThere(PathBuf),
     Store(StoreError),
     /// What it should be held against is not usable.
@@ -24,7 +24,8 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    pub(super) fn outcome(self) -> Outcome {
+    /// What to say of it, and how to end.
+    pub(in crate::cli) fn outcome(self) -> Outcome {
         let (text, code) = match self {
             Self::NotThere(path) => (
                 format!(
@@ -84,7 +85,7 @@ pub(super) async fn open(source: &Path) -> Result<Opened, Problem> {
 }
 
 /// Feeds every line to a verifier and every good entry to `each`.
-pub(super) async fn check(
+pub(in crate::cli) async fn check(
     source: &Path,
     expected: Option<Head>,
     each: impl FnMut(Entry),

@@ -4,12 +4,14 @@ mod filter;
 mod history;
 mod link;
 mod order;
+mod panel;
 mod rows;
 mod screen;
 
 pub use history::{History, SAMPLE, Sample};
 pub use link::{Link, Lost};
 pub use order::Order;
+pub use panel::Panel;
 pub use rows::FleetRow;
 pub use screen::{Screen, Seen, Shown};
 
@@ -20,6 +22,7 @@ use super::msg::{Attention, Switch};
 use super::theme::{Depth, Library, Theme};
 use crate::base::{Actor, ShardName, Timestamp};
 use crate::wire::{CommandEnvelope, Company, FleetView, RolloutView, Scope, Sign, Verb};
+use ratatui::layout::Size;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fixed for the life of a cockpit.
@@ -113,6 +116,10 @@ pub struct Model {
     pub shown: Shown,
     /// What was seen last besides the views.
     pub seen: Seen,
+    /// The runbook beside the screen.
+    pub panel: Panel,
+    /// How large the terminal is.
+    pub size: Size,
     /// When it was asked for.
     pub looked_at: Option<Timestamp>,
     /// The last minutes.
@@ -260,6 +267,8 @@ impl Model {
             status: None,
             shown: Shown::default(),
             seen: Seen::default(),
+            panel: Panel::default(),
+            size: Size::new(80, 24),
             looked_at: None,
             history: History::default(),
             ranks: Vec::new(),

@@ -1,6 +1,10 @@
 //! Which screen is shown, and where each of them stands.
 
-use crate::wire::{JournalPage, Look, PlanStep, ShardDetail, Sight};
+use crate::base::Period;
+use crate::wire::{Handover, JournalPage, Look, PlanStep, Runbook, ShardDetail, Sight};
+
+/// The shift that the handover looks back on.
+const SHIFT: Period = Period::from_ms(8 * 3_600_000);
 
 /// The screens, in the order of their number keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,17 +22,20 @@ pub enum Screen {
     Flags,
     /// Who did what, when, and why.
     Journal,
+    /// What the next shift has to know.
+    Handover,
 }
 
 impl Screen {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Fleet,
         Self::Shard,
         Self::Plan,
         Self::Checks,
         Self::Flags,
         Self::Journal,
+        Self::Handover,
     ];
 
     /// Its name on the screen.
@@ -40,6 +47,7 @@ impl Screen {
             Self::Checks => "Checks",
             Self::Flags => "Flags",
             Self::Journal => "Journal",
+            Self::Handover => "Handover",
         }
     }
 
@@ -57,7 +65,7 @@ pub struct Shown {
     pub open: bool,
     /// Which journal entries are shown.
     pub filter: String,
-    cursors: [usize; 6],
+    cursors: [usize; 7],
 }
 
 impl Shown {
@@ -87,6 +95,10 @@ pub struct Seen {
     pub plan: Option<Vec<PlanStep>>,
     /// The journal.
     pub journal: Option<JournalPage>,
+    /// The last shift.
+    pub handover: Option<Handover>,
+    /// The runbook; the inner `None`: the migration names none.
+    pub runbook: Option<Option<Runbook>>,
 }
 
 impl Seen {
@@ -97,6 +109,10 @@ impl Seen {
             Sight::Journal(page) => self.journal = Some(page),
             // For the one who watches over the journal, not for the screen.
             Sight::Head(_) => {}
+            Sight::Handover(shift) => self.handover = Some(*shift),
+            Sight::Runbook(text) => {
+                self.runbook = Some(text.map(|text| Runbook::read(&text)));
+            }
         }
     }
 }
@@ -104,10 +120,14 @@ impl Seen {
 impl super::Model {
     /// What the screen needs that the views do not carry.
     pub(in crate::cockpit) fn wanted(&self) -> Option<Look> {
+        if self.panel.is_open() && self.seen.runbook.is_none() {
+            return Some(Look::Runbook);
+        }
         match self.shown.screen {
             Screen::Shard | Screen::Checks => self.shard.clone().map(Look::Shard),
             Screen::Plan if self.seen.plan.is_none() => Some(Look::Plan),
             Screen::Journal => Some(Look::Journal),
+            Screen::Handover => Some(Look::Handover(SHIFT)),
             Screen::Fleet | Screen::Plan | Screen::Flags => None,
         }
     }

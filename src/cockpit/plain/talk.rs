@@ -7,6 +7,7 @@ use crate::cockpit::glyphs::{GlyphSet, ascii};
 use crate::cockpit::model::{Layer, Link, Model, Options, Screen};
 use crate::cockpit::msg::{Effect, Msg};
 use crate::cockpit::update::update;
+use crate::cockpit::view::runbook_section;
 use crate::wire::{Need, Sign};
 use ratatui::crossterm::event::KeyCode;
 
@@ -120,7 +121,7 @@ impl Talk {
                 self.say_all(words::summary(&self.model));
                 return Vec::new();
             }
-            "copy" | "mouse" => {
+            "copy" | "mouse" | "runbook up" | "runbook down" => {
                 self.say(format!("{text} is for the screen; help lists the commands"));
                 return Vec::new();
             }
@@ -179,6 +180,7 @@ impl Talk {
             }
         }
         self.tell_screen();
+        self.tell_runbook();
         self.tell_question();
     }
 
@@ -190,6 +192,7 @@ impl Talk {
             Screen::Shard | Screen::Checks => self.model.detail().is_some(),
             Screen::Plan => seen.plan.is_some(),
             Screen::Journal => seen.journal.is_some(),
+            Screen::Handover => seen.handover.is_some(),
             Screen::Flags => true,
         };
         if known {
@@ -200,7 +203,16 @@ impl Talk {
             self.say_all(lines);
             self.model.shown.go(Screen::Fleet);
             // The next one who asks is told what is so then.
-            (self.model.seen.shard, self.model.seen.journal) = (None, None);
+            let seen = &mut self.model.seen;
+            (seen.shard, seen.journal, seen.handover) = (None, None, None);
+        }
+    }
+
+    /// So is the section of the runbook that was asked for.
+    fn tell_runbook(&mut self) {
+        if self.model.panel.is_open() && self.model.seen.runbook.is_some() {
+            self.say_all(runbook_section(&self.model));
+            self.model.panel.close();
         }
     }
 

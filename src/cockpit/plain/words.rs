@@ -33,6 +33,10 @@ pub(super) fn summary(model: &Model) -> Vec<String> {
         Some(rollout) => out.extend(of_rollout(model, view, rollout)),
     }
     out.extend(needs(model, &view.needs_you));
+    if !view.needs_you.is_empty() {
+        let call = view.header.contacts.call();
+        out.extend(call.map(|call| format!("In doubt, {call}.")));
+    }
     let from = view.events.len().saturating_sub(EVENTS);
     out.extend(view.events[from..].iter().map(event));
     out

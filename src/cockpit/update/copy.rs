@@ -46,6 +46,14 @@ fn text(model: &Model) -> Option<(String, String)> {
             );
             Some((format!("the check {}", check.name), text))
         }
+        Screen::Handover => {
+            let lines = &model.seen.handover.as_ref()?.lines;
+            let lines = lines
+                .iter()
+                .map(|l| format!("{}: {}", l.topic.word(), l.text));
+            let lines: Vec<String> = lines.collect();
+            Some(("the handover".into(), lines.join("\n")))
+        }
         Screen::Journal => {
             let entry = journal_entries(model).nth(here)?;
             Some((format!("entry {}", entry.seq), entry.json.clone()))

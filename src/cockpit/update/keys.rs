@@ -1,7 +1,7 @@
 //! Keys: the top layer gets them first.
 
 use super::cursor::moved;
-use super::{act, copy, leave, mouse, needs, palette, screens, server, theme, undo};
+use super::{act, copy, leave, mouse, needs, palette, runbook, screens, server, theme, undo};
 use crate::base::{ShardName, Timestamp};
 use crate::cockpit::action::{ACTIONS, Action, Item};
 use crate::cockpit::complete::complete;
@@ -21,6 +21,7 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
         _ => {}
     }
     match model.layer.take() {
+        None if runbook::takes(model, key) => runbook::key(model, key),
         None if model.shown.screen != Screen::Fleet => screens::key(model, key),
         None => on_fleet(model, key),
         Some(Layer::Dialog(dialog)) => act::dialog_key(model, dialog, key, at),
@@ -35,6 +36,9 @@ pub(super) fn key(model: &mut Model, key: Key, at: Timestamp) -> Vec<Effect> {
             );
             if closes {
                 return Vec::new();
+            }
+            if model.options.keymap.action(key) == Some(Action::Runbook) {
+                return runbook::open(model);
             }
             model.layer = Some(Layer::Detail);
             in_detail(model, key)
@@ -97,6 +101,9 @@ pub(super) fn run(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Sort => sort(model),
         Action::Menu => model.layer = Some(Layer::Menu(0)),
         Action::Needs => model.layer = Some(Layer::Needs(0)),
+        Action::Runbook => return runbook::toggle(model),
+        Action::RunbookDown => runbook::scroll(model, Action::PageDown),
+        Action::RunbookUp => runbook::scroll(model, Action::PageUp),
         Action::Freeze => freeze(model),
         Action::Help => model.layer = Some(Layer::Help(0)),
         Action::Suspend => return vec![Effect::Suspend],

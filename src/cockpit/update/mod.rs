@@ -9,6 +9,7 @@ mod leave;
 mod mouse;
 mod needs;
 mod palette;
+mod runbook;
 mod screens;
 mod server;
 mod theme;
@@ -32,6 +33,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             }
             None => Vec::new(),
         },
+        Msg::Resized(size) => {
+            model.size = size;
+            Vec::new()
+        }
         Msg::Mouse(mouse) => mouse::moved(model, mouse),
         Msg::Attention(attention) => {
             call::looks(model, attention);

@@ -1,6 +1,7 @@
 //! Keys in the list of what needs a person.
 
 use super::cursor::moved;
+use super::runbook;
 use crate::cockpit::action::Action;
 use crate::cockpit::keymap::Key;
 use crate::cockpit::model::{FleetRow, Layer, Model, Pane, Screen};
@@ -21,6 +22,11 @@ pub(super) fn key(model: &mut Model, key: Key, cursor: usize) -> Vec<Effect> {
             let scope = needs.get(cursor).map(|need| need.scope.clone());
             scope.into_iter().for_each(|scope| go(model, scope));
             None
+        }
+        Some(Action::Runbook) => {
+            let scope = needs.get(cursor).map(|need| need.scope.clone());
+            scope.into_iter().for_each(|scope| go(model, scope));
+            return runbook::open(model);
         }
         Some(Action::Back | Action::Needs | Action::Quit) => None,
         _ => Some(Layer::Needs(cursor)),

@@ -22,6 +22,7 @@ pub(super) fn of(action: Action) -> Option<Screen> {
         Action::ShowChecks => Screen::Checks,
         Action::ShowFlags => Screen::Flags,
         Action::ShowJournal => Screen::Journal,
+        Action::ShowHandover => Screen::Handover,
         _ => return None,
     })
 }

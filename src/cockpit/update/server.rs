@@ -74,6 +74,8 @@ fn streamed(model: &mut Model, stream: Stream) -> (Option<Touched>, Vec<Effect>)
     match stream {
         Stream::Snapshot { seq, view, .. } => {
             model.live = Some(*view);
+            // Another engine may have read another one.
+            model.seen.runbook = None;
             model.seq = seq;
             model.resync = None;
             model.remember_places();

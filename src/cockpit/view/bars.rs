@@ -76,11 +76,19 @@ pub(super) fn needs(canvas: &mut Canvas<'_>, model: &Model, area: Rect, room: Ro
         canvas.line(area, 0, &parts);
         return;
     }
-    let title = format!("Needs you ({})", needs.len());
+    let title = match call(model) {
+        None => format!("Needs you ({})", needs.len()),
+        Some(call) => format!("Needs you ({})   {call}", needs.len()),
+    };
     let inner = canvas.frame(area, &title, Role::Border);
     for (row, need) in (0..inner.height).zip(needs) {
         canvas.line(inner, row, &need_line(model, need));
     }
+}
+
+/// Whom to call.
+fn call(model: &Model) -> Option<String> {
+    model.view()?.header.contacts.call()
 }
 
 /// All of them, over the screen.
@@ -102,8 +110,12 @@ pub(super) fn all_needs(canvas: &mut Canvas<'_>, model: &Model, cursor: usize) {
             canvas.focus(inner, row);
         }
     }
-    let foot = part(Role::Muted, " Enter goes there   Esc closes");
-    canvas.line(inner, inner.height.saturating_sub(1), &[foot]);
+    let mut foot = vec![part(
+        Role::Muted,
+        " Enter goes there   r runbook   Esc closes",
+    )];
+    foot.extend(call(model).map(|call| part(Role::Key, format!("   {call}"))));
+    canvas.line(inner, inner.height.saturating_sub(1), &foot);
 }
 
 fn need_line(model: &Model, need: &Need) -> Vec<Part> {

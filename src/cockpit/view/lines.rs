@@ -3,7 +3,7 @@
 use crate::cockpit::model::Model;
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Part, fit, part, sign};
-use crate::wire::{Standing, Verified, words};
+use crate::wire::{Sign, Standing, Verified, words};
 
 /// Cells of the label.
 pub(super) const LABEL_CELLS: usize = 14;
@@ -42,6 +42,21 @@ pub(super) fn standing(model: &Model, standing: &Standing) -> Lines {
         None => standing.next.clone(),
     };
     rows.push(said("Next", next));
+    // Where somebody wonders whom to wake.
+    let grave = matches!(
+        standing.sign,
+        Sign::Failed | Sign::Unknown | Sign::Held | Sign::Paused | Sign::NeedsHuman
+    );
+    let contacts = model.view().map(|view| &view.header.contacts);
+    if let Some(contacts) = contacts.filter(|_| grave) {
+        rows.extend(contacts.owner.iter().map(|who| said("Call", who.clone())));
+        rows.extend(
+            contacts
+                .escalation
+                .iter()
+                .map(|who| said("Then call", who.clone())),
+        );
+    }
     rows
 }
 

@@ -10,6 +10,7 @@ mod lists;
 mod palette;
 mod place;
 mod plan;
+mod runbook;
 mod screen;
 mod table;
 mod trend;
@@ -22,6 +23,7 @@ pub(super) use place::{Hit, hit};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+pub(super) use runbook::{is_beside, rows as runbook_rows, section as runbook_section};
 pub(super) use screen::{found as findings, journal_entries, rows as screen_rows};
 
 /// Below this there is no room for a decision.
@@ -41,9 +43,13 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
     if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
         too_small(&mut canvas, area);
     } else {
+        let (main, side) = runbook::split(model, area);
         match model.shown.screen {
-            Screen::Fleet => fleet(&mut canvas, model, area),
-            _ => screen::draw(&mut canvas, model, area),
+            Screen::Fleet => fleet(&mut canvas, model, main),
+            _ => screen::draw(&mut canvas, model, main),
+        }
+        if let Some(side) = side {
+            runbook::draw(&mut canvas, model, side);
         }
         match &model.layer {
             Some(Layer::Help(from)) => lists::help(&mut canvas, &model.options.keymap, *from),

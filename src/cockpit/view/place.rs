@@ -1,6 +1,6 @@
 //! Where the parts of the fleet screen are, and what stands at a cell.
 
-use super::{HEIGHT_MIN, WIDTH_MIN, bars, plan, screen, table};
+use super::{HEIGHT_MIN, WIDTH_MIN, bars, plan, runbook, screen, table};
 use crate::cockpit::model::{Model, Screen};
 use ratatui::layout::{Position, Rect, Size};
 
@@ -87,7 +87,11 @@ pub(in crate::cockpit) fn hit(model: &Model, size: Size, at: Position) -> Option
     if size.width < WIDTH_MIN || size.height < HEIGHT_MIN {
         return None;
     }
-    let area = Rect::new(0, 0, size.width, size.height);
+    let whole = Rect::new(0, 0, size.width, size.height);
+    let (area, side) = runbook::split(model, whole);
+    if side.is_some_and(|side| side.contains(at)) {
+        return None;
+    }
     if model.shown.screen != Screen::Fleet {
         return screen::tab_at(model, area, at).map(Hit::Screen);
     }

@@ -11,7 +11,7 @@ mod step;
 pub use read::SceneError;
 pub use step::Step;
 
-use crate::base::{Digest, Period, Timestamp};
+use crate::base::{Contacts, Digest, Period, Timestamp};
 use crate::journal::Head;
 use crate::rollout::{Fact, Observations, State};
 use crate::wire::{FleetView, Identity, NotifyView, Source, Telemetry, project};
@@ -27,6 +27,8 @@ const STALL_AFTER: Period = Period::from_ms(600_000);
 pub struct Scene {
     /// Whose fleet.
     pub identity: Identity,
+    /// Whom to call.
+    pub contacts: Contacts,
     /// What the journal says.
     pub state: State,
     /// What was read off the shards.
@@ -50,6 +52,7 @@ impl Scene {
         };
         let source = Source {
             identity: &self.identity,
+            contacts: &self.contacts,
             state: &self.state,
             observations: &self.observations,
             telemetry: &self.telemetry,

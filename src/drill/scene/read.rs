@@ -2,7 +2,7 @@
 
 use super::{Scene, Step};
 use crate::base::Stop;
-use crate::base::{Digest, MigrationName, RingName, ShardName, Timestamp};
+use crate::base::{Contacts, Digest, MigrationName, RingName, ShardName, Timestamp};
 use crate::fleet::Policy;
 use crate::rollout::{Event, Member, Observations, Opening, Scope, State};
 use crate::wire::{Identity, Telemetry};
@@ -26,6 +26,8 @@ struct Scenario {
     fleet: String,
     environment: String,
     production: bool,
+    #[serde(default)]
+    contacts: Contacts,
     rollout: String,
     migration: MigrationName,
     policy: Policy,
@@ -79,6 +81,7 @@ impl Scene {
                 environment: scenario.environment,
                 production: scenario.production,
             },
+            contacts: scenario.contacts,
             state: State::default(),
             observations: Observations::default(),
             telemetry: Telemetry::default(),

@@ -1,5 +1,6 @@
 //! Facts about approvals.
 
+use crate::base::Timestamp;
 use crate::rollout::approval::{Approval, ApprovalEnd, Glass};
 use crate::rollout::event::{Event, Fact};
 use crate::rollout::state::{Mark, Opening, Rollout};
@@ -35,19 +36,32 @@ pub(super) fn on_approvals(rollout: &mut Rollout, fact: &Fact) {
         Event::ApprovalWithdrawn { id } => end(rollout, id, ApprovalEnd::Withdrawn(mark)),
         Event::ApprovalConsumed { id } => end(rollout, id, ApprovalEnd::Consumed(fact.at)),
         Event::GlassBroken { until } => {
-            rollout.glass = Some(Glass {
+            rollout
+                .glass
+                .retain(|g| g.reviewed.is_none() || fact.at < g.until);
+            rollout.glass.push(Glass {
                 broken: mark,
                 until: *until,
                 reviewed: None,
             });
         }
         Event::GlassReviewed => {
-            if let Some(glass) = &mut rollout.glass {
-                glass.reviewed = Some(mark);
+            for glass in rollout.glass.iter_mut().filter(|g| g.reviewed.is_none()) {
+                glass.reviewed = Some(mark.clone());
             }
         }
         _ => {}
     }
+}
+
+/// Glass opens the gates of its own rollout alone; the review stays owed.
+pub(super) fn owed(before: Option<&Rollout>, now: Timestamp) -> Vec<Glass> {
+    let owed = before.into_iter().flat_map(Rollout::reviews_owed);
+    let ended = |glass: Glass| Glass {
+        until: glass.until.min(now),
+        ..glass
+    };
+    owed.cloned().map(ended).collect()
 }
 
 /// What of the requests of an earlier rollout holds for this one: those for the

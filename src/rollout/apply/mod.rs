@@ -16,9 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn apply(state: &mut State, fact: &Fact) {
     state.facts += 1;
     if let Event::RolloutOpened(opening) = &fact.event {
-        let carried = approvals::carried(state.rollout.as_ref(), opening, fact);
+        let before = state.rollout.as_ref();
+        let carried = approvals::carried(before, opening, fact);
+        let glass = approvals::owed(before, fact.at);
         let mut rollout = opened((**opening).clone(), fact.at);
         rollout.approvals = carried;
+        rollout.glass = glass;
         state.rollout = Some(rollout);
         return;
     }
@@ -84,7 +87,7 @@ fn opened(opening: Opening, at: Timestamp) -> Rollout {
         version: 0,
         keys: BTreeSet::new(),
         approvals: Vec::new(),
-        glass: None,
+        glass: Vec::new(),
     }
 }
 

@@ -215,6 +215,7 @@ pub(super) async fn conclude(
         digest: Some(digest),
         notes: row.try_get::<Option<String>, _>(6)?.into_iter().collect(),
         restored,
+        ..Evidence::default()
     };
     if evidence.stale > 0 {
         // A retry must look again, not remember.

@@ -386,8 +386,8 @@ pub(super) fn conclude(server: &mut SimServer, job: &RowJob) -> Reply {
         chunks: table.ranges.iter().map(|r| r.chunks).sum(),
         stale: sum(|r| r.stale) + u64::try_from(unrestored).unwrap_or(0),
         digest: Some(Digest::of("sim/evidence/1", &[&parts[0], &parts[1]])),
-        notes: Vec::new(),
         restored,
+        ..Evidence::default()
     };
     if evidence.stale > 0 {
         // A retry must look again, not remember.

@@ -95,9 +95,7 @@ fn sum_up(ranges: &[Checkpoint], kind: RowJobKind) -> Evidence {
         rows,
         chunks: sum(|r| r.at.chunks),
         stale: sum(|r| r.stale),
-        digest: None,
-        notes: Vec::new(),
-        restored: None,
+        ..Evidence::default()
     };
     if let Some(key) = ranges.iter().find_map(|r| r.sample.as_ref()) {
         evidence

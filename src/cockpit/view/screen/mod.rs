@@ -3,6 +3,7 @@
 
 mod checks;
 mod flags;
+mod handover;
 mod journal;
 mod list;
 mod plan;
@@ -37,6 +38,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         Screen::Checks => checks::draw(canvas, model, body),
         Screen::Flags => flags::draw(canvas, model, body),
         Screen::Journal => journal::draw(canvas, model, body),
+        Screen::Handover => handover::draw(canvas, model, body),
     }
     bars::bottom(canvas, model, area);
 }
@@ -50,6 +52,7 @@ pub(in crate::cockpit) fn rows(model: &Model) -> usize {
         Screen::Checks => model.detail().map_or(0, |d| d.findings.len()),
         Screen::Flags => model.shown_count(),
         Screen::Journal => journal::shown(model).count(),
+        Screen::Handover => 0,
     }
 }
 
@@ -67,7 +70,7 @@ pub(super) fn tab_at(model: &Model, area: Rect, at: Position) -> Option<Screen> 
     }
     let mut from = 1;
     for (place, screen) in Screen::ALL.into_iter().enumerate() {
-        let until = from + width(&tab(model, place, screen)) + 1;
+        let until = from + width(&tab(model, place, screen));
         if (from..until).contains(&usize::from(at.x)) {
             return Some(screen);
         }
@@ -88,8 +91,8 @@ fn tabs(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         } else {
             Role::Muted
         };
-        used += width(&text) + 1;
-        parts.push(part(role, format!("{text} ")));
+        used += width(&text);
+        parts.push(part(role, text));
     }
     if used + 12 < usize::from(area.width) {
         parts.push(part(Role::Muted, "  Esc: fleet"));
