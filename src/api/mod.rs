@@ -14,3 +14,4 @@ mod message;
 pub mod server;
 pub mod tls;
 pub mod token;
+pub mod uses;

@@ -16,6 +16,8 @@ pub enum Cause {
     Operator,
     /// The rollout is on automatic promotion.
     Automatic,
+    /// A person asked for it ahead of its time.
+    Scheduled,
     /// The engine's reconcile loop found it due.
     Reconcile,
     /// More shards have failed than the policy allows.
@@ -38,6 +40,7 @@ impl Cause {
         match self {
             Self::Operator => "operator",
             Self::Automatic => "automatic",
+            Self::Scheduled => "scheduled",
             Self::Reconcile => "reconcile",
             Self::FailedBudget => "failed budget",
             Self::Regressed => "shard regressed",

@@ -40,6 +40,15 @@ impl Timestamp {
         let (hours, minutes) = ((seconds / 3_600) % 24, (seconds / 60) % 60);
         format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
     }
+
+    /// `2026-11-22 14:02`, UTC.
+    pub fn minute(self) -> String {
+        let text = self.to_string();
+        match (text.get(..10), text.get(11..16)) {
+            (Some(day), Some(time)) => format!("{day} {time}"),
+            _ => text,
+        }
+    }
 }
 
 impl fmt::Display for Timestamp {

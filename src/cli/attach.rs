@@ -74,7 +74,8 @@ pub async fn attach(
     let person = Actor::person(name.clone());
     let mut options = cockpit::Options::from_environment(person, session);
     options.leaving = Leaving::LeavesTheEngine;
-    let client = dressed(Box::new(HttpClient::attach(access)), name, signer);
+    let who = (name, access.address.to_string());
+    let client = dressed(Box::new(HttpClient::attach(access)), who, signer);
     let left = match face {
         Face::Plain => cockpit::plain::run(client, options).await,
         Face::Screen | Face::Headless => cockpit::run::run(client, options, None).await,

@@ -127,7 +127,7 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
         Commands::Notify(NotifyCli::Test { fleet, only }) => {
             notify::test(&fleet, only.as_deref()).await
         }
-        Commands::Forget(args) => forget::forget(&args.fleet).await.map(done),
+        Commands::Forget(args) => forget::forget(&args.fleet, args.reason).await.map(done),
         // `dispatch` handles these itself.
         Commands::Journal(_)
         | Commands::Lab(_)

@@ -2,8 +2,11 @@
 
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, Opened, book, kept_migration, kept_runbook, lease, load_fleet};
+use super::run::recorded;
+use crate::api::account::person;
 use crate::base::ShardName;
-use crate::rollout::{Phase, State};
+use crate::engine::now;
+use crate::rollout::{Command, Observations, Phase, State, decide};
 use crate::worker::Variant;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -15,19 +18,15 @@ use std::path::Path;
 ///
 /// # Errors
 /// A rollout is open, or a shard could not be cleaned.
-pub async fn forget(fleet: &Path) -> Result<String, Ended> {
+pub async fn forget(fleet: &Path, reason: String) -> Result<String, Ended> {
     let fleet = load_fleet(fleet)?;
     let store = fleet.fleet.store.clone();
     let lease = lease(&store, "forget")?;
-    let book = book(&store, Variant::Correct).await?;
-    if let Some(rollout) = book.state().open() {
-        return Err(Ended::new(
-            Exit::Refused,
-            format!(
-                "rollout {} is open: finish or abort it first",
-                rollout.opening.id
-            ),
-        ));
+    let mut book = book(&store, Variant::Correct).await?;
+    // Judged before anything is looked at, and recorded before anything goes.
+    let command = Command::Forget(person(), reason);
+    if let Err(refusal) = decide(book.state(), &Observations::default(), &command, now()) {
+        return Err(Ended::new(Exit::Refused, refusal.to_string()));
     }
     let Some(plan) = book.state().rollout.as_ref().map(|r| r.opening.plan_digest) else {
         return Ok("nothing to forget\n".into());
@@ -39,10 +38,14 @@ pub async fn forget(fleet: &Path) -> Result<String, Ended> {
     let given_up = given_up(book.state());
     let job = Job::read_kept(fleet, &plan, Variant::Correct)?;
     let mut opened = job.open_shards().await;
+    recorded(book.take(&Observations::default(), &command).await)?;
     let text = clean(&mut opened, &given_up, &job).await?;
     // What is gone cannot be rolled back any more; `forgotten` tells by this.
     let _ = std::fs::remove_file(&kept);
     let _ = std::fs::remove_file(kept_runbook(&store, &plan));
+    book.seal().await;
+    let closed = book.close().await;
+    closed.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
     drop(lease);
     Ok(text)
 }

@@ -1,6 +1,9 @@
 //! A cockpit remembers the last sealed head that it saw of a journal, and
 //! refuses one that is shorter or that has another entry in its place.
 //!
+//! At one address it expects one journal: one with another name there is as
+//! good as one that was written anew.
+//!
 //! A chain of hashes cannot show that its tail was cut off, nor that all of it
 //! was written anew. Whoever was shown it before can.
 
@@ -10,7 +13,7 @@ use crate::journal::{Head, LogId};
 use crate::wire::{CommandEnvelope, Header, Look, ServerMessage, Sight, Stream};
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Messages that wait for the answer about a head; with more it is asked for
 /// everything again.
@@ -39,14 +42,34 @@ impl Memory {
         text.trim().parse().ok()
     }
 
-    fn keep(&self, log: &LogId, head: Head) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.0)?;
-        let file = self.file(log);
-        // Under another name first: half a head would be none.
-        let draft = file.with_extension(format!("{}", std::process::id()));
-        std::fs::write(&draft, format!("{head}\n"))?;
-        std::fs::rename(draft, file)
+    /// Which journal was seen at an address: a file of its own, named after it.
+    fn place(&self, address: &str) -> PathBuf {
+        let name = Digest::of("address/1", &[address.as_bytes()]).short();
+        self.0.join("at").join(name)
     }
+
+    fn recall_at(&self, address: &str) -> Option<LogId> {
+        let text = std::fs::read_to_string(self.place(address)).ok()?;
+        LogId::new(text.trim()).ok()
+    }
+
+    fn keep(&self, log: &LogId, head: Head) -> std::io::Result<()> {
+        write(&self.file(log), &head.to_string())
+    }
+
+    fn keep_at(&self, address: &str, log: &LogId) -> std::io::Result<()> {
+        write(&self.place(address), log.as_str())
+    }
+}
+
+/// Under another name first: half a head would be none.
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let draft = file.with_extension(format!("{}", std::process::id()));
+    std::fs::write(&draft, format!("{text}\n"))?;
+    std::fs::rename(draft, file)
 }
 
 /// What is known of the journal that is being shown.
@@ -66,6 +89,8 @@ enum Trust {
 pub struct RememberingClient {
     inner: Box<dyn Client>,
     memory: Memory,
+    /// Where the engine is.
+    address: String,
     trust: Trust,
     /// The newest sealed head of the journal that is shown.
     sealed: Option<Head>,
@@ -73,11 +98,12 @@ pub struct RememberingClient {
 }
 
 impl RememberingClient {
-    /// Watches over what `inner` is told.
-    pub fn new(inner: Box<dyn Client>, memory: Memory) -> Self {
+    /// Watches over what `inner` is told, which comes from `address`.
+    pub fn new(inner: Box<dyn Client>, memory: Memory, address: String) -> Self {
         Self {
             inner,
             memory,
+            address,
             trust: Trust::Unseen,
             sealed: None,
             held: VecDeque::new(),
@@ -136,6 +162,12 @@ impl RememberingClient {
         let Some(log) = header.log.clone() else {
             return Some(told);
         };
+        let before = self.memory.recall_at(&self.address);
+        if let Some(before) = before.filter(|before| *before != log) {
+            let file = self.memory.place(&self.address);
+            let why = format!("it is {log}, and {before} was here when you looked last");
+            return Some(self.refuse(&why, &format!("look for {before}"), &file));
+        }
         let end = header.head.unwrap_or(Head::EMPTY);
         let Some(known) = self.memory.recall(&log) else {
             return self.trusted(log, header.sealed, told);
@@ -145,12 +177,12 @@ impl RememberingClient {
                 "it ends at entry {}, and entry {} was there and sealed when you saw it last",
                 end.seq, known.seq
             );
-            return Some(self.refuse(&log, known, &why));
+            return Some(self.lost(&log, known, &why));
         }
         if known.seq == end.seq {
             return match known.hash == end.hash {
                 true => self.trusted(log, header.sealed, told),
-                false => Some(self.refuse(&log, known, &forked(known, end.hash))),
+                false => Some(self.lost(&log, known, &forked(known, end.hash))),
             };
         }
         self.inner.look(Look::Head(known.seq));
@@ -175,8 +207,8 @@ impl RememberingClient {
                 Some(next)
             }
             Some(found) if found.seq != expected.seq => None,
-            Some(found) => Some(self.refuse(&log, expected, &forked(expected, found.hash))),
-            None => Some(self.refuse(&log, expected, "that entry is not there any more")),
+            Some(found) => Some(self.lost(&log, expected, &forked(expected, found.hash))),
+            None => Some(self.lost(&log, expected, "that entry is not there any more")),
         }
     }
 
@@ -190,17 +222,24 @@ impl RememberingClient {
         let newer = sealed.filter(|head| self.sealed.is_none_or(|last| last.seq < head.seq));
         let Some(head) = newer else { return };
         self.sealed = Some(head);
-        if let Err(why) = self.memory.keep(log, head) {
+        let kept = self.memory.keep(log, head);
+        if let Err(why) = kept.and_then(|()| self.memory.keep_at(&self.address, log)) {
             tracing::warn!("the sealed head of journal {log} is not remembered: {why}");
         }
     }
 
-    fn refuse(&mut self, log: &LogId, known: Head, why: &str) -> Told {
+    fn lost(&mut self, log: &LogId, known: Head, why: &str) -> Told {
+        let look = format!("look with: pilothouse journal verify STORE --since {known}");
+        let file = self.memory.file(log);
+        self.refuse(why, &look, &file)
+    }
+
+    fn refuse(&mut self, why: &str, look: &str, file: &Path) -> Told {
         self.trust = Trust::Refused;
         self.held.clear();
         Told::Refused(format!(
-            "this is not the journal that you saw before: {why}. It was cut off, rewritten, or restored from a backup. Look with: pilothouse journal verify STORE --since {known}. If you know why, remove {} and come again",
-            self.memory.file(log).display()
+            "this is not the journal that you saw before: {why}. It was cut off, rewritten, or restored from a backup: {look}. If you know why, remove {} and come again",
+            file.display()
         ))
     }
 }

@@ -16,6 +16,7 @@ mod heads;
 pub mod journal;
 pub mod lab;
 mod manual;
+mod moment;
 mod notify;
 mod operator;
 pub mod order;

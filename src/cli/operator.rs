@@ -10,6 +10,7 @@ use crate::api::token::mint;
 use crate::base::{Namespace, Period, PublicKey, RingName, SignatureError, Stage, Timestamp};
 use crate::engine::now;
 use crate::rollout::{Grant, KeyAct, KeyChange, People, PeopleChange, Scope, Verb, role};
+use crate::store::token_uses;
 use std::path::Path;
 
 /// Runs one of them; the text is for stdout.
@@ -136,6 +137,7 @@ async fn list(fleet: &Path) -> Result<String, Ended> {
     if people.is_empty() {
         return Ok("Nobody is enrolled: whoever can open the store may do everything.\n".into());
     }
+    let uses = token_uses(store);
     let mut text = String::new();
     for (name, person) in &people.0 {
         let words: Vec<String> = person.allowed.iter().map(ToString::to_string).collect();
@@ -162,7 +164,11 @@ async fn list(fleet: &Path) -> Result<String, Ended> {
                 (None, false) => format!("until {}", moment(token.expires_at)),
             };
             let issued = moment(token.issued_at);
-            text.push_str(&format!("  token {id}  issued {issued}, {state}\n"));
+            let used = match uses.get(id) {
+                Some(at) => format!("last used {}", moment(*at)),
+                None => "never used".into(),
+            };
+            text.push_str(&format!("  token {id}  issued {issued}, {state}, {used}\n"));
         }
     }
     Ok(text)

@@ -55,8 +55,11 @@ pub async fn run(
     face: Face,
     signer: Option<Signer>,
 ) -> Result<(Summary, Exit), Ended> {
+    let store = &ready.job.fleet.fleet.store;
+    let address = std::fs::canonicalize(store).unwrap_or_else(|_| store.clone());
+    let who = (person().name, address.display().to_string());
     let (engine, publisher, lease) = engine(ready, Goal::Told, Box::new(|_, _| {})).await?;
-    let client = dressed(Box::new(attach(&publisher)), person().name, signer);
+    let client = dressed(Box::new(attach(&publisher)), who, signer);
     let flown = fly(engine, client, face, Show::default()).await?;
     let result = finish(flown.why, flown.book).await;
     drop(lease);
@@ -68,11 +71,11 @@ pub async fn run(
 /// where there is a key.
 pub(super) fn dressed(
     client: Box<dyn Client>,
-    name: String,
+    (name, address): (String, String),
     signer: Option<Signer>,
 ) -> Box<dyn Client> {
     let client: Box<dyn Client> = match Memory::of_this_person() {
-        Some(memory) => Box::new(RememberingClient::new(client, memory)),
+        Some(memory) => Box::new(RememberingClient::new(client, memory, address)),
         None => client,
     };
     match signer {

@@ -14,16 +14,23 @@ use super::terminal::{say, told_to_end};
 use crate::api::address::Listen;
 use crate::api::server::{Door, Names, router};
 use crate::api::tls::{ServerTls, TlsServer};
+use crate::api::uses::TokenUses;
 use crate::base::Digest;
 use crate::engine::Goal;
 use crate::fleet::LoadedFleet;
+use crate::store::keep_token_uses;
 use crate::worker::Variant;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+/// How often it is written down when tokens were last used.
+const NOTE_EVERY: Duration = Duration::from_secs(2);
+
 /// Where it listens, and as whom.
 struct Surface {
+    store: PathBuf,
     places: Vec<Listen>,
     tls: Option<TlsServer>,
     names: Names,
@@ -95,6 +102,7 @@ fn surface(args: &ServeCli, store: &Path) -> Result<Surface, Ended> {
         (None, None, _) => None,
     };
     Ok(Surface {
+        store: store.to_owned(),
         places,
         tls,
         names: Names::new(args.name.iter().cloned()),
@@ -116,6 +124,27 @@ async fn plan_under_way(fleet: &LoadedFleet) -> Result<Digest, Ended> {
     Ok(open.opening.plan_digest)
 }
 
+/// Keeps up to date when each token was last used.
+async fn note(store: PathBuf, uses: TokenUses) {
+    let mut ticks = tokio::time::interval(NOTE_EVERY);
+    loop {
+        ticks.tick().await;
+        keep(&store, &uses);
+    }
+}
+
+fn keep(store: &Path, uses: &TokenUses) {
+    let seen = uses.take();
+    if seen.is_empty() {
+        return;
+    }
+    if let Err(error) = keep_token_uses(store, seen) {
+        say(format_args!(
+            "when tokens were last used is not kept: {error}"
+        ));
+    }
+}
+
 async fn drive(ready: Ready, surface: Surface) -> Result<(Summary, Exit), Ended> {
     let (engine, publisher, lease) = engine(ready, Goal::Told, printer()).await?;
     let mut doors = Vec::new();
@@ -124,7 +153,9 @@ async fn drive(ready: Ready, surface: Surface) -> Result<(Summary, Exit), Ended>
         let door = door.map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
         doors.push((door.is_at(at), door));
     }
-    let router = router(publisher, surface.names);
+    let uses = TokenUses::default();
+    let router = router(publisher, surface.names, uses.clone());
+    let noted = tokio::spawn(note(surface.store.clone(), uses.clone()));
     let mut served = JoinSet::new();
     for (at, door) in doors {
         say(format_args!("listening at {at}"));
@@ -141,6 +172,8 @@ async fn drive(ready: Ready, surface: Surface) -> Result<(Summary, Exit), Ended>
     let (why, book, _) = engine.run(stopped).await;
     // The socket is removed whether it was still served or not.
     served.shutdown().await;
+    noted.abort();
+    keep(&surface.store, &uses);
     let result = finish(why, book).await;
     drop(lease);
     result

@@ -1,12 +1,13 @@
 //! Verbs and approvals as subcommands: from what was typed to an order.
 
-use super::args::{ActCli, ApprovalsCli, ConfirmCli, RequestCli, VerbCli, VerbsCli};
+use super::args::{ActCli, ApprovalsCli, ConfirmCli, RequestCli, ScopeCli, VerbCli, VerbsCli};
 use super::exit::{Ended, Exit};
 use super::order::{self, Earnest, Given, OrderArgs, Shape};
 use super::sign::{Asks, Signer};
-use super::{approve, attach, wait};
+use super::{approve, attach, moment, wait};
 use crate::base::Period;
-use crate::rollout::{ApprovalAct, Verb};
+use crate::engine::now;
+use crate::rollout::{ApprovalAct, Verb, Window};
 use serde::Serialize;
 
 /// What a command says and how it ends.
@@ -82,6 +83,20 @@ pub async fn verb(command: VerbsCli) -> Answer {
         }
         VerbsCli::Abort(ConfirmCli { verb, confirm }) => (verb, Verb::Abort, confirm),
         VerbsCli::Abandon(args) => (args, Verb::Abandon, None),
+        VerbsCli::Schedule(args) => {
+            let verb = Verb::Schedule(window(&args.from, &args.until)?);
+            let scope = ScopeCli {
+                ring: Some(args.ring),
+                shard: None,
+            };
+            let args = VerbCli {
+                act: args.act,
+                scope,
+                wait: None,
+            };
+            (args, verb, None)
+        }
+        VerbsCli::Cancel(args) => (args, Verb::Cancel, None),
         VerbsCli::Throttle(args) => {
             let rows_per_s_max = args.rows_per_s;
             (args.verb, Verb::Throttle { rows_per_s_max }, None)
@@ -109,6 +124,16 @@ async fn give(args: VerbCli, verb: Verb, confirm: Option<String>) -> Answer {
         }
         _ => Ok((text, exit)),
     }
+}
+
+fn window(from: &str, until: &str) -> Result<Window, Ended> {
+    let from = moment::next(from, now()).map_err(|e| bad("--from", from, &e))?;
+    let until = moment::next(until, from).map_err(|e| bad("--until", until, &e))?;
+    Ok(Window { from, until })
+}
+
+fn bad(flag: &str, text: &str, why: &str) -> Ended {
+    Ended::new(Exit::BadInput, format!("{flag} {text}: {why}"))
 }
 
 /// How long somebody wants to wait.

@@ -8,8 +8,10 @@
 pub mod action;
 pub mod complete;
 pub mod dialog;
+mod disabled;
 mod environment;
 mod glyphs;
+mod input;
 pub mod keymap;
 mod model;
 mod msg;

@@ -3,6 +3,7 @@
 //! The loop takes all that waits, folds it, and draws once. It awaits nothing
 //! but the next thing to fold.
 
+use super::input::{self, Read};
 use super::model::{Model, Options};
 use super::msg::{Attention, Effect, Mouse, MouseDid, Msg};
 use super::shot::Recorder;
@@ -10,26 +11,20 @@ use super::terminal::{Screen, is_taken};
 use super::{update, view};
 use crate::api::client::Client;
 use crate::base::{Period, Timestamp};
-use futures_util::{FutureExt, StreamExt};
-use ratatui::crossterm::event::{
-    Event, EventStream, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
-};
-use ratatui::layout::{Position, Size};
+use futures_util::FutureExt;
+use ratatui::crossterm::event::{Event, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 /// Shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
 
 /// Ages and countdowns move this often when nothing else does.
 pub(super) const TICK: Duration = Duration::from_millis(1_000);
-
-/// Most events that wait to be folded.
-const INPUT_MAX: usize = 256;
 
 /// Why a cockpit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +56,8 @@ pub async fn run(
         client,
         signals: Signals::listen()?,
         screen: Screen::take()?,
-        input: Input::listen(),
+        resized: signal(SignalKind::window_change())?,
+        input: input::listen()?,
         exit: None,
         recorder,
         place: String::new(),
@@ -74,42 +70,12 @@ struct Shell<'a> {
     client: Box<dyn Client>,
     signals: Signals,
     screen: Screen,
-    input: Input,
+    resized: Signal,
+    input: mpsc::Receiver<Read>,
     exit: Option<Exit>,
     recorder: Option<&'a mut Recorder>,
     /// Where others see us look.
     place: String,
-}
-
-type Read = (io::Result<Event>, Timestamp);
-
-/// Reads the terminal in a task of its own. crossterm keeps the waker of the
-/// first poll that found nothing, so its stream must never be polled by a
-/// future that may be dropped.
-struct Input {
-    events: mpsc::Receiver<Read>,
-    task: JoinHandle<()>,
-}
-
-impl Input {
-    fn listen() -> Self {
-        let (sender, events) = mpsc::channel(INPUT_MAX);
-        let task = tokio::spawn(async move {
-            let mut stream = EventStream::new();
-            while let Some(event) = stream.next().await {
-                if sender.send((event, now())).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Self { events, task }
-    }
-}
-
-impl Drop for Input {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 /// What asks a cockpit to end.
@@ -195,7 +161,14 @@ impl Shell<'_> {
                 self.exit = Some(Exit::Terminated);
                 Woken::Message(Msg::Terminate)
             }
-            read = self.input.events.recv() => input(read)?,
+            read = self.input.recv() => match heard(read)? {
+                Some(woken) => woken,
+                None => {
+                    self.exit = Some(Exit::Terminated);
+                    Woken::Message(Msg::Terminate)
+                }
+            },
+            Some(()) = self.resized.recv() => Woken::Message(Msg::Resized(self.screen.terminal.size()?)),
             told = self.client.next(), if !gone => Woken::Message(Msg::told(told, now())),
             () = tokio::time::sleep(TICK) => Woken::Message(Msg::Tick(now())),
         };
@@ -247,20 +220,22 @@ impl Shell<'_> {
     }
 }
 
-fn input(read: Option<Read>) -> io::Result<Woken> {
-    let Some((event, at)) = read else {
-        // No more input: the terminal is gone.
-        return Ok(Woken::Message(Msg::Terminate));
+/// Nothing: the terminal is gone.
+fn heard(read: Option<Read>) -> io::Result<Option<Woken>> {
+    let (event, at) = match read {
+        None => return Ok(None),
+        Some((Err(error), _)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Some(read) => read,
     };
-    Ok(match event? {
+    Ok(Some(match event? {
         Event::Key(key) if key.kind != KeyEventKind::Release => Woken::Message(Msg::Key(key, at)),
         Event::Paste(text) => Woken::Message(Msg::Paste(text)),
-        Event::Resize(wide, high) => Woken::Message(Msg::Resized(Size::new(wide, high))),
         Event::FocusLost => Woken::Message(Msg::Attention(Attention::Away)),
         Event::FocusGained => Woken::Message(Msg::Attention(Attention::Here)),
         Event::Mouse(mouse) => pointed(mouse)?,
+        // A new size is told by its signal.
         _ => Woken::Nothing,
-    })
+    }))
 }
 
 fn pointed(mouse: MouseEvent) -> io::Result<Woken> {

@@ -6,7 +6,7 @@
 //! patience only; after that it is in doubt, nothing else is written, and
 //! what became of it is learnt later.
 
-use super::{clock, failpoint, record};
+use super::{clock, failpoint, record, signed_head};
 use crate::base::{Actor, Cause, Period, Timestamp};
 use crate::journal::{Chain, Draft, Entry, Head, Seal};
 use crate::report::is_notable;
@@ -243,6 +243,9 @@ impl Book {
         let calming = matches!(command, Command::Order(order) if order.verb.is_calming());
         if !calming && self.is_behind() {
             return Taken::NotTaken(self.excuse());
+        }
+        if let Some(refusal) = signed_head::judge(&self.store, command).await {
+            return Taken::Refused(refusal);
         }
         let now = clock::now();
         let facts = match decide(&self.state, observations, command, now) {

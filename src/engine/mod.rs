@@ -21,6 +21,7 @@ mod restore;
 mod setup;
 mod shares;
 mod show;
+mod signed_head;
 mod supervisor;
 mod throttle;
 

@@ -10,8 +10,12 @@ use crate::wire::{Answer, CommandEnvelope, FleetView, Look, Sight};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
-/// Acts that may wait for the engine, of all clients together.
+/// Acts and looks that may wait for the engine, of all clients together.
 const ORDERS_MAX: usize = 64;
+
+/// Places beyond those that only calming acts may take: however many others
+/// wait, somebody can stop the work.
+const CALMING_MAX: usize = 64;
 
 /// Answers that may wait for one client.
 const ANSWERS_MAX: usize = 256;
@@ -67,7 +71,7 @@ impl Looked {
 
 /// The two engine ends.
 pub fn channel() -> (Publisher, Orders) {
-    let (orders, receiver) = mpsc::channel(ORDERS_MAX);
+    let (orders, receiver) = mpsc::channel(ORDERS_MAX + CALMING_MAX);
     let (newest, _) = watch::channel(None);
     (Publisher { newest, orders }, receiver)
 }
@@ -142,6 +146,18 @@ fn engine_gone() -> Answer {
     }
 }
 
+/// Whether only the places for calming acts are left.
+fn is_full(orders: &mpsc::Sender<Request>) -> bool {
+    orders.capacity() <= CALMING_MAX
+}
+
+fn busy() -> Answer {
+    Answer::Refused {
+        code: "busy".into(),
+        text: format!("{ORDERS_MAX} acts wait already; wait for their answers"),
+    }
+}
+
 /// What comes over a line.
 #[derive(Clone, Debug)]
 pub enum News {
@@ -172,19 +188,19 @@ impl Line {
         let Some(orders) = self.orders.upgrade() else {
             return asked.answer(engine_gone());
         };
+        if !asked.envelope.verb.is_calming() && is_full(&orders) {
+            return asked.answer(busy());
+        }
         let sent = orders.try_send(Request::Act(asked));
-        if let Err(mpsc::error::TrySendError::Full(Request::Act(mut back))) = sent {
-            back.tell(Answer::Refused {
-                code: "busy".into(),
-                text: format!("{ORDERS_MAX} acts wait already; wait for their answers"),
-            });
+        if let Err(mpsc::error::TrySendError::Full(Request::Act(back))) = sent {
+            back.answer(busy());
         }
     }
 
     /// Asks to look at something; what is seen comes by [`Line::next`] or with
     /// the views. Never waits; whoever sees nothing coming asks again.
     pub fn look(&self, look: Look) {
-        if let Some(orders) = self.orders.upgrade() {
+        if let Some(orders) = self.orders.upgrade().filter(|o| !is_full(o)) {
             let answers = self.answers.clone();
             let _ = orders.try_send(Request::Look(Looked { look, answers }));
         }
@@ -208,5 +224,51 @@ impl Line {
     /// Makes the newest view count as new again.
     pub fn look_again(&mut self) {
         self.newest.mark_changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Actor;
+    use crate::rollout::{Scope, Verb};
+
+    fn envelope(key: usize, verb: Verb) -> CommandEnvelope {
+        CommandEnvelope {
+            key: key.to_string(),
+            actor: Actor::person("lee"),
+            scope: Scope::Fleet,
+            verb,
+            seen: None,
+            confirm: None,
+            reason: String::new(),
+        }
+    }
+
+    /// An engine that takes nothing, and a client in a loop.
+    #[tokio::test]
+    async fn however_many_acts_wait_somebody_can_stop_the_work() {
+        let (publisher, mut orders) = channel();
+        let mut line = publisher.line();
+        for key in 0..=ORDERS_MAX {
+            line.look(Look::Plan);
+            line.ask(envelope(key, Verb::Retry));
+        }
+        let Some(News::Answer(_, Answer::Refused { code, .. })) = line.next().await else {
+            panic!("there is no end to what may wait");
+        };
+        assert_eq!(code, "busy");
+        let other = publisher.line();
+        other.ask(envelope(1_000, Verb::Pause));
+        let mut taken = Vec::new();
+        while let Ok(request) = orders.try_recv() {
+            taken.push(request);
+        }
+        assert_eq!(taken.len(), ORDERS_MAX + 1);
+        let last = taken.pop();
+        let Some(Request::Act(asked)) = last else {
+            panic!("the pause was not taken: {last:?}");
+        };
+        assert_eq!(asked.envelope().verb, Verb::Pause);
     }
 }

@@ -37,6 +37,10 @@ pub(super) fn of(seq: u64, fact: &Fact, rollout: &Rollout) -> Option<Deviation> 
         | Event::Retried { .. }
         | Event::Throttled { .. }
         | Event::Automated { .. }
+        | Event::PromotionScheduled(_)
+        | Event::Forgotten
+        | Event::PromotionCancelled { .. }
+        | Event::PromotionLapsed { .. }
         | Event::ApprovalRequested(_)
         | Event::ApprovalGiven { .. }
         | Event::ApprovalRejected { .. }

@@ -12,10 +12,16 @@ pub(super) fn open_ends(rollout: &Rollout, now: Timestamp) -> Vec<String> {
     }
     match rollout.outcome {
         None => open(rollout, now, &mut found),
-        Some(Outcome::Done) => found.push(
-            "exported values and pilothouse's own tables stay on every shard until `pilothouse forget`; whether that has run is not on record"
-                .into(),
-        ),
+        Some(Outcome::Done) => found.push(match &rollout.forgotten {
+            None => {
+                "exported values and pilothouse's own tables stay on every shard until `pilothouse forget`".into()
+            }
+            Some(mark) => format!(
+                "{} ordered to forget it at {} UTC: nothing of pilothouse stays on a shard where that has come to its end, run it again to see",
+                mark.by,
+                mark.at.minute()
+            ),
+        }),
         Some(Outcome::Aborted) => {}
     }
     found

@@ -52,6 +52,10 @@ impl Timeline {
             | Event::ShardAbandoned
             | Event::Throttled { .. }
             | Event::Automated { .. }
+            | Event::PromotionScheduled(_)
+            | Event::Forgotten
+            | Event::PromotionCancelled { .. }
+            | Event::PromotionLapsed { .. }
             | Event::ApprovalRequested(_)
             | Event::ApprovalGiven { .. }
             | Event::ApprovalRejected { .. }

@@ -62,7 +62,11 @@ pub fn told(event: &Event) -> Told {
         Event::RollbackBegun { .. } | Event::AbortBegun | Event::ShardAbandoned => {
             Told::In(&[Timeline, Deviations])
         }
-        Event::Automated { .. } => Told::In(&[Timeline]),
+        Event::Automated { .. }
+        | Event::Forgotten
+        | Event::PromotionScheduled(_)
+        | Event::PromotionCancelled { .. }
+        | Event::PromotionLapsed { .. } => Told::In(&[Timeline]),
         Event::ApprovalRequested(_)
         | Event::ApprovalGiven { .. }
         | Event::ApprovalRejected { .. }

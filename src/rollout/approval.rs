@@ -5,6 +5,7 @@
 //! run, until it expires, and for one promotion.
 
 use super::keys::Signed;
+use super::pending::Window;
 use super::state::{Mark, Opening, Rollout};
 use crate::base::{Actor, Digest, Period, RingName, Stage, Stop, Timestamp};
 use crate::fleet::Policy;
@@ -57,7 +58,11 @@ pub struct Approval {
     pub shard_set: Digest,
     /// Digest of the rules.
     pub policy: Digest,
-    /// When it ends by itself.
+    /// When it may be used, if not at any time until it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// When it ends by itself: with its window, or when its time to live is
+    /// over.
     pub expires_at: Timestamp,
     /// Who said yes, each once.
     pub given: Vec<Mark>,
@@ -108,10 +113,11 @@ impl Approval {
     pub(super) fn request(
         opening: &Opening,
         (ring, stop): (RingName, Stop),
-        asked: Mark,
+        (asked, window): (Mark, Option<Window>),
         key: &str,
     ) -> Self {
-        let expires_at = asked.at.after(opening.policy.approval_ttl);
+        let lives = asked.at.after(opening.policy.approval_ttl);
+        let expires_at = window.map_or(lives, |window| window.until);
         let mut request = Self {
             id: String::new(),
             asked,
@@ -120,6 +126,7 @@ impl Approval {
             plan: opening.plan_digest,
             shard_set: opening.shard_set_digest,
             policy: policy_digest(&opening.policy),
+            window,
             expires_at,
             given: Vec::new(),
             end: None,
@@ -132,21 +139,39 @@ impl Approval {
 
     /// Digest of all that is approved: what an approver confirms to have seen.
     pub fn binding(&self) -> Digest {
-        Digest::of(
-            "approval/1",
-            &[
-                self.plan.bytes(),
-                self.shard_set.bytes(),
-                self.policy.bytes(),
-                self.ring.as_str().as_bytes(),
-                b"\0",
-                self.stop.to_string().as_bytes(),
-                b"\0",
-                self.id.as_bytes(),
-                b"\0",
-                self.expires_at.0.to_string().as_bytes(),
-            ],
-        )
+        let stop = self.stop.to_string();
+        let expires_at = self.expires_at.0.to_string();
+        let opens = self.window.map(|window| window.from.0.to_string());
+        let mut parts: Vec<&[u8]> = vec![
+            self.plan.bytes(),
+            self.shard_set.bytes(),
+            self.policy.bytes(),
+            self.ring.as_str().as_bytes(),
+            b"\0",
+            stop.as_bytes(),
+            b"\0",
+            self.id.as_bytes(),
+            b"\0",
+            expires_at.as_bytes(),
+        ];
+        // A window closes where its request expires.
+        if let Some(opens) = &opens {
+            parts.extend([b"\0", opens.as_bytes()]);
+        }
+        Digest::of("approval/1", &parts)
+    }
+
+    /// How long it lasts, in words.
+    pub fn lasts(&self) -> String {
+        match self.window {
+            None => format!("expires {}", self.expires_at.clock()),
+            Some(window) => format!("for {window}"),
+        }
+    }
+
+    /// Whether it may be used now, if it was given.
+    pub fn is_in_time(&self, now: Timestamp) -> bool {
+        self.window.is_none_or(|window| window.is_open(now))
     }
 
     /// What of it is not what would run now, in words.

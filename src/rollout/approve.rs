@@ -6,6 +6,7 @@ use super::decide::ordered_fact;
 use super::enrol::may;
 use super::event::{Event, Fact};
 use super::keys::Signed;
+use super::pending;
 use super::people::{People, Place, Right};
 use super::refusal::Refusal;
 use super::state::{Mark, Rollout};
@@ -71,7 +72,11 @@ pub(super) fn act(
     };
     // The ring's dialogs show it, so it is about the ring.
     let scope = Scope::Ring(found.ring.clone());
-    Ok(vec![ordered_fact(asked, scope, event, now)])
+    let over = !matches!(act, ApprovalAct::Give { .. });
+    let with_it = pending::ended_with(rollout, asked, found, now).filter(|_| over);
+    let mut facts = vec![ordered_fact(asked, scope, event, now)];
+    facts.extend(with_it);
+    Ok(facts)
 }
 
 /// A signature that was given must be good, and where the policy demands one,
@@ -165,7 +170,7 @@ fn request(rollout: &Rollout, asked: &Order, now: Timestamp) -> Result<Vec<Fact>
         )));
     }
     let what = (ring.clone(), stop);
-    let request = Approval::request(&rollout.opening, what, mark(asked, now), &asked.key);
+    let request = Approval::request(&rollout.opening, what, (mark(asked, now), None), &asked.key);
     let event = Event::ApprovalRequested(Box::new(request));
     Ok(vec![ordered_fact(asked, asked.scope.clone(), event, now)])
 }
@@ -236,7 +241,8 @@ pub(super) fn consumed(
     if rollout.approvals_needed(stop) == 0 || rollout.broken_glass(now).is_some() {
         return None;
     }
-    let id = rollout.request_for(ring, stop, now)?.id.clone();
+    let request = rollout.request_for(ring, stop, now)?;
+    let id = request.is_in_time(now).then(|| request.id.clone())?;
     let mut fact = ordered_fact(
         asked,
         Scope::Ring(ring.clone()),

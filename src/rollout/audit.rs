@@ -10,9 +10,10 @@ use super::approval::{Approval, policy_digest};
 use super::command::Scope;
 use super::event::{Event, Fact};
 use super::keys::Signed;
+use super::pending::Pending;
 use super::people::{Place, Right};
 use super::state::{Opening, State};
-use crate::base::{Digest, RingName, Stop, Timestamp};
+use crate::base::{Cause, Digest, RingName, Stop, Timestamp};
 use crate::journal::Head;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -66,6 +67,8 @@ pub struct Audit<'a> {
     opening: Option<&'a Opening>,
     requests: BTreeMap<&'a str, Request<'a>>,
     glass_until: Timestamp,
+    /// Promotions that were ordered ahead of their time, by ring.
+    scheduled: BTreeMap<&'a RingName, &'a Pending>,
     /// A promotion that must be followed by the use of its approvals.
     owed: Option<(u64, &'a Fact, &'a RingName, Stop)>,
     findings: Vec<Finding>,
@@ -81,6 +84,7 @@ impl<'a> Audit<'a> {
                 self.opening = Some(opening);
                 // Glass opens the gates of its own rollout alone.
                 self.glass_until = Timestamp(0);
+                self.scheduled.clear();
             }
             Event::GlassBroken { until } => self.glass_until = *until,
             Event::ApprovalRequested(approval) => {
@@ -96,6 +100,16 @@ impl<'a> Audit<'a> {
             Event::ApprovalRejected { id } | Event::ApprovalWithdrawn { id } => {
                 if let Some(request) = self.requests.get_mut(id.as_str()) {
                     request.over = true;
+                }
+            }
+            Event::PromotionScheduled(pending) => {
+                if let Scope::Ring(ring) = &fact.scope {
+                    self.scheduled.insert(ring, pending);
+                }
+            }
+            Event::PromotionCancelled { .. } | Event::PromotionLapsed { .. } => {
+                if let Scope::Ring(ring) = &fact.scope {
+                    self.scheduled.remove(ring);
                 }
             }
             Event::RingAdmitted { ring, stop, .. } => self.admitted(seq, fact, ring, *stop),
@@ -138,6 +152,18 @@ impl<'a> Audit<'a> {
     }
 
     fn admitted(&mut self, seq: u64, fact: &'a Fact, ring: &'a RingName, stop: Stop) {
+        let scheduled = self.scheduled.remove(ring);
+        if fact.cause == Cause::Scheduled {
+            let covers = |p: &&Pending| {
+                p.stop == stop && p.window.is_open(fact.at) && p.asked.by == fact.actor
+            };
+            if scheduled.filter(covers).is_none() {
+                let text = format!(
+                    "ring {ring} was promoted to {stop} as scheduled, and nobody had scheduled that"
+                );
+                self.find(seq, Wrong::Approval(text));
+            }
+        }
         if self.needed(stop) > 0 && fact.at >= self.glass_until {
             self.owed = Some((seq, fact, ring, stop));
         }
@@ -219,6 +245,9 @@ impl<'a> Audit<'a> {
                 }
                 if std::mem::replace(&mut request.over, true) {
                     wrong.push(format!("{id} was over when it was used"));
+                }
+                if !approval.is_in_time(fact.at) {
+                    wrong.push(format!("{id} was used before its window opened"));
                 }
                 if fact.at >= approval.expires_at {
                     wrong.push(format!("{id} had expired"));

@@ -2,6 +2,7 @@
 
 use super::approval::ApprovalAct;
 use super::enrol::PeopleChange;
+use super::pending::Window;
 use super::state::{Opening, Outcome};
 use crate::base::{Actor, Cause, Digest, Fault, Period, RingName, ShardName, Stop};
 use schemars::JsonSchema;
@@ -65,6 +66,11 @@ pub enum Verb {
         /// The last stop it promotes to; `None` switches it off.
         to: Option<Stop>,
     },
+    /// Promote a ring to its next stop within a window, as soon as its gates
+    /// pass.
+    Schedule(Window),
+    /// Take such an order back; for the fleet, all of them.
+    Cancel,
     /// Ask for approval, give it, refuse it or take the question back.
     Approval(ApprovalAct),
     /// Do without approvals for a while: loud, with a reason, and a review is
@@ -94,6 +100,8 @@ impl Verb {
             Self::Abandon => "abandon",
             Self::Throttle { .. } => "throttle",
             Self::Automate { .. } => "automate",
+            Self::Schedule(_) => "schedule",
+            Self::Cancel => "cancel",
             Self::Approval(ApprovalAct::Request) => "ask for approval",
             Self::Approval(ApprovalAct::Give { .. }) => "approve",
             Self::Approval(ApprovalAct::Reject { .. }) => "reject",
@@ -264,8 +272,13 @@ pub enum Command {
         /// Which stop.
         stop: Stop,
     },
+    /// The promotion that was scheduled for a ring comes to nothing, and why.
+    Lapse(RingName, String),
     /// A worker's finding.
     Report(ShardName, Report),
+    /// What pilothouse keeps on the shards goes, once no rollout is open; by
+    /// whom and why.
+    Forget(Actor, String),
     /// Nothing is left to do.
     End(Outcome),
 }

@@ -8,7 +8,7 @@ use super::observation::Observations;
 use super::people::{Place, Right};
 use super::refusal::Refusal;
 use super::state::{Opening, Outcome, Phase, Rollout, State};
-use super::{approve, enrol, order, promote};
+use super::{approve, enrol, order, pending, promote};
 use crate::base::{Actor, Cause, ShardName, Stop, Timestamp};
 
 /// What became of a command.
@@ -47,10 +47,15 @@ pub fn decide(
             let rollout = state.open().ok_or(Refusal::NoRollout)?;
             vec![begin(rollout, shards, *stop, now)?]
         }
+        Command::Lapse(ring, why) => {
+            let rollout = state.open().ok_or(Refusal::NoRollout)?;
+            pending::lapse(rollout, ring, why, now)?
+        }
         Command::Report(shard, report) => {
             let rollout = state.open().ok_or(Refusal::NoRollout)?;
             reported(rollout, shard, report, now)?
         }
+        Command::Forget(actor, reason) => vec![forget(state, actor, reason, now)?],
         Command::End(outcome) => {
             state.open().ok_or(Refusal::NoRollout)?;
             vec![engine_fact(
@@ -128,6 +133,22 @@ fn open(
     Ok(vec![fact])
 }
 
+/// The exported values go with it: nobody can bring back what was dropped.
+fn forget(state: &State, actor: &Actor, reason: &str, now: Timestamp) -> Result<Fact, Refusal> {
+    if let Some(rollout) = state.open() {
+        return Err(Refusal::Forbidden(format!(
+            "rollout {} is open: finish or abort it first",
+            rollout.opening.id
+        )));
+    }
+    enrol::may(&state.people, &actor.name, Right::Act, Place::default())?;
+    let mut fact = engine_fact(Scope::Fleet, Event::Forgotten, now);
+    fact.actor = actor.clone();
+    fact.cause = Cause::Operator;
+    fact.reason = reason.to_owned();
+    Ok(fact)
+}
+
 fn ordered(
     state: &State,
     rollout: &Rollout,
@@ -146,13 +167,15 @@ fn ordered(
     }
     let closing = matches!(
         asked.verb,
-        Verb::Promote | Verb::Automate { to: Some(_), .. }
+        Verb::Promote | Verb::Schedule(_) | Verb::Automate { to: Some(_), .. }
     );
     if rollout.aborting.is_some() && closing {
         return Err(Refusal::Forbidden("the rollout is being aborted".into()));
     }
     match &asked.verb {
         Verb::Promote => promote::promote(rollout, observations, asked, now),
+        Verb::Schedule(window) => pending::schedule(rollout, asked, *window, now),
+        Verb::Cancel => pending::cancel(rollout, asked, now),
         Verb::Approval(act) => approve::act(rollout, &state.people, asked, act, now),
         Verb::BreakGlass { lasting } => approve::break_glass(rollout, asked, *lasting, now),
         Verb::Review => approve::review(rollout, &state.people, asked, now),

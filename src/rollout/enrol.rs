@@ -96,7 +96,8 @@ impl PeopleChange {
 /// Whether the sender of an order may give it at all. What the engine does by
 /// its own rules was allowed when somebody told it to.
 pub(super) fn permitted(state: &State, asked: &Order) -> Result<(), Refusal> {
-    if asked.cause != Cause::Operator {
+    // A scheduled order is somebody's, and they must still be trusted.
+    if !matches!(asked.cause, Cause::Operator | Cause::Scheduled) {
         return Ok(());
     }
     let rollout = state.rollout.as_ref();
@@ -104,12 +105,13 @@ pub(super) fn permitted(state: &State, asked: &Order) -> Result<(), Refusal> {
     let right = match &asked.verb {
         Verb::People(change) if change.is_ones_own(&asked.actor) => Right::Look,
         Verb::People(_) => Right::Administer,
-        Verb::Promote | Verb::Approval(ApprovalAct::Request) => {
+        Verb::Promote | Verb::Schedule(_) | Verb::Approval(ApprovalAct::Request) => {
             at.stage = rollout.and_then(|r| next_stage(r, &asked.scope));
             Right::Act
         }
         // Decided where the request is known.
         Verb::Approval(_) | Verb::Review => Right::Look,
+        Verb::Cancel => Right::Calm,
         verb if verb.is_calming() => Right::Calm,
         _ => Right::Act,
     };

@@ -5,6 +5,7 @@ use super::command::{Evidence, Restored, Scope};
 use super::enrol::PeopleChange;
 use super::gate::GateReading;
 use super::keys::Signed;
+use super::pending::Pending;
 use super::state::{Auto, Opening, Outcome};
 use crate::base::{Actor, Cause, Digest, Fault, RingName, ShardName, Stop, Timestamp};
 use crate::journal::Seal;
@@ -147,6 +148,20 @@ pub enum Event {
         /// How far it goes now.
         auto: Option<Auto>,
     },
+    /// A promotion was ordered ahead of its time.
+    PromotionScheduled(Box<Pending>),
+    /// Such an order was taken back.
+    PromotionCancelled {
+        /// Which.
+        id: String,
+    },
+    /// Such an order came to nothing.
+    PromotionLapsed {
+        /// Which.
+        id: String,
+        /// Why it was not carried out.
+        why: String,
+    },
     /// Somebody asks for approval of a promotion.
     ApprovalRequested(Box<Approval>),
     /// Somebody else said yes.
@@ -183,6 +198,8 @@ pub enum Event {
     PeopleChanged(PeopleChange),
     /// The engine signed where the journal ends.
     HeadSealed(Box<Seal>),
+    /// The intent to remove what pilothouse keeps on the shards.
+    Forgotten,
     /// The rollout is over.
     RolloutEnded {
         /// How.
@@ -215,6 +232,9 @@ impl Event {
             Self::ShardAbandoned => "shard_abandoned",
             Self::Throttled { .. } => "throttled",
             Self::Automated { .. } => "automated",
+            Self::PromotionScheduled(_) => "promotion_scheduled",
+            Self::PromotionCancelled { .. } => "promotion_cancelled",
+            Self::PromotionLapsed { .. } => "promotion_lapsed",
             Self::ApprovalRequested(_) => "approval_requested",
             Self::ApprovalGiven { .. } => "approval_given",
             Self::ApprovalRejected { .. } => "approval_rejected",
@@ -224,6 +244,7 @@ impl Event {
             Self::GlassReviewed => "glass_reviewed",
             Self::PeopleChanged(_) => "people_changed",
             Self::HeadSealed(_) => crate::journal::SEAL_KIND,
+            Self::Forgotten => "forgotten",
             Self::RolloutEnded { .. } => "rollout_ended",
         }
     }

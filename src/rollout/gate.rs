@@ -413,7 +413,7 @@ fn approval(rollout: &Rollout, ring: &RingName, to: Stop, now: Timestamp) -> Gat
     };
     let given = u32::try_from(request.given.len()).unwrap_or(u32::MAX);
     let changed = request.changed(&rollout.opening);
-    let verdict = match given >= needed && changed.is_empty() {
+    let verdict = match given >= needed && changed.is_empty() && request.is_in_time(now) {
         true => Verdict::Pass,
         false => Verdict::Fail,
     };
@@ -426,5 +426,13 @@ fn approval(rollout: &Rollout, ring: &RingName, to: Stop, now: Timestamp) -> Gat
             by.join(", ")
         ),
     };
-    reading(Gate::Approval, verdict, value, limit)
+    match request.window.filter(|window| now < window.from) {
+        None => reading(Gate::Approval, verdict, value, limit),
+        Some(window) => {
+            let value = format!("{value}, for {window}");
+            let mut early = reading(Gate::Approval, verdict, value, limit);
+            early.clears_at = (given >= needed).then_some(window.from);
+            early
+        }
+    }
 }

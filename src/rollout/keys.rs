@@ -223,8 +223,10 @@ impl Approval {
             policy,
             ..
         } = self;
+        let opens = self.window.map(|w| format!("opens {}\n", w.from));
+        let opens = opens.unwrap_or_default();
         format!(
-            "pilothouse approval 1\nact promote\nring {ring}\nstop {stop}\nplan {plan}\nshards {shard_set}\npolicy {policy}\nrequest {id}\ndigest {}\nexpires {}\nhead {head}\napprover {who}\n",
+            "pilothouse approval 1\nact promote\nring {ring}\nstop {stop}\nplan {plan}\nshards {shard_set}\npolicy {policy}\nrequest {id}\ndigest {}\n{opens}expires {}\nhead {head}\napprover {who}\n",
             self.binding(),
             self.expires_at,
         )

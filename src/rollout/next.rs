@@ -6,6 +6,7 @@
 use super::command::{Command, Order, Scope, Verb};
 use super::guard;
 use super::observation::Observations;
+use super::pending;
 use super::promote;
 use super::refusal::Refusal;
 use super::state::{Phase, Rollout, ShardState, State};
@@ -52,6 +53,9 @@ pub fn next(state: &State, observations: &Observations, now: Timestamp) -> Next 
         .extend(guard::orders(rollout, observations, now));
     begin(rollout, &mut out);
     automatic(rollout, observations, now, &mut out);
+    let (scheduled, wake_at) = pending::due(rollout, &state.people, observations, now);
+    out.commands.extend(scheduled);
+    sooner(&mut out.wake_at, wake_at);
     abort_retries(rollout, now, &mut out);
     out
 }

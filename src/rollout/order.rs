@@ -57,6 +57,8 @@ pub(super) fn order(
         }
         // `decide` sends these to files of their own.
         Verb::Promote
+        | Verb::Schedule(_)
+        | Verb::Cancel
         | Verb::Approval(_)
         | Verb::BreakGlass { .. }
         | Verb::Review

@@ -2,6 +2,7 @@
 
 use super::approval::{Approval, Glass};
 use super::command::Scope;
+use super::pending::Pending;
 use super::people::People;
 use super::tally::Tally;
 use crate::base::{
@@ -111,6 +112,9 @@ pub struct Rollout {
     pub aborting: Option<Mark>,
     /// Set when the rollout has ended.
     pub outcome: Option<Outcome>,
+    /// Somebody has ordered to remove what is kept on the shards.
+    #[serde(default)]
+    pub forgotten: Option<Mark>,
     /// Changes whenever something that a fleet dialog shows changes.
     pub version: u64,
     /// Keys of orders that were accepted: a repeat is a no-op.
@@ -174,6 +178,9 @@ pub struct RingState {
     pub tally: Tally,
     /// When the ring finished each stop.
     pub finished: BTreeMap<Stop, Timestamp>,
+    /// The next promotion, ordered ahead of its time.
+    #[serde(default)]
+    pub pending: Option<Pending>,
     /// The next stage stays closed.
     pub hold: Option<Hold>,
     /// No work in this ring.

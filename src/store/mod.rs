@@ -13,6 +13,7 @@ mod inbox;
 mod lease;
 mod reader;
 mod snapshot;
+mod token_uses;
 mod writer;
 
 pub use engine_key::ENGINE_KEY_FILE;
@@ -21,6 +22,7 @@ pub use inbox::{Answered, Inbox, ORDER_AGE_MAX, Order, Published, View};
 pub use lease::{Lease, LeaseError, Owner};
 pub use reader::{Reader, StoredLine};
 pub use snapshot::{IgnoredSnapshot, SNAPSHOT_EVERY, Snapshot, SnapshotFault, Snapshots};
+pub use token_uses::{TokenUses, keep_token_uses, token_uses};
 
 use crate::base::{SigningKey, Timestamp};
 use crate::journal::{Chain, Draft, Entry, Head, LogId};

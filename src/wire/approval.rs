@@ -74,13 +74,13 @@ pub(super) fn needs(approvals: &[ApprovalView], glass: &[GlassView], now: Timest
                 request.stop, request.id
             ),
             why: format!(
-                "{} asked{}; {} of {} given{}, expires {}",
+                "{} asked{}; {} of {} given{}, {}",
                 request.asked.by,
                 because(&request.asked.reason),
                 given.len(),
                 a.needed,
                 by(&given),
-                request.expires_at.clock()
+                request.lasts()
             ),
             since: request.asked.at,
             clears: format!("approve or reject request {}", request.id),

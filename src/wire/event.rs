@@ -3,7 +3,7 @@
 use super::{JournalEntry, Sign, words};
 use crate::base::{ShardName, Stop};
 use crate::fleet::Crew;
-use crate::rollout::{Event, Evidence, Fact, Opening, Outcome, Restored};
+use crate::rollout::{Approval, Event, Evidence, Fact, Opening, Outcome, Restored, Signed};
 
 /// What happened, as a sentence; the scope and the actor stand beside it.
 pub fn describe(fact: &Fact) -> String {
@@ -103,17 +103,15 @@ fn what(event: &Event) -> String {
         Event::Throttled { .. } => "cap lifted".into(),
         Event::Automated { auto: Some(auto) } => format!("automatic up to {}", auto.to),
         Event::Automated { auto: None } => "automatic promotion off".into(),
-        Event::ApprovalRequested(a) => {
-            format!("approval {} asked for: promote to {}", a.id, a.stop)
+        Event::PromotionScheduled(p) => {
+            format!("scheduled: promote to {}, {} ({})", p.stop, p.window, p.id)
         }
-        Event::ApprovalGiven { id, signed: None } => format!("approval {id} given"),
-        Event::ApprovalGiven {
-            id,
-            signed: Some(signed),
-        } => {
-            let key = signed.signature.key().fingerprint();
-            format!("approval {id} given, signed with {key}")
+        Event::PromotionCancelled { id } => format!("scheduled promotion {id} cancelled"),
+        Event::PromotionLapsed { id, why } => {
+            format!("scheduled promotion {id} came to nothing: {why}")
         }
+        Event::ApprovalRequested(approval) => asked_for(approval),
+        Event::ApprovalGiven { id, signed } => given(id, signed.as_deref()),
         Event::ApprovalRejected { id } => format!("approval {id} rejected"),
         Event::ApprovalWithdrawn { id } => format!("approval {id} withdrawn"),
         Event::ApprovalConsumed { id } => format!("approval {id} used"),
@@ -124,12 +122,33 @@ fn what(event: &Event) -> String {
         Event::GlassReviewed => "what was done behind broken glass is reviewed".into(),
         Event::PeopleChanged(change) => change.to_string(),
         Event::HeadSealed(seal) => format!("sealed up to entry {}", seal.head.seq),
-        Event::RolloutEnded {
-            outcome: Outcome::Done,
-        } => "rollout done".into(),
-        Event::RolloutEnded {
-            outcome: Outcome::Aborted,
-        } => "rollout aborted, undone on every shard that was not given up".into(),
+        Event::Forgotten => "forget: what pilothouse keeps on the shards is removed".into(),
+        Event::RolloutEnded { outcome } => ended(*outcome).into(),
+    }
+}
+
+fn asked_for(approval: &Approval) -> String {
+    let (id, stop) = (&approval.id, approval.stop);
+    match approval.window {
+        None => format!("approval {id} asked for: promote to {stop}"),
+        Some(window) => format!("approval {id} asked for: promote to {stop}, {window}"),
+    }
+}
+
+fn given(id: &str, signed: Option<&Signed>) -> String {
+    match signed {
+        None => format!("approval {id} given"),
+        Some(signed) => {
+            let key = signed.signature.key().fingerprint();
+            format!("approval {id} given, signed with {key}")
+        }
+    }
+}
+
+fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "rollout done",
+        Outcome::Aborted => "rollout aborted, undone on every shard that was not given up",
     }
 }
 

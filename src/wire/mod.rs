@@ -57,8 +57,8 @@ pub use view::{
 // The words of the heart that a view carries; screens import them from here.
 pub use crate::journal::{Head, LogId};
 pub use crate::rollout::{
-    ApprovalAct, Auto, Gate, Mark, Outcome, People, Phase, Place, Reading, Restored, Right, Scope,
-    ThrottleReason, Verb, Verdict, Verified,
+    ApprovalAct, Auto, Gate, Mark, Outcome, Pending, People, Phase, Place, Reading, Restored,
+    Right, Scope, ThrottleReason, Verb, Verdict, Verified,
 };
 // And those of the worker.
 pub use crate::worker::{Check, CheckVerdict};

@@ -33,6 +33,7 @@ pub(super) fn project_ring(
         admitted: ring.admitted,
         next,
         cells,
+        pending: ring.pending.clone(),
         hold: ring.hold.clone(),
         paused: ring.paused.clone(),
         rows_per_s_max: ring.rows_per_s_max,

@@ -6,7 +6,7 @@ use super::view::{RingView, ShardView};
 use super::words;
 use crate::base::{Cause, RingName, ShardName, Stop, Timestamp};
 use crate::rollout::{
-    Mark, Observations, Outcome, Phase, Refusal, RingState, Rollout, ShardState, Verdict,
+    Mark, Observations, Outcome, Pending, Phase, Refusal, RingState, Rollout, ShardState, Verdict,
     next_automatic, ready,
 };
 use schemars::JsonSchema;
@@ -330,6 +330,9 @@ fn find<'a>(rollout: &'a Rollout, name: &str) -> Option<(&'a ShardName, &'a Shar
 }
 
 fn then(rollout: &Rollout, observations: &Observations, name: &RingName, now: Timestamp) -> String {
+    if let Some(pending) = rollout.rings.get(name).and_then(|r| r.pending.as_ref()) {
+        return scheduled(pending);
+    }
     match next_automatic(rollout, observations, name, now) {
         Some((to, Some(at))) if at > now => {
             format!("{to} by itself at {} if its gates pass", at.clock())
@@ -337,6 +340,13 @@ fn then(rollout: &Rollout, observations: &Observations, name: &RingName, now: Ti
         Some((to, _)) => format!("{to} by itself if its gates pass"),
         None => "it waits for a promotion".into(),
     }
+}
+
+fn scheduled(pending: &Pending) -> String {
+    format!(
+        "{} by itself, scheduled by {} for {}, if its gates pass",
+        pending.stop, pending.asked.by, pending.window
+    )
 }
 
 fn idle_ring(
@@ -373,6 +383,7 @@ fn idle_ring(
         Ok(_) if automatic.is_some() => Standing::new(Sign::Running, "promoting", since)
             .cause(format!("every gate before {to} has passed"))
             .next(format!("{to} begins now by itself")),
+        Ok(_) if let Some(pending) = &ring.pending => waits_for(pending, to, since),
         Ok(_) => Standing::new(Sign::NeedsHuman, format!("promote to {to}"), since)
             .cause(format!(
                 "{at} is done and every gate before {to} has passed"
@@ -384,6 +395,16 @@ fn idle_ring(
             refused(&refusal, (to, now), since, then)
         }
     }
+}
+
+/// Nothing but its window keeps a ring back.
+fn waits_for(pending: &Pending, to: Stop, since: Timestamp) -> Standing {
+    let mut standing = Standing::new(Sign::NotYet, "scheduled", since)
+        .cause(format!("every gate before {to} has passed"))
+        .clears(format!("its window opens: {}", pending.window))
+        .next(scheduled(pending));
+    standing.at = Some(pending.window.from);
+    standing
 }
 
 fn refused(

@@ -11,7 +11,9 @@ use super::standing::{Sign, Standing};
 use super::telemetry::{CheckCount, FlagSeen};
 use crate::base::{Contacts, Fault, MigrationName, RingName, ShardName, Stop, Timestamp};
 use crate::journal::{Head, LogId};
-use crate::rollout::{Auto, Mark, Outcome, Phase, Reading, Scope, ThrottleReason, Verified};
+use crate::rollout::{
+    Auto, Mark, Outcome, Pending, Phase, Reading, Scope, ThrottleReason, Verified,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -179,6 +181,9 @@ pub struct RingView {
     pub next: Option<Stop>,
     /// The flight plan: one cell per stop of the route.
     pub cells: Vec<Cell>,
+    /// Its next promotion, ordered ahead of its time.
+    #[serde(default)]
+    pub pending: Option<Pending>,
     /// The next stage stays closed.
     pub hold: Option<Mark>,
     /// No work in this ring.

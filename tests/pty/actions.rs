@@ -1,6 +1,6 @@
 //! Every action of the list, by hand, on the smallest screen that is promised.
 
-use crate::terminal::{ESC, Pty, row_from_bottom};
+use crate::terminal::{ESC, Pty, demanded, row_from_bottom};
 use pilothouse::cockpit::action::{ACTIONS, Action, Item, Tier};
 
 const SMALL: (u16, u16) = (80, 24);
@@ -137,6 +137,10 @@ fn looks(pty: &mut Pty, action: Action) {
         Action::ShowPlan => (&name, "[3 Plan]"),
         Action::ShowChecks => (&name, "[4 Checks]"),
         Action::ShowFlags => (&name, "[5 Flags]"),
+        Action::Runbook => ("r", "┌ Runbook"),
+        Action::RunbookDown => ("r]", "┌ Runbook"),
+        Action::RunbookUp => ("r][", "┌ Runbook"),
+        Action::ShowHandover => (&name, "7 Handover]"),
         Action::ShowJournal => (&name, "[6 Journal]"),
         other => panic!("{other:?} shows nothing that is looked for"),
     };
@@ -245,18 +249,41 @@ fn type_an_x(pty: &mut Pty) -> String {
     name
 }
 
-/// Ends the rollout, which demands its name.
+/// Ends the rollout, which demands its name. While shards still go back, what
+/// the question shows may change, and it is asked again.
 fn abort(pty: &mut Pty) {
-    // What moves while a question is read has it asked again.
-    pty.wait_text("held by");
-    pty.press(":abort\r");
-    pty.wait_text("Abort the fleet?");
-    let name = type_an_x(pty);
-    pty.press(&format!("\u{7f}{name}"));
-    pty.press("\t\t\t\r");
-    pty.wait_text("abort fleet: accepted");
+    while !asked_to_abort(pty) {
+        settle(pty);
+    }
     pty.wait_text("↺ aborted");
     settle(pty);
+}
+
+fn has_changed(screen: &vt100::Screen) -> bool {
+    screen.contents().contains("has changed since this opened")
+}
+
+/// Whether the abort was taken; otherwise something changed meanwhile.
+fn asked_to_abort(pty: &mut Pty) -> bool {
+    pty.press(":abort\r");
+    pty.wait_text("Abort the fleet?");
+    let name = pty.wait_found("a demanded name, or a change", |screen| {
+        let changed = has_changed(screen).then_some(None);
+        changed.or_else(|| demanded(screen).map(Some))
+    });
+    let Some(name) = name else {
+        return false;
+    };
+    let field = format!("{name}  x_");
+    pty.press_until("\u{7f}x", "the field", |screen| {
+        screen.contents().contains(&field)
+    });
+    pty.press(&format!("\u{7f}{name}"));
+    pty.press("\t\t\t\r");
+    pty.wait_found("an answer, or a change", |screen| {
+        let accepted = screen.contents().contains("abort fleet: accepted");
+        (accepted || has_changed(screen)).then_some(accepted)
+    })
 }
 
 fn has_failed(screen: &vt100::Screen) -> bool {

@@ -2,6 +2,7 @@
 //! daemon dies and comes back under both.
 
 use crate::terminal::Pty;
+use pilothouse::base::SigningKey;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -46,8 +47,14 @@ struct Daemon {
 
 impl Daemon {
     fn start() -> Self {
+        Self::start_under("")
+    }
+
+    /// Under a policy with these lines too.
+    fn start_under(policy: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("fleet.toml"), FLEET).unwrap();
+        let fleet = FLEET.replace("[policy]\n", &format!("[policy]\n{policy}"));
+        std::fs::write(folder.path().join("fleet.toml"), fleet).unwrap();
         std::fs::write(folder.path().join("change.toml"), MIGRATION).unwrap();
         let sql = "CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
             INSERT INTO account VALUES (1, 10), (2, 20)";
@@ -197,4 +204,58 @@ fn one_asks_the_other_approves_and_both_outlive_the_daemon() {
     });
     lee.press("q");
     assert_eq!(lee.left().code, 0);
+}
+
+/// A key file, and its public half beside it.
+fn key(daemon: &Daemon, name: &str, seed: u8) -> String {
+    let key = SigningKey::from_seed(&[seed; 32]).unwrap();
+    let path = daemon.folder.path().join(name);
+    std::fs::write(&path, key.to_openssh().unwrap().reveal()).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(path.with_extension("pub"), format!("{}\n", key.public())).unwrap();
+    path.display().to_string()
+}
+
+/// The policy demands a signature; a cockpit without a key cannot give one,
+/// and one with a key does by itself.
+#[test]
+fn an_approver_signs_from_the_cockpit() {
+    let daemon = Daemon::start_under("signed = [\"snapshot\"]\n");
+    let me = pilothouse::api::account::person().name;
+    let (own, lees) = (key(&daemon, "own", 1), key(&daemon, "lees", 2));
+    for (name, public) in [(me.as_str(), "own.pub"), ("lee", "lees.pub")] {
+        let add = [
+            "operator", "key", "add", name, "--key", public, "--sign", &own,
+        ];
+        daemon.say(&add);
+    }
+    let token = format!("file:{}", daemon.token().display());
+    daemon.say(&["ask", "--ring", "canary"]);
+    let approve = |lee: &mut Pty, answer: &str| {
+        lee.press_until("A", "the question", |screen| {
+            screen.contents().contains("Approve canary to snapshot?")
+        });
+        lee.wait_text("asked");
+        lee.press_until("A", answer, |screen| screen.contents().contains(answer));
+    };
+    let mut bare = daemon.cockpit(&["--token", &token]);
+    bare.wait_text("held: approval");
+    approve(&mut bare, "must be signed");
+    bare.press("Q");
+    let mut lee = daemon.cockpit(&["--token", &token, "--sign", &lees]);
+    lee.wait_text("held: approval");
+    approve(&mut lee, "approve ring canary: accepted");
+    daemon.say(&["promote", "--ring", "canary"]);
+    lee.wait_text("promote to expand");
+    lee.press("Q");
+    let verified = Command::new(env!("CARGO_BIN_EXE_pilothouse"))
+        .args(["journal", "verify", ".pilothouse"])
+        .current_dir(daemon.folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(
+        said.contains("1 approvals used, each covered; 1 signed"),
+        "{said}"
+    );
 }

@@ -177,12 +177,7 @@ impl Pty {
 
     /// The name that the question on the screen wants typed.
     pub fn demanded(&self) -> String {
-        self.wait_found("a demanded name", |screen| {
-            let text = screen.contents();
-            let (_, after) = text.split_once("Cannot be confirmed: type ")?;
-            let (name, _) = after.split_once(" to confirm")?;
-            Some(name.to_owned())
-        })
+        self.wait_found("a demanded name", demanded)
     }
 
     /// Waits until the text is on the screen.
@@ -356,4 +351,12 @@ fn listen(
             }
         }
     })
+}
+
+/// The name that a question wants typed.
+pub fn demanded(screen: &vt100::Screen) -> Option<String> {
+    let text = screen.contents();
+    let (_, after) = text.split_once("Cannot be confirmed: type ")?;
+    let (name, _) = after.split_once(" to confirm")?;
+    Some(name.to_owned())
 }

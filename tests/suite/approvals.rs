@@ -2,32 +2,31 @@
 //! the policy asks for: of others, of people who may, of just this, in time,
 //! and each used once.
 
+use crate::approval_laws::audited;
 use crate::desk::{Desk, opening, ring};
 use pilothouse::base::{Actor, Digest, Period, RingName, Stage, Stop};
 use pilothouse::rollout::{
-    Approval, ApprovalAct, Audit, Command, Decision, Event, Fact, Gate, Grant, PeopleChange,
-    Refusal, Role, Scope, Verb,
+    Approval, ApprovalAct, Command, Decision, Event, Gate, Grant, PeopleChange, Refusal, Role,
+    Scope, Verb,
 };
-use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How many must approve shift.
-const NEEDED: u32 = 2;
+pub const NEEDED: u32 = 2;
 
-fn strict() -> pilothouse::rollout::Opening {
+pub fn strict() -> pilothouse::rollout::Opening {
     let mut strict = opening();
     strict.policy.approvals.insert(Stage::Snapshot, NEEDED);
     strict
 }
 
-fn by(desk: &mut Desk, who: &str, scope: Scope, verb: Verb) -> Result<Decision, Refusal> {
+pub fn by(desk: &mut Desk, who: &str, scope: Scope, verb: Verb) -> Result<Decision, Refusal> {
     let mut order = desk.order(scope, verb);
     order.actor = Actor::person(who);
     order.seen = None;
     desk.say(&Command::Order(order))
 }
 
-fn enrol(desk: &mut Desk, who: &str, role: Role) -> Result<Decision, Refusal> {
+pub fn enrol(desk: &mut Desk, who: &str, role: Role) -> Result<Decision, Refusal> {
     let change = PeopleChange::Enrol {
         name: who.into(),
         allowed: vec![Grant::everywhere(role)],
@@ -49,7 +48,7 @@ fn newest(desk: &Desk) -> Approval {
     desk.rollout().approvals.last().cloned().unwrap()
 }
 
-fn give(desk: &mut Desk, who: &str, approval: &Approval) -> Result<Decision, Refusal> {
+pub fn give(desk: &mut Desk, who: &str, approval: &Approval) -> Result<Decision, Refusal> {
     let act = ApprovalAct::Give {
         id: approval.id.clone(),
         binding: approval.binding(),
@@ -70,7 +69,7 @@ fn ask(desk: &mut Desk, name: &str) -> Approval {
 }
 
 /// A crew, and a ring that only waits to be approved.
-fn waiting() -> (Desk, Approval) {
+pub fn waiting() -> (Desk, Approval) {
     let mut desk = Desk::new_with_crew(strict());
     desk.work();
     let approval = ask(&mut desk, "canary");
@@ -78,14 +77,14 @@ fn waiting() -> (Desk, Approval) {
 }
 
 impl Desk {
-    fn new_with_crew(opening: pilothouse::rollout::Opening) -> Self {
+    pub fn new_with_crew(opening: pilothouse::rollout::Opening) -> Self {
         let mut desk = Self::with(opening);
         crew(&mut desk);
         desk
     }
 }
 
-fn refusal(answer: Result<Decision, Refusal>) -> String {
+pub fn refusal(answer: Result<Decision, Refusal>) -> String {
     answer.expect_err("it should have been refused").to_string()
 }
 
@@ -280,287 +279,6 @@ fn a_limited_approver_approves_within_the_limit() {
     assert!(said.contains("max may not approve here"), "{said}");
     ask(&mut desk, "broad");
     by(&mut desk, "ana", ring("canary"), Verb::Promote).unwrap();
-}
-
-/// What a history breaks, read from its facts alone.
-fn broken(facts: &[Fact], needed: impl Fn(Stop) -> u32) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut asked: BTreeMap<&str, (&Fact, &Approval)> = BTreeMap::new();
-    let mut given: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut ended: BTreeSet<&str> = BTreeSet::new();
-    let mut approvers: BTreeSet<&str> = BTreeSet::new();
-    let mut plan = None;
-    let mut glass = 0;
-    for (place, fact) in facts.iter().enumerate() {
-        let who = fact.actor.name.as_str();
-        match &fact.event {
-            Event::RolloutOpened(opening) => {
-                plan = Some(opening.plan_digest);
-                glass = 0;
-            }
-            Event::PeopleChanged(PeopleChange::Enrol { name, allowed, .. }) => {
-                match allowed.iter().any(|g| g.role == Role::Approver) {
-                    true => approvers.insert(name),
-                    false => approvers.remove(name.as_str()),
-                };
-            }
-            Event::PeopleChanged(PeopleChange::Revoke { name }) => {
-                approvers.remove(name.as_str());
-            }
-            Event::GlassBroken { until } => glass = until.0,
-            Event::ApprovalRequested(approval) => {
-                asked.insert(&approval.id, (fact, approval));
-            }
-            Event::ApprovalGiven { id, .. } => {
-                let (request, approval) = asked[id.as_str()];
-                if request.actor.name == who {
-                    wrong.push(format!("{who} approved their own {id}"));
-                }
-                if !approvers.contains(who) {
-                    wrong.push(format!("{who} may not approve {id}"));
-                }
-                if fact.at >= approval.expires_at || ended.contains(id.as_str()) {
-                    wrong.push(format!("{id} was over when {who} approved"));
-                }
-                given.entry(id).or_default().insert(who);
-            }
-            Event::ApprovalRejected { id } | Event::ApprovalWithdrawn { id } => {
-                ended.insert(id);
-            }
-            Event::RingAdmitted { ring, stop, .. } if needed(*stop) > 0 && fact.at.0 >= glass => {
-                let used = facts[place + 1..].iter().find_map(|f| match &f.event {
-                    Event::ApprovalConsumed { id }
-                        if f.scope == Scope::Ring(ring.clone()) && f.at == fact.at =>
-                    {
-                        Some(id.as_str())
-                    }
-                    _ => None,
-                });
-                let Some((_, approval)) = used.and_then(|id| asked.get(id)) else {
-                    wrong.push(format!("{ring} admitted to {stop} without approval"));
-                    continue;
-                };
-                let id = approval.id.as_str();
-                let votes = given.get(id).map_or(0, BTreeSet::len);
-                if votes < needed(*stop) as usize {
-                    wrong.push(format!("{id}: {votes} approved"));
-                }
-                if approval.ring != *ring || approval.stop != *stop {
-                    wrong.push(format!("{id} was for {} {}", approval.ring, approval.stop));
-                }
-                if Some(approval.plan) != plan {
-                    wrong.push(format!("{id} was for another plan"));
-                }
-                if !ended.insert(id) {
-                    wrong.push(format!("{id} was used again"));
-                }
-                if fact.at >= approval.expires_at {
-                    wrong.push(format!("{id} had expired"));
-                }
-            }
-            _ => {}
-        }
-    }
-    wrong
-}
-
-fn needed(stop: Stop) -> u32 {
-    if stop == Stop::Snapshot { NEEDED } else { 0 }
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Ask(usize, bool),
-    Give(usize, usize, bool),
-    Reject(usize, usize),
-    Withdraw(usize, usize),
-    Promote(usize, bool),
-    Glass(usize),
-    Role(usize, usize),
-    Revoke(usize),
-    Wait(u64),
-    Work,
-    Again(bool),
-}
-
-const CREW: [&str; 6] = ["ana", "lee", "kim", "max", "root", "eve"];
-
-fn step() -> impl Strategy<Value = Step> {
-    let who = 0..CREW.len();
-    prop_oneof![
-        3 => (0..2_usize, any::<bool>()).prop_map(|(w, r)| Step::Ask(w, r)),
-        8 => (who.clone(), 0..3_usize, prop::bool::weighted(0.9)).prop_map(|(w, n, b)| Step::Give(w, n, b)),
-        1 => (who.clone(), 0..3_usize).prop_map(|(w, n)| Step::Reject(w, n)),
-        1 => (who.clone(), 0..3_usize).prop_map(|(w, n)| Step::Withdraw(w, n)),
-        5 => (who.clone(), any::<bool>()).prop_map(|(w, r)| Step::Promote(w, r)),
-        1 => who.clone().prop_map(Step::Glass),
-        1 => (who.clone(), 0..4_usize).prop_map(|(w, r)| Step::Role(w, r)),
-        1 => who.prop_map(Step::Revoke),
-        2 => prop_oneof![Just(1_000_u64), Just(1_800_000), Just(3_600_000)].prop_map(Step::Wait),
-        2 => Just(Step::Work),
-        1 => any::<bool>().prop_map(Step::Again),
-    ]
-}
-
-fn ring_of(first: bool) -> Scope {
-    ring(if first { "canary" } else { "broad" })
-}
-
-fn take(desk: &mut Desk, step: &Step) {
-    let nth = |desk: &Desk, n: usize| desk.rollout().approvals.iter().rev().nth(n).cloned();
-    // A refusal is an answer like any other; the history is judged.
-    let _ = match step {
-        Step::Ask(who, first) => {
-            let act = Verb::Approval(ApprovalAct::Request);
-            by(desk, CREW[*who], ring_of(*first), act)
-        }
-        Step::Give(who, n, honest) => {
-            let Some(mut found) = nth(desk, *n) else {
-                return;
-            };
-            if !honest {
-                found.stop = Stop::Drop;
-            }
-            give(desk, CREW[*who], &found)
-        }
-        Step::Reject(who, n) | Step::Withdraw(who, n) => {
-            let Some(Approval { id, .. }) = nth(desk, *n) else {
-                return;
-            };
-            let act = match step {
-                Step::Reject(..) => ApprovalAct::Reject { id },
-                _ => ApprovalAct::Withdraw { id },
-            };
-            by(desk, CREW[*who], Scope::Fleet, Verb::Approval(act))
-        }
-        Step::Promote(who, first) => by(desk, CREW[*who], ring_of(*first), Verb::Promote),
-        Step::Glass(who) => {
-            let lasting = Period::from_ms(2_000);
-            by(desk, CREW[*who], Scope::Fleet, Verb::BreakGlass { lasting })
-        }
-        Step::Role(who, role) => enrol(desk, CREW[*who], Role::ALL[*role]),
-        Step::Revoke(who) => {
-            let name = CREW[*who].to_owned();
-            let change = PeopleChange::Revoke { name };
-            by(desk, "root", Scope::Fleet, Verb::People(Box::new(change)))
-        }
-        Step::Wait(ms) => return desk.wait(*ms),
-        Step::Work => return desk.work(),
-        Step::Again(same) => {
-            let _ = by(desk, "ana", Scope::Fleet, Verb::Abort);
-            desk.work_off();
-            let mut again = strict();
-            if !same {
-                again.plan_digest = Digest::of("plan", &[&desk.now.0.to_be_bytes()]);
-            }
-            let open = Command::Open(Box::new(again), Actor::person("ana"));
-            let opened = desk.say(&open);
-            desk.work();
-            opened
-        }
-    };
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
-    #[test]
-    fn nothing_is_admitted_without_its_approvals(steps in prop::collection::vec(step(), 1..120)) {
-        let mut desk = Desk::new_with_crew(strict());
-        desk.work();
-        for step in &steps {
-            take(&mut desk, step);
-        }
-        prop_assert_eq!(broken(&desk.facts, needed), Vec::<String>::new());
-        prop_assert_eq!(audited(&desk.facts), Vec::<String>::new());
-    }
-}
-
-/// What `journal verify` would say of these facts.
-fn audited(facts: &[Fact]) -> Vec<String> {
-    let mut audit = Audit::default();
-    for (seq, fact) in (1..).zip(facts) {
-        audit.push(seq, fact, Digest::of("entry", &[&u64::to_be_bytes(seq)]));
-    }
-    let found = audit.finish();
-    found.iter().map(ToString::to_string).collect()
-}
-
-type Falsify = fn(&mut Vec<Fact>);
-
-/// The law is no law if nothing can break it: one false history for each rule.
-#[test]
-fn a_false_history_is_found() {
-    let true_one = || {
-        let (mut desk, approval) = waiting();
-        for who in ["lee", "kim"] {
-            give(&mut desk, who, &approval).unwrap();
-        }
-        by(&mut desk, "ana", ring("canary"), Verb::Promote).unwrap();
-        desk.facts
-    };
-    assert_eq!(broken(&true_one(), needed), Vec::<String>::new());
-    assert_eq!(audited(&true_one()), Vec::<String>::new());
-    let is_given = |f: &Fact| matches!(f.event, Event::ApprovalGiven { .. });
-    let falsified: [(&str, Falsify); 7] = [
-        ("their own", |facts| {
-            facts.iter_mut().for_each(|f| {
-                if matches!(f.event, Event::ApprovalRequested(_)) {
-                    f.actor = Actor::person("lee");
-                }
-            })
-        }),
-        ("may not approve", |facts| {
-            facts.iter_mut().for_each(|f| {
-                if matches!(f.event, Event::ApprovalGiven { .. }) {
-                    f.actor = Actor::person("eve");
-                }
-            })
-        }),
-        ("1 approved", |facts| {
-            let place = facts
-                .iter()
-                .position(|f| matches!(f.event, Event::ApprovalGiven { .. }));
-            facts.remove(place.unwrap());
-        }),
-        ("without approval", |facts| {
-            facts.retain(|f| !matches!(f.event, Event::ApprovalConsumed { .. }));
-        }),
-        ("had expired", |facts| {
-            facts.iter_mut().for_each(|f| {
-                if let Event::ApprovalRequested(a) = &mut f.event {
-                    a.expires_at = f.at;
-                }
-            })
-        }),
-        ("was for another plan", |facts| {
-            facts.iter_mut().for_each(|f| {
-                if let Event::ApprovalRequested(a) = &mut f.event {
-                    a.plan = Digest::ZERO;
-                }
-            })
-        }),
-        ("was for broad", |facts| {
-            facts.iter_mut().for_each(|f| {
-                if let Event::ApprovalRequested(a) = &mut f.event {
-                    a.ring = RingName::new("broad").unwrap();
-                }
-            })
-        }),
-    ];
-    assert!(true_one().iter().any(is_given));
-    for (word, falsify) in falsified {
-        let mut facts = true_one();
-        falsify(&mut facts);
-        let found = broken(&facts, needed).join("; ");
-        assert!(found.contains(word), "{word}: {found}");
-        assert_ne!(audited(&facts), Vec::<String>::new(), "{word}");
-    }
-    let mut twice = true_one();
-    let last = twice[twice.len() - 2..].to_vec();
-    twice.extend(last);
-    assert!(broken(&twice, needed).join("; ").contains("used again"));
-    assert!(audited(&twice).join("; ").contains("was over"));
 }
 
 #[test]

@@ -12,12 +12,20 @@ use std::collections::BTreeMap;
 
 pub const SOAK_MS: u64 = 10_000;
 
+/// What a broken engine does before and after the heart decides.
+#[derive(Clone, Copy)]
+pub struct Broken {
+    pub before: fn(&mut State, &mut Command, &mut Timestamp),
+    pub after: fn(&mut Vec<Fact>),
+}
+
 /// Everything the heart is told and everything it has said.
 pub struct Desk {
     pub state: State,
     pub seen: Observations,
     pub now: Timestamp,
     pub facts: Vec<Fact>,
+    pub broken: Option<Broken>,
     keys: u64,
 }
 
@@ -124,6 +132,7 @@ impl Desk {
             seen: Observations::default(),
             now: Timestamp(1_000_000),
             facts: Vec::new(),
+            broken: None,
             keys: 0,
         };
         for name in ["a1", "b1", "b2"] {
@@ -145,7 +154,10 @@ impl Desk {
     }
 
     pub fn say(&mut self, command: &Command) -> Result<Decision, Refusal> {
-        let decision = decide(&self.state, &self.seen, command, self.now)?;
+        let decision = match self.broken {
+            None => decide(&self.state, &self.seen, command, self.now)?,
+            Some(broken) => self.say_wrongly(broken, command)?,
+        };
         if let Decision::Facts(facts) = &decision {
             for fact in facts {
                 apply(&mut self.state, fact);
@@ -153,6 +165,27 @@ impl Desk {
             self.facts.extend(facts.iter().cloned());
         }
         Ok(decision)
+    }
+
+    /// What is decided on false grounds is written down as it really was.
+    fn say_wrongly(&self, broken: Broken, command: &Command) -> Result<Decision, Refusal> {
+        let (mut state, mut command, mut now) = (self.state.clone(), command.clone(), self.now);
+        (broken.before)(&mut state, &mut command, &mut now);
+        let mut decision = decide(&state, &self.seen, &command, now)?;
+        if let Decision::Facts(facts) = &mut decision {
+            (broken.after)(facts);
+            facts.iter_mut().for_each(|fact| fact.at = self.now);
+        }
+        Ok(decision)
+    }
+
+    fn grounds(&self) -> State {
+        let mut state = self.state.clone();
+        if let Some(broken) = self.broken {
+            let mut nothing = Command::End(pilothouse::rollout::Outcome::Done);
+            (broken.before)(&mut state, &mut nothing, &mut self.now.clone());
+        }
+        state
     }
 
     pub fn order(&mut self, scope: Scope, verb: Verb) -> Order {
@@ -197,7 +230,7 @@ impl Desk {
 
     /// What the reconcile loop would ask for now, taken.
     pub fn reconcile(&mut self) {
-        for command in next(&self.state, &self.seen, self.now).commands {
+        for command in next(&self.grounds(), &self.seen, self.now).commands {
             let _ = self.say(&command);
         }
     }

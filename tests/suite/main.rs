@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod api_document;
+mod approval_laws;
 mod approvals;
 mod canary;
 mod certificates;
@@ -51,6 +52,7 @@ mod restore;
 mod rows;
 mod runbook;
 mod scene;
+mod scheduled;
 mod screens;
 mod scripts;
 mod shown;

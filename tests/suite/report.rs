@@ -9,7 +9,8 @@ use pilothouse::cli::prepare::read_journal;
 use pilothouse::journal::{Head, LogId, Seal};
 use pilothouse::report::{Made, Report, Section, Stood, Told, Until, cell, gather, runs, told};
 use pilothouse::rollout::{
-    Approval, Auto, Event, Evidence, Fact, Grant, Mark, Outcome, PeopleChange, Role, Scope,
+    Approval, Auto, Event, Evidence, Fact, Grant, Mark, Outcome, Pending, PeopleChange, Role,
+    Scope, Window,
 };
 use proptest::prelude::*;
 use std::path::Path;
@@ -271,9 +272,22 @@ fn request(id: &str) -> Approval {
         plan: Digest::ZERO,
         shard_set: Digest::ZERO,
         policy: Digest::ZERO,
+        window: None,
         expires_at: Timestamp(u64::MAX / 4),
         given: Vec::new(),
         end: None,
+    }
+}
+
+fn pending() -> Pending {
+    Pending {
+        id: "1f00".into(),
+        asked: mark("lee"),
+        stop: Stop::Expand,
+        window: Window {
+            from: Timestamp(0),
+            until: Timestamp(u64::MAX / 4),
+        },
     }
 }
 
@@ -302,6 +316,16 @@ fn one_of_each() -> Vec<(Scope, Event)> {
                     to: Stop::Verify,
                     by: Actor::person("lee"),
                 }),
+            },
+        ),
+        (early(), Event::PromotionScheduled(Box::new(pending()))),
+        (early(), Event::PromotionCancelled { id: id() }),
+        (Scope::Fleet, Event::Forgotten),
+        (
+            early(),
+            Event::PromotionLapsed {
+                id: id(),
+                why: "its window closed".into(),
             },
         ),
         (early(), Event::ApprovalRequested(Box::new(request("1f00")))),
@@ -463,10 +487,14 @@ fn place(event: &Event) -> usize {
         Event::PeopleChanged(_) => 28,
         Event::RolloutEnded { .. } => 29,
         Event::HeadSealed(_) => 30,
+        Event::PromotionScheduled(_) => 31,
+        Event::PromotionCancelled { .. } => 32,
+        Event::PromotionLapsed { .. } => 33,
+        Event::Forgotten => 34,
     }
 }
 
-const KINDS: usize = 31;
+const KINDS: usize = 35;
 
 /// A scene in which each kind happened once, after the opening.
 fn everything() -> Scene {

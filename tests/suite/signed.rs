@@ -4,6 +4,10 @@
 use crate::crew::{done, refused, request_in, say, token};
 use crate::daemon::Daemon;
 use pilothouse::api::account::person;
+use pilothouse::base::{Digest, Namespace, Secret, SigningKey};
+use pilothouse::journal::Head;
+use pilothouse::rollout::{ApprovalAct, Signed, Verb};
+use pilothouse::wire::Answer;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -141,6 +145,67 @@ async fn a_signed_approval_counts_and_stock_tools_confirm_it() {
 
 fn alone(folder: &Path, words: &[&str]) -> String {
     ssh(folder, env!("CARGO_BIN_EXE_pilothouse"), words)
+}
+
+/// A signature is good, but what its owner looked at was something else.
+#[tokio::test]
+async fn an_approval_over_another_journal_is_refused() {
+    if !require_openssh() {
+        return;
+    }
+    let daemon = crew_with_keys().await;
+    let folder = daemon.folder.path();
+    asked(&daemon).await;
+    let (secret, _) = token(folder, "lee");
+    let pem = std::fs::read_to_string(folder.join("lee")).unwrap();
+    let key = SigningKey::from_openssh(&Secret::new(pem)).unwrap();
+    let mut lee = daemon.attach_as("lee", Some(Secret::new(secret)));
+    lee.until("the request", |o| {
+        let rollout = o.view.header.rollout.as_ref();
+        rollout.is_some_and(|r| !r.approvals.is_empty())
+    })
+    .await;
+    let rollout = lee.view.header.rollout.clone().unwrap();
+    let (asked, here) = (&rollout.approvals[0], lee.view.header.head.unwrap());
+    let give = |head: Head| {
+        let statement = asked.request.statement("lee", head);
+        let signature = key.sign(Namespace::Approval, statement.as_bytes()).unwrap();
+        Verb::Approval(ApprovalAct::Give {
+            id: asked.request.id.clone(),
+            binding: asked.binding,
+            signed: Some(Box::new(Signed { head, signature })),
+        })
+    };
+    let elsewhere = Head {
+        hash: Digest::of("another journal", &[]),
+        ..here
+    };
+    let ahead = Head {
+        seq: here.seq + 1_000_000,
+        ..here
+    };
+    for (key, head) in [("elsewhere", elsewhere), ("ahead", ahead)] {
+        lee.send(key, give(head));
+        match lee.answer(key).await {
+            Answer::Refused { text, .. } => assert!(text.contains("is not this one"), "{text}"),
+            other => panic!("{key}: {other:?}"),
+        }
+    }
+    lee.send("here", give(here));
+    let taken = lee.answer("here").await;
+    assert!(matches!(taken, Answer::Accepted { .. }), "{taken:?}");
+}
+
+async fn crew_with_keys() -> Daemon {
+    let daemon = crew().await;
+    let me = person().name;
+    for (name, file) in [(me.as_str(), "root.pub"), ("lee", "lee.pub")] {
+        let add = [
+            "operator", "key", "add", name, "--key", file, "--sign", "root",
+        ];
+        done(daemon.folder.path(), &add);
+    }
+    daemon
 }
 
 /// `ssh-keygen -Y verify` on what `journal approval` takes out, and on the

@@ -156,6 +156,7 @@ mod tests {
             engine,
             board: Board::default(),
             rates: Rates::default(),
+            uses: Default::default(),
         };
         let ana = Caller::named("ana");
         let asks = |verb| {

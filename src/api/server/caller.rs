@@ -42,10 +42,14 @@ impl FromRequestParts<Served> for Caller {
     async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Refused> {
         let peer = peer(parts)?;
         let people = served.people().await?;
-        established(parts, peer, &people).map_err(|refused| {
+        let caller = established(parts, peer, &people).map_err(|refused| {
             let counted = served.rates.fails(peer.origin());
             counted.err().unwrap_or(refused)
-        })
+        })?;
+        if let Some(claim) = &caller.claim {
+            served.uses.note(&claim.id, super::now());
+        }
+        Ok(caller)
     }
 }
 

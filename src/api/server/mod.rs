@@ -26,6 +26,7 @@ pub use door::{Door, DoorError};
 pub use gate::Names;
 pub use openapi::document;
 
+use crate::api::uses::TokenUses;
 use crate::base::Timestamp;
 use crate::engine::port::Publisher;
 use answer::Refused;
@@ -39,12 +40,14 @@ use rate::Rates;
 use state::Served;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Everything that is served, under these names.
-pub fn router(engine: Publisher, names: Names) -> Router {
+/// Everything that is served, under these names; which tokens were shown is
+/// noted.
+pub fn router(engine: Publisher, names: Names, uses: TokenUses) -> Router {
     let served = Served {
         engine,
         board: Board::default(),
         rates: Rates::default(),
+        uses,
     };
     let mut router = Router::new();
     for route in routes::all() {

@@ -3,6 +3,7 @@
 use super::answer::Refused;
 use super::board::Board;
 use super::rate::Rates;
+use crate::api::uses::TokenUses;
 use crate::engine::port::Publisher;
 use crate::wire::People;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub(super) struct Served {
     pub(super) engine: Publisher,
     pub(super) board: Board,
     pub(super) rates: Rates,
+    pub(super) uses: TokenUses,
 }
 
 /// How long a daemon that has only just begun may take to know its people.

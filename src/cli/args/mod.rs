@@ -17,7 +17,9 @@ pub use people::{
 };
 pub use report::{HandoverCli, ReportCli};
 pub use scripts::{ManCli, ReadyCli, ShellCli};
-pub use verbs::{ActCli, ConfirmCli, RollbackCli, ScopeCli, ThrottleCli, VerbCli, VerbsCli};
+pub use verbs::{
+    ActCli, ConfirmCli, RollbackCli, ScheduleCli, ScopeCli, ThrottleCli, VerbCli, VerbsCli,
+};
 
 use crate::base::Stop;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -93,8 +95,10 @@ pub enum Commands {
     )]
     Ready(ReadyCli),
     /// Remove what pilothouse keeps on the shards, once no rollout is open.
-    #[command(after_help = "Example:\n  pilothouse forget --fleet fleet.toml")]
-    Forget(FleetCli),
+    #[command(
+        after_help = "Example:\n  pilothouse forget --reason \"two weeks have passed\" --fleet fleet.toml\n\nWhat was dropped cannot be brought back from then on. It needs the right to act on the fleet, and is recorded before anything is removed."
+    )]
+    Forget(ForgetCli),
     /// Who there is, and what they may.
     #[command(
         subcommand,
@@ -162,12 +166,15 @@ pub struct DemoCli {
     pub film: Option<PathBuf>,
 }
 
-/// A fleet file.
+/// `forget`.
 #[derive(Debug, Args)]
-pub struct FleetCli {
+pub struct ForgetCli {
     /// Fleet file.
     #[arg(long, value_name = "FILE")]
     pub fleet: PathBuf,
+    /// Why; goes on the record.
+    #[arg(long, default_value = "")]
+    pub reason: String,
 }
 
 /// `plan`.

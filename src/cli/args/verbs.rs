@@ -109,6 +109,23 @@ pub struct ThrottleCli {
     pub rows_per_s: Option<u64>,
 }
 
+/// `schedule`.
+#[derive(Debug, Args)]
+pub struct ScheduleCli {
+    /// How it is given.
+    #[command(flatten)]
+    pub act: ActCli,
+    /// Which ring.
+    #[arg(long, value_parser = ring)]
+    pub ring: RingName,
+    /// When the window opens: 02:00 (the next one) or 2026-11-23T02:00, UTC.
+    #[arg(long, value_name = "TIME")]
+    pub from: String,
+    /// When it closes: 04:00 (the next one after that) or 2026-11-23T04:00, UTC.
+    #[arg(long, value_name = "TIME")]
+    pub until: String,
+}
+
 /// The verbs that work on a scope.
 #[derive(Debug, Subcommand)]
 pub enum VerbsCli {
@@ -125,6 +142,16 @@ pub enum VerbsCli {
         after_help = "Examples:\n  pilothouse promote --fleet fleet.toml --ring canary --wait 30m\n  pilothouse promote --fleet fleet.toml --confirm balance-cents --reason \"old clients are gone\"\n\nContract (retire, drop) must be confirmed with the rollout's id or its migration's name."
     )]
     Promote(ConfirmCli),
+    /// Promote a ring to its next stop within a window, once its gates pass.
+    #[command(
+        after_help = "Examples:\n  pilothouse schedule --ring early --from 02:00 --until 04:00 --reason \"quiet hours\" --fleet fleet.toml\n  pilothouse cancel --ring early --fleet fleet.toml\n\nWhere approvals are needed they are asked for with it, and hold for that window. It is in your name: if you may not promote any more when the window opens, it comes to nothing. A stage that has begun goes on past the window's end. Retire and drop are not scheduled."
+    )]
+    Schedule(ScheduleCli),
+    /// Take a scheduled promotion back; without a ring, all of them.
+    #[command(
+        after_help = "Example:\n  pilothouse cancel --ring early --reason \"deploy is late\" --fleet fleet.toml"
+    )]
+    Cancel(VerbCli),
     /// Close the next stage until release.
     #[command(
         after_help = "Example:\n  pilothouse hold --fleet fleet.toml --ring early --reason \"wait for the morning\""
@@ -163,10 +190,12 @@ impl VerbsCli {
             Self::Pause(verb)
             | Self::Resume(verb)
             | Self::Hold(verb)
+            | Self::Cancel(verb)
             | Self::Release(verb)
             | Self::Retry(verb)
             | Self::Abandon(verb) => &verb.act,
             Self::Promote(args) | Self::Abort(args) => &args.verb.act,
+            Self::Schedule(args) => &args.act,
             Self::Rollback(args) => &args.verb.act,
             Self::Throttle(args) => &args.verb.act,
         }

@@ -47,6 +47,7 @@ pub fn prepare(
         Action::Approve | Action::Reject | Action::Withdraw => {
             request::asked_rings(model, scopes?)?
         }
+        Action::CancelPromotion => request::scheduled_rings(model, scopes?)?,
         _ => scopes?,
     };
     let mut targets = Vec::new();
@@ -218,6 +219,7 @@ fn verb(model: &Model, action: Action, scope: &Scope) -> Result<Verb, String> {
             Some(_) => Ok(Verb::Abandon),
             None => Err("only while the rollout is being aborted".into()),
         },
+        Action::CancelPromotion => request::scheduled(model, scope).map(|_| Verb::Cancel),
         Action::Ask | Action::Approve | Action::Reject | Action::Withdraw => {
             request::verb(model, action, scope)
         }

@@ -5,7 +5,7 @@ use super::prepare::Target;
 use crate::base::RingName;
 use crate::cockpit::action::Action;
 use crate::cockpit::model::Model;
-use crate::wire::{ApprovalAct, ApprovalView, Gate, Scope, Verb, Verdict, words};
+use crate::wire::{ApprovalAct, ApprovalView, Gate, Pending, Scope, Verb, Verdict, words};
 
 /// The open request for a ring.
 fn open<'a>(model: &'a Model, ring: &RingName) -> Option<&'a ApprovalView> {
@@ -27,6 +27,30 @@ pub(super) fn asked_rings(model: &Model, scopes: Vec<Scope>) -> Result<Vec<Scope
     rings.dedup();
     match rings.is_empty() {
         true => Err("nobody has asked for approval".into()),
+        false => Ok(rings),
+    }
+}
+
+/// What is scheduled for a ring.
+pub(super) fn scheduled<'a>(model: &'a Model, scope: &Scope) -> Result<&'a Pending, String> {
+    let Scope::Ring(name) = scope else {
+        return Err("works on one ring".into());
+    };
+    let ring = model.ring_named(name);
+    let pending = ring.and_then(|ring| ring.pending.as_ref());
+    pending.ok_or_else(|| format!("nothing is scheduled for ring {name}"))
+}
+
+/// The fleet means the rings for which something is scheduled.
+pub(super) fn scheduled_rings(model: &Model, scopes: Vec<Scope>) -> Result<Vec<Scope>, String> {
+    if scopes != [Scope::Fleet] {
+        return Ok(scopes);
+    }
+    let rings = model.view().map_or(&[][..], |v| &v.rings).iter();
+    let waiting = rings.filter(|ring| ring.pending.is_some());
+    let rings: Vec<Scope> = waiting.map(|r| Scope::Ring(r.name.clone())).collect();
+    match rings.is_empty() {
+        true => Err("nothing is scheduled".into()),
         false => Ok(rings),
     }
 }
@@ -87,6 +111,7 @@ pub(super) fn title(model: &Model, action: Action, targets: &[Target]) -> Option
         Action::Reject => "Reject",
         Action::Withdraw => "Withdraw",
         Action::Ask => "Ask for approval of",
+        Action::CancelPromotion => "Cancel the promotion of",
         _ => return None,
     };
     let goals = targets.iter().filter_map(|target| {
@@ -95,6 +120,10 @@ pub(super) fn title(model: &Model, action: Action, targets: &[Target]) -> Option
         };
         let to = match action {
             Action::Ask => model.ring_named(ring)?.next?,
+            Action::CancelPromotion => {
+                let pending = scheduled(model, &target.scope).ok()?;
+                return Some(format!("{ring} to {}, {}", pending.stop, pending.window));
+            }
             _ => open(model, ring)?.request.stop,
         };
         Some(format!("{ring} to {to}"))
@@ -125,10 +154,10 @@ pub(super) fn shown(model: &Model, targets: &[Target]) -> Vec<String> {
             false => format!(" ({})", given.join(", ")),
         };
         lines.push(format!(
-            "{} of {} given{by}; expires {}; digest {}",
+            "{} of {} given{by}; {}; digest {}",
             given.len(),
             open.needed,
-            request.expires_at.clock(),
+            request.lasts(),
             open.binding.short()
         ));
     }

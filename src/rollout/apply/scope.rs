@@ -4,6 +4,7 @@ use super::{change, enter};
 use crate::base::{Cause, RingName, ShardName, Stage, Stop, Timestamp};
 use crate::rollout::command::Scope;
 use crate::rollout::event::{Event, Fact};
+use crate::rollout::pending::Pending;
 use crate::rollout::state::{Mark, Phase, Rollout, Undo};
 
 /// Facts that exist at every scope, and ring and fleet facts.
@@ -19,6 +20,7 @@ pub(super) fn on_scope(rollout: &mut Rollout, fact: &Fact) {
             if let Some(ring) = rollout.rings.get_mut(ring) {
                 ring.admitted = *stop;
                 ring.admitted_at = fact.at;
+                ring.pending = None;
             }
         }
         Event::StageBegun { stop, shards, .. } => {
@@ -29,6 +31,12 @@ pub(super) fn on_scope(rollout: &mut Rollout, fact: &Fact) {
                 });
             }
         }
+        Event::PromotionScheduled(pending) => {
+            set_pending(rollout, &fact.scope, Some((**pending).clone()));
+        }
+        Event::PromotionCancelled { .. } | Event::PromotionLapsed { .. } => {
+            set_pending(rollout, &fact.scope, None);
+        }
         Event::Held => set_hold(rollout, &fact.scope, Some(mark())),
         Event::Released => set_hold(rollout, &fact.scope, None),
         Event::Paused => set_pause(rollout, &fact.scope, Some(mark())),
@@ -37,12 +45,23 @@ pub(super) fn on_scope(rollout: &mut Rollout, fact: &Fact) {
         Event::RollbackBegun { to, shards } => rollback(rollout, &fact.scope, *to, shards, &mark()),
         Event::AbortBegun => {
             rollout.auto = None;
+            // Nothing may promote what is being taken back.
+            rollout.rings.values_mut().for_each(|r| r.pending = None);
             rollout.aborting = Some(mark());
         }
         Event::Throttled { rows_per_s_max } => set_cap(rollout, &fact.scope, *rows_per_s_max),
         Event::Automated { auto } => rollout.auto.clone_from(auto),
+        Event::Forgotten => rollout.forgotten = Some(mark()),
         Event::RolloutEnded { outcome } => rollout.outcome = Some(*outcome),
         _ => {}
+    }
+}
+
+fn set_pending(rollout: &mut Rollout, scope: &Scope, pending: Option<Pending>) {
+    if let Scope::Ring(name) = scope
+        && let Some(ring) = rollout.rings.get_mut(name)
+    {
+        ring.pending = pending;
     }
 }
 
@@ -162,6 +181,7 @@ fn rollback(rollout: &mut Rollout, scope: &Scope, to: Stop, shards: &[ShardName]
     for name in rings {
         if let Some(ring) = rollout.rings.get_mut(&name) {
             ring.admitted = ring.admitted.min(to);
+            ring.pending = None;
             ring.hold = Some(held.clone());
         }
     }
