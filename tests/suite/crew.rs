@@ -49,6 +49,17 @@ pub fn token(folder: &Path, name: &str) -> (String, String) {
     (token, format!("file:{}", path.display()))
 }
 
+/// Waits until a program says so.
+pub async fn comes(what: &str, mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let come = tokio::time::timeout(std::time::Duration::from_secs(60), wait).await;
+    assert!(come.is_ok(), "never came: {what}");
+}
+
 /// The id in `request ID: …`.
 pub fn request_in(text: &str) -> String {
     let (_, after) = text.split_once("request ").expect(text);
@@ -209,11 +220,10 @@ async fn a_token_that_is_wrong_or_over_is_told_apart_and_never_kept() {
     };
     line(&listed);
     // The daemon writes it down in its own time.
-    while line(&done(folder, &["operator", "list"])).ends_with("never used") {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    let said = line(&done(folder, &["operator", "list"]));
-    assert!(said.contains("last used 20"), "{said}");
+    comes("the last use", || {
+        line(&done(folder, &["operator", "list"])).contains("last used 20")
+    })
+    .await;
     done(folder, &["operator", "revoke", "ana", "--token-id", id]);
     let path = folder.join("ana.token");
     let no = |text: &str, why: &str| {

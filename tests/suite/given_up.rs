@@ -1,7 +1,11 @@
 //! A shard that is gone for good does not keep the others from being cleaned.
 
+use crate::crew::{done, refused};
 use crate::documents::scratch;
 use crate::orders::{pilothouse, run_to};
+use crate::proof::done_alone;
+use pilothouse::api::account::person;
+use std::path::Path;
 use std::process::Stdio;
 
 #[tokio::test]
@@ -31,7 +35,17 @@ async fn forget_cleans_what_is_there_and_names_what_was_given_up() {
     assert!(abort.status.success(), "{abort:?}");
     // Back again, and still as it was left.
     std::fs::rename(folder.join("away.db"), folder.join("s02.db")).unwrap();
-    let forget = pilothouse(folder, &["forget"]).output().unwrap();
+    // What cannot be brought back is not for everybody to remove.
+    let me = person().name;
+    done(folder, &["operator", "add", &me, "--role", "admin"]);
+    refused(folder, &["forget"], "may not act");
+    assert!(!recorded(folder, "\"forgotten\""));
+    let add = [
+        "operator", "add", &me, "--role", "admin", "--role", "operator",
+    ];
+    done(folder, &add);
+    let why = ["forget", "--reason", "two weeks have passed"];
+    let forget = pilothouse(folder, &why).output().unwrap();
     let said = String::from_utf8_lossy(&forget.stdout).into_owned();
     assert!(forget.status.success(), "{said}{forget:?}");
     assert!(
@@ -42,4 +56,11 @@ async fn forget_cleans_what_is_there_and_names_what_was_given_up() {
         said.contains("s02: was given up and is left as it is"),
         "{said}"
     );
+    assert!(recorded(folder, "\"forgotten\""));
+    assert!(recorded(folder, "two weeks have passed"));
+}
+
+/// Whether the journal says so.
+fn recorded(folder: &Path, text: &str) -> bool {
+    done_alone(folder, &["journal", "export", ".pilothouse"]).contains(text)
 }

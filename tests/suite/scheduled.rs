@@ -3,7 +3,7 @@
 //! take them back.
 
 use crate::approvals::{by, enrol, give, refusal, strict};
-use crate::crew::{done, refused, say};
+use crate::crew::{comes, done, refused, say};
 use crate::daemon::Daemon;
 use crate::desk::{Desk, ring, roll_back};
 use crate::documents::scratch;
@@ -285,9 +285,10 @@ async fn everybody_sees_what_is_scheduled_and_it_comes_about() {
     })
     .await;
     // A status from before it is some moments old at most.
-    while !done(folder, &["status"]).contains("scheduled") {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    comes("a status", || {
+        done(folder, &["status"]).contains("scheduled")
+    })
+    .await;
     done(folder, &["cancel", "--ring", "canary"]);
     refused(folder, &["cancel"], "nothing is scheduled");
     let at_once = [
