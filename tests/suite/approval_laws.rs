@@ -3,10 +3,13 @@
 
 use crate::approvals::{NEEDED, by, enrol, give, strict, waiting};
 use crate::desk::{Broken, Desk, ring};
-use pilothouse::base::{Actor, Cause, Digest, Period, RingName, Stop, Timestamp};
+use pilothouse::base::{
+    Actor, Cause, Digest, Namespace, Period, RingName, SigningKey, Stage, Stop, Timestamp,
+};
+use pilothouse::journal::Head;
 use pilothouse::rollout::{
-    Approval, ApprovalAct, ApprovalEnd, Audit, Command, Event, Fact, Grant, Pending, PeopleChange,
-    Role, Scope, State, Verb, Window, apply,
+    Approval, ApprovalAct, ApprovalEnd, Audit, Command, Event, Fact, Grant, KeyAct, KeyChange,
+    Pending, PeopleChange, Role, Scope, Signed, State, Verb, Window, apply,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -587,4 +590,107 @@ fn an_engine_without_one_of_the_rules_is_caught() {
         }
     }
     assert_eq!(free, Vec::<&str>::new());
+}
+
+/// A history in which lee and kim have signed what they approved.
+fn signed_history() -> (Vec<Fact>, SigningKey) {
+    let mut opening = strict();
+    opening.policy.signed.insert(Stage::Snapshot);
+    let mut desk = Desk::new_with_crew(opening);
+    let key = |seed: u8| SigningKey::from_seed(&[seed; 32]).unwrap();
+    let admin = key(1);
+    for (name, own) in [("root", 1), ("lee", 2), ("kim", 3)] {
+        let public = key(own).public().clone();
+        let statement = KeyChange::statement(name, &public, KeyAct::Enrol);
+        let change = KeyChange {
+            name: name.into(),
+            key: public,
+            act: KeyAct::Enrol,
+            signature: admin
+                .sign(Namespace::Registry, statement.as_bytes())
+                .unwrap(),
+        };
+        let change = PeopleChange::Key(Box::new(change));
+        let verb = Verb::People(Box::new(change));
+        by(&mut desk, "root", Scope::Fleet, verb).unwrap();
+    }
+    desk.work();
+    let ask = Verb::Approval(ApprovalAct::Request);
+    by(&mut desk, "ana", ring("canary"), ask).unwrap();
+    let approval = desk.rollout().approvals[0].clone();
+    for (name, own) in [("lee", 2), ("kim", 3)] {
+        let act = ApprovalAct::Give {
+            id: approval.id.clone(),
+            binding: approval.binding(),
+            signed: Some(Box::new(signed(&approval, name, &key(own), first()))),
+        };
+        by(&mut desk, name, Scope::Fleet, Verb::Approval(act)).unwrap();
+    }
+    by(&mut desk, "ana", ring("canary"), Verb::Promote).unwrap();
+    (desk.facts, key(2))
+}
+
+/// The head after the first entry, as [`audited`] counts.
+fn first() -> Head {
+    Head {
+        seq: 1,
+        hash: Digest::of("entry", &[&u64::to_be_bytes(1)]),
+    }
+}
+
+fn signed(approval: &Approval, name: &str, key: &SigningKey, head: Head) -> Signed {
+    let statement = approval.statement(name, head);
+    let signature = key.sign(Namespace::Approval, statement.as_bytes());
+    Signed {
+        head,
+        signature: signature.unwrap(),
+    }
+}
+
+/// Whoever writes a history anew cannot sign for others.
+#[test]
+fn a_false_signature_is_found_in_the_journal() {
+    let (facts, lees) = signed_history();
+    assert_eq!(audited(&facts), Vec::<String>::new());
+    let request = facts.iter().find_map(|f| match &f.event {
+        Event::ApprovalRequested(approval) => Some((**approval).clone()),
+        _ => None,
+    });
+    let request = request.unwrap();
+    let mut another = request.clone();
+    another.stop = Stop::Drop;
+    let stranger = SigningKey::from_seed(&[9; 32]).unwrap();
+    let elsewhere = Head {
+        hash: Digest::ZERO,
+        ..first()
+    };
+    let falsified = [
+        (
+            "another request",
+            Some(signed(&another, "lee", &lees, first())),
+        ),
+        (
+            "somebody else's name",
+            Some(signed(&request, "kim", &lees, first())),
+        ),
+        (
+            "a stranger's key",
+            Some(signed(&request, "lee", &stranger, first())),
+        ),
+        (
+            "over another journal",
+            Some(signed(&request, "lee", &lees, elsewhere)),
+        ),
+        ("without the signature", None),
+    ];
+    for (what, signed) in falsified {
+        let mut facts = facts.clone();
+        let given = facts.iter_mut().find_map(|f| match &mut f.event {
+            Event::ApprovalGiven { signed, .. } => Some(signed),
+            _ => None,
+        });
+        *given.unwrap() = signed.map(Box::new);
+        let found = audited(&facts).join("; ");
+        assert!(found.contains("lee"), "{what}: {found}");
+    }
 }
