@@ -165,9 +165,12 @@ fn shown(approval: &ApprovalView) -> String {
         "" => "no reason given",
         reason => reason,
     };
-    let opens = request
-        .window
-        .map(|w| format!("  from       {} on, by itself\n", w.from));
+    let opens = request.window.map(|w| {
+        format!(
+            "  from       {} on BY ITSELF, once all have said yes and its gates pass\n",
+            w.from
+        )
+    });
     let opens = opens.unwrap_or_default();
     format!(
         "request {id}: promote ring {ring} to {stop}\n  asked by   {} at {}: {why}\n  given      {} of {needed}{}\n{opens}  expires    {expires_at}\n  digest     {binding}\n",

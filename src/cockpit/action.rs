@@ -389,7 +389,7 @@ pub const ACTIONS: &[Item] = &[
         "Take back what you asked for yourself.",
     ),
     act(
-        (A::CancelPromotion, "cancel promotion"),
+        (A::CancelPromotion, "cancel"),
         Tier::Line,
         &[],
         'c',

@@ -80,6 +80,8 @@ pub enum NotifyEvent {
     GlassBroken,
     /// The journal cannot be written.
     JournalStuck,
+    /// A scheduled promotion has come to nothing.
+    Lapsed,
     /// A rollback has ended.
     RolledBack,
     /// The rollout has ended.
@@ -88,7 +90,7 @@ pub enum NotifyEvent {
 
 impl NotifyEvent {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ApprovalAsked,
         Self::ApprovalExpiring,
         Self::GateFailed,
@@ -101,6 +103,7 @@ impl NotifyEvent {
         Self::Promotable,
         Self::GlassBroken,
         Self::JournalStuck,
+        Self::Lapsed,
         Self::RolledBack,
         Self::Done,
     ];
@@ -120,6 +123,7 @@ impl NotifyEvent {
             Self::Promotable => "promotable",
             Self::GlassBroken => "glass_broken",
             Self::JournalStuck => "journal_stuck",
+            Self::Lapsed => "lapsed",
             Self::RolledBack => "rolled_back",
             Self::Done => "done",
         }

@@ -209,10 +209,15 @@ fn of_fact(rollout: &RolloutView, seq: u64, fact: &Fact) -> Option<Notice> {
     let seq = seq.to_string();
     let mut notice = Notice::new(&rollout.id, event, &fact.scope, (&seq, fact.at));
     notice.what = describe(fact);
-    notice.why = match event {
-        NotifyEvent::Done => rollout.standing.cause.clone(),
+    notice.why = match (event, &fact.event) {
+        (NotifyEvent::Done, _) => rollout.standing.cause.clone(),
+        (_, Event::PromotionLapsed { why, .. }) => why.clone(),
         _ => fact.reason.clone(),
     };
+    if event == NotifyEvent::Lapsed {
+        notice.what = "a scheduled promotion came to nothing".into();
+        notice.clears = "promote the ring, or schedule it again".into();
+    }
     notice.by = Some(fact.actor.to_string());
     Some(notice)
 }
@@ -222,6 +227,7 @@ pub(super) fn event_of(fact: &Fact) -> Option<NotifyEvent> {
     match (&fact.event, fact.cause) {
         (Event::RolloutEnded { .. }, _) => Some(NotifyEvent::Done),
         // That a guard held or paused stands in the view until it is lifted.
+        (Event::PromotionLapsed { .. }, _) => Some(NotifyEvent::Lapsed),
         (Event::RollbackBegun { .. }, Cause::Guard) => Some(NotifyEvent::GuardFired),
         _ => None,
     }

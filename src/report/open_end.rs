@@ -10,6 +10,12 @@ pub(super) fn open_ends(rollout: &Rollout, now: Timestamp) -> Vec<String> {
     for (name, shard) in &rollout.shards {
         found.extend(of_shard(name.as_str(), shard));
     }
+    let pending = rollout.rings.iter();
+    let pending = pending.filter_map(|(name, ring)| Some((name, ring.pending.as_ref()?)));
+    found.extend(pending.map(|(name, p)| {
+        let (stop, by, window) = (p.stop, &p.asked.by, p.window);
+        format!("ring {name} is promoted to {stop} by itself, scheduled by {by} for {window}")
+    }));
     match rollout.outcome {
         None => open(rollout, now, &mut found),
         Some(Outcome::Done) => found.push(match &rollout.forgotten {

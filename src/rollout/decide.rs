@@ -68,14 +68,16 @@ pub fn decide(
     Ok(Decision::Facts(with_consequences(state, facts, now)))
 }
 
-/// The rollout that a verb is about: the open one, or, for a rollback, the
-/// one that is done: merge restore opens it again.
+/// The rollout that a verb is about: the open one; for a rollback also the one
+/// that is done, since merge restore opens it again; for a review whatever was
+/// last, since it stays owed.
 fn commanded<'a>(state: &'a State, verb: &Verb) -> Option<&'a Rollout> {
-    let done = state
-        .rollout
-        .as_ref()
-        .filter(|r| r.outcome == Some(Outcome::Done) && matches!(verb, Verb::RollBack { .. }));
-    state.open().or(done)
+    let over = state.rollout.as_ref().filter(|r| match verb {
+        Verb::RollBack { .. } => r.outcome == Some(Outcome::Done),
+        Verb::Review => true,
+        _ => false,
+    });
+    state.open().or(over)
 }
 
 /// A fact that the engine states by its own rules.

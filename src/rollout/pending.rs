@@ -36,8 +36,17 @@ impl Window {
 }
 
 impl fmt::Display for Window {
+    /// `11-22 02:00 to 04:00 UTC`: a window closes within days, the year is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} to {} UTC", self.from.minute(), self.until.minute())
+        let (from, until) = (self.from.minute(), self.until.minute());
+        let short = |text: &str| text.get(5..).unwrap_or(text).to_owned();
+        let same_day = from.get(..10) == until.get(..10);
+        let end = if same_day {
+            until.get(11..)
+        } else {
+            until.get(5..)
+        };
+        write!(f, "{} to {} UTC", short(&from), end.unwrap_or(&until))
     }
 }
 

@@ -161,6 +161,8 @@ enum Step {
     Revoke(usize),
     Schedule(usize, bool, u64),
     Cancel(usize, bool),
+    Crash,
+    Repeat,
     Wait(u64),
     Work,
     Again(bool),
@@ -183,6 +185,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (who.clone(), 0..4_usize).prop_map(|(w, r)| Step::Role(w, r)),
         1 => who.prop_map(Step::Revoke),
         2 => prop_oneof![Just(1_000_u64), Just(1_800_000), Just(3_600_000)].prop_map(Step::Wait),
+        1 => Just(Step::Crash),
+        1 => Just(Step::Repeat),
         2 => Just(Step::Work),
         1 => any::<bool>().prop_map(Step::Again),
     ]
@@ -248,6 +252,11 @@ fn take(desk: &mut Desk, step: &Step) -> Result<(), &'static str> {
             desk.wait(*ms);
             return Ok(());
         }
+        Step::Crash => {
+            desk.restart();
+            return Ok(());
+        }
+        Step::Repeat => return desk.repeat(),
         Step::Work => {
             desk.work();
             return Ok(());

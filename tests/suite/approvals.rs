@@ -232,6 +232,22 @@ fn broken_glass_ends_with_its_rollout_and_its_review_does_not() {
 }
 
 #[test]
+fn what_is_over_is_still_reviewed() {
+    let (mut desk, _) = waiting();
+    let lasting = Period::from_ms(3_600_000);
+    by(&mut desk, "ana", Scope::Fleet, Verb::BreakGlass { lasting }).unwrap();
+    by(&mut desk, "ana", Scope::Fleet, Verb::Abort).unwrap();
+    desk.work_off();
+    assert!(desk.rollout().outcome.is_some());
+    let needs = crate::standing::view(&desk).needs_you;
+    let owed = |n: &&pilothouse::wire::Need| n.what.contains("somebody else must review");
+    assert_eq!(needs.iter().filter(owed).count(), 1, "{needs:?}");
+    refusal(by(&mut desk, "ana", Scope::Fleet, Verb::Review));
+    by(&mut desk, "lee", Scope::Fleet, Verb::Review).unwrap();
+    assert_eq!(crate::standing::view(&desk).needs_you, []);
+}
+
+#[test]
 fn shift_is_approved_where_it_is_entered_and_each_stop_of_contract() {
     let mut opening = opening();
     for stage in [Stage::Shift, Stage::Contract] {

@@ -26,6 +26,8 @@ pub struct Desk {
     pub now: Timestamp,
     pub facts: Vec<Fact>,
     pub broken: Option<Broken>,
+    /// The newest act of a person that was taken.
+    taken: Option<Command>,
     keys: u64,
 }
 
@@ -133,6 +135,7 @@ impl Desk {
             now: Timestamp(1_000_000),
             facts: Vec::new(),
             broken: None,
+            taken: None,
             keys: 0,
         };
         for name in ["a1", "b1", "b2"] {
@@ -159,12 +162,42 @@ impl Desk {
             Some(broken) => self.say_wrongly(broken, command)?,
         };
         if let Decision::Facts(facts) = &decision {
+            match command {
+                // Keys are those of one rollout; changes among the people have
+                // their effect once, however often they are said.
+                Command::Open(..) => self.taken = None,
+                Command::Order(order) if matches!(order.verb, Verb::People(_)) => {}
+                Command::Order(_) => self.taken = Some(command.clone()),
+                _ => {}
+            }
             for fact in facts {
                 apply(&mut self.state, fact);
             }
             self.facts.extend(facts.iter().cloned());
         }
         Ok(decision)
+    }
+
+    /// All that an engine knows is gone; what is in the journal is not.
+    pub fn restart(&mut self) {
+        let mut replayed = State::default();
+        self.facts
+            .iter()
+            .for_each(|fact| apply(&mut replayed, fact));
+        assert_eq!(replayed, self.state);
+        self.state = replayed;
+    }
+
+    /// The same act again, as whoever never heard its answer sends it. Nothing
+    /// comes of it.
+    pub fn repeat(&mut self) -> Result<(), &'static str> {
+        let Some(command) = self.taken.clone() else {
+            return Ok(());
+        };
+        match self.say(&command) {
+            Ok(Decision::Facts(facts)) if !facts.is_empty() => Err("an act was taken twice"),
+            _ => Ok(()),
+        }
     }
 
     /// What is decided on false grounds is written down as it really was.

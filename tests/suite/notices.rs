@@ -7,7 +7,7 @@ use pilothouse::base::{Actor, Period, Stage, Stop, Timestamp};
 use pilothouse::fleet::{Guard, GuardAction, NotifyEvent};
 use pilothouse::notify::{Due, GROUP, Group, Ledger, Message, Notice, Pace, due};
 use pilothouse::rollout::{
-    ApprovalAct, Command, Fact, Grant, PeopleChange, Report, Role, Scope, Verb,
+    ApprovalAct, Command, Fact, Grant, PeopleChange, Report, Role, Scope, Verb, Window,
 };
 use std::collections::BTreeSet;
 
@@ -417,4 +417,28 @@ fn a_message_says_why_since_when_and_what_clears_it_and_its_body_is_documented()
         let row = format!("| `{}` |", event.word());
         assert!(documented.contains(&row), "{row} is not documented");
     }
+}
+
+#[test]
+fn a_scheduled_promotion_that_came_to_nothing_calls_somebody() {
+    let mut desk = Desk::with(opening());
+    desk.work();
+    let window = Window {
+        from: desk.now.after(Period::from_ms(1)),
+        until: desk.now.after(Period::from_ms(2)),
+    };
+    desk.ask(ring("canary"), Verb::Schedule(window)).unwrap();
+    let before = desk.facts.len() as u64;
+    desk.wait(60_000);
+    desk.reconcile();
+    let facts: Vec<(u64, Fact)> = (1..).zip(desk.facts.clone()).collect();
+    let told = due(&view(&desk), &facts[before as usize..], desk.now);
+    let lapsed: Vec<&Notice> = told
+        .ended
+        .iter()
+        .filter(|n| n.event == NotifyEvent::Lapsed)
+        .collect();
+    assert_eq!(lapsed.len(), 1, "{told:?}");
+    assert!(lapsed[0].why.contains("its window closed"), "{lapsed:?}");
+    assert!(lapsed[0].clears.contains("schedule it again"), "{lapsed:?}");
 }

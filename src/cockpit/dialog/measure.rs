@@ -43,7 +43,10 @@ pub(super) fn radius(
     out.push(("Lag", vec![lag(model, &shards)]));
     out.push(("Way back", vec![way_back(&shards)]));
     out.push(("Attached", vec![attached(model)]));
-    out.push(("What happens", vec![consequence(action).into()]));
+    out.push((
+        "What happens",
+        vec![consequence(model, action, targets).into()],
+    ));
     if matches!(action, Action::Promote | Action::Approve) {
         for stop in into_contract(model, targets) {
             out.push((stop_word(stop), vec![in_contract(stop).into()]));
@@ -196,9 +199,12 @@ fn in_contract(stop: Stop) -> &'static str {
     }
 }
 
-fn consequence(action: Action) -> &'static str {
+fn consequence(model: &Model, action: Action, targets: &[Target]) -> &'static str {
     match action {
         Action::Promote => "each listed ring may run its next stage, once; no gate is skipped",
+        Action::Approve if request::are_scheduled(model, targets) => {
+            "IT HAPPENS BY ITSELF in its window, once all have said yes and every gate has passed; used once, void if anything changes"
+        }
         Action::Approve => {
             "somebody may promote it once all have said yes; used once, void if anything changes"
         }

@@ -132,6 +132,14 @@ pub(super) fn title(model: &Model, action: Action, targets: &[Target]) -> Option
     Some(format!("{word} {}?", goals.join(", ")))
 }
 
+/// Whether one of them is for a window, in which nobody need promote.
+pub(super) fn are_scheduled(model: &Model, targets: &[Target]) -> bool {
+    targets.iter().any(|target| match &target.scope {
+        Scope::Ring(ring) => open(model, ring).is_some_and(|a| a.request.window.is_some()),
+        _ => false,
+    })
+}
+
 /// What was asked, by whom, and who said yes.
 pub(super) fn shown(model: &Model, targets: &[Target]) -> Vec<String> {
     let mut lines = Vec::new();
