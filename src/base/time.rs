@@ -41,6 +41,12 @@ impl Timestamp {
         format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
     }
 
+    /// `11-22 14:02`, UTC: for what lies within days.
+    pub fn minute_of_year(self) -> String {
+        let text = self.minute();
+        text.get(5..).map_or(text.clone(), str::to_owned)
+    }
+
     /// `2026-11-22 14:02`, UTC.
     pub fn minute(self) -> String {
         let text = self.to_string();

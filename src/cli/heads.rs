@@ -10,6 +10,7 @@
 use crate::api::client::{Client, Told};
 use crate::base::Digest;
 use crate::journal::{Head, LogId};
+use crate::store::replace;
 use crate::wire::{CommandEnvelope, Header, Look, ServerMessage, Sight, Stream};
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
@@ -62,14 +63,11 @@ impl Memory {
     }
 }
 
-/// Under another name first: half a head would be none.
 fn write(file: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let draft = file.with_extension(format!("{}", std::process::id()));
-    std::fs::write(&draft, format!("{text}\n"))?;
-    std::fs::rename(draft, file)
+    replace(file, format!("{text}\n").as_bytes())
 }
 
 /// What is known of the journal that is being shown.
@@ -162,11 +160,18 @@ impl RememberingClient {
         let Some(log) = header.log.clone() else {
             return Some(told);
         };
-        let before = self.memory.recall_at(&self.address);
-        if let Some(before) = before.filter(|before| *before != log) {
-            let file = self.memory.place(&self.address);
-            let why = format!("it is {log}, and {before} was here when you looked last");
-            return Some(self.refuse(&why, &format!("look for {before}"), &file));
+        match self.memory.recall_at(&self.address) {
+            Some(before) if before != log => {
+                let file = self.memory.place(&self.address);
+                let why = format!("it is {log}, and {before} was here when you looked last");
+                return Some(self.refuse(&why, &format!("look for {before}"), &file));
+            }
+            Some(_) => {}
+            None => {
+                if let Err(why) = self.memory.keep_at(&self.address, &log) {
+                    tracing::warn!("that journal {log} is here is not remembered: {why}");
+                }
+            }
         }
         let end = header.head.unwrap_or(Head::EMPTY);
         let Some(known) = self.memory.recall(&log) else {
@@ -222,8 +227,7 @@ impl RememberingClient {
         let newer = sealed.filter(|head| self.sealed.is_none_or(|last| last.seq < head.seq));
         let Some(head) = newer else { return };
         self.sealed = Some(head);
-        let kept = self.memory.keep(log, head);
-        if let Err(why) = kept.and_then(|()| self.memory.keep_at(&self.address, log)) {
+        if let Err(why) = self.memory.keep(log, head) {
             tracing::warn!("the sealed head of journal {log} is not remembered: {why}");
         }
     }

@@ -16,7 +16,7 @@ use crate::api::http::{Access, give_act, who_am_i};
 use crate::base::{Contacts, Digest, Period, Secret};
 use crate::engine::{Book, Goal, Observer, Taken, now};
 use crate::fleet::LoadedFleet;
-use crate::journal::{Entry, Head};
+use crate::journal::Entry;
 use crate::migration::load_kept;
 use crate::rollout::{
     Command, Fact, Gate, Observations, Order, Refusal, Scope, State, Verb, decide,
@@ -404,10 +404,7 @@ pub(super) fn view_of(
     last: Option<&Entry>,
 ) -> FleetView {
     let recent = &facts[facts.len().saturating_sub(50)..];
-    let head = last.map(|entry| Head {
-        seq: entry.seq,
-        hash: entry.hash,
-    });
+    let head = last.map(Entry::head);
     let plan = state.rollout.as_ref().map(|r| r.opening.plan_digest);
     let contacts = plan.map_or_else(Contacts::default, |plan| contacts(fleet, &plan));
     let identity = Identity {

@@ -7,6 +7,7 @@ use super::order::{live_view, view_of};
 use super::prepare::{NEVER_OPENED, load_fleet};
 use crate::base::{Period, Timestamp};
 use crate::engine::{fact, now};
+use crate::fleet::LoadedFleet;
 use crate::journal::{Entry, Head, Verdict};
 use crate::report::{Made, Run, Shift, gather, handover as put_together, plain, runs};
 use crate::rollout::{Fact, State, apply};
@@ -47,7 +48,7 @@ struct Read {
 pub async fn report(from: From, named: Option<&str>, head: Option<Head>) -> Result<Said, Ended> {
     let source = match from {
         From::Journal(path) => path,
-        From::Fleet(path) => store_of(&path)?,
+        From::Fleet(path) => opened_store(&load_fleet(&path)?)?,
     };
     let read = read(&source, head).await?;
     let all = runs(&read.facts);
@@ -57,10 +58,7 @@ pub async fn report(from: From, named: Option<&str>, head: Option<Head>) -> Resu
     };
     let made = Made {
         at: now(),
-        head: read.last.as_ref().map_or(Head::EMPTY, |last| Head {
-            seq: last.seq,
-            hash: last.hash,
-        }),
+        head: read.last.as_ref().map_or(Head::EMPTY, Entry::head),
         warnings: read.warnings.clone(),
     };
     let report = gather(&read.facts, run.first, made);
@@ -91,8 +89,8 @@ fn nothing(read: &Read, all: &[Run], named: Option<&str>) -> Ended {
     Ended::new(Exit::Refused, text)
 }
 
-fn store_of(fleet: &Path) -> Result<PathBuf, Ended> {
-    let store = load_fleet(fleet)?.fleet.store;
+fn opened_store(fleet: &LoadedFleet) -> Result<PathBuf, Ended> {
+    let store = fleet.fleet.store.clone();
     match store.join(JOURNAL_FILE).exists() {
         true => Ok(store),
         false => Err(Ended::new(Exit::Refused, NEVER_OPENED)),
@@ -140,8 +138,8 @@ async fn read(source: &Path, head: Option<Head>) -> Result<Read, Ended> {
 /// # Errors
 /// Nothing was ever opened here.
 pub async fn handover(fleet: &Path, lasting: Period) -> Result<Said, Ended> {
-    let store = store_of(fleet)?;
     let fleet = load_fleet(fleet)?;
+    let store = opened_store(&fleet)?;
     let read = read(&store, None).await?;
     let mut state = State::default();
     read.facts

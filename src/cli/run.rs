@@ -10,7 +10,7 @@ use crate::base::{Cause, Stage, Stop};
 use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now, port};
 use crate::notify::Notifier;
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
-use crate::store::{Inbox, Lease};
+use crate::store::{Inbox, Lease, replace};
 use crate::wire::{Identity, describe};
 use crate::worker::Variant;
 use std::path::{Path, PathBuf};
@@ -220,7 +220,7 @@ pub(super) async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
 }
 
 /// Keeps the migration file and its runbook in the store, for whoever goes on
-/// without them.
+/// without them; a way back depends on it.
 fn keep(job: &Job) -> Result<(), Ended> {
     let (store, plan) = (
         &job.fleet.fleet.store,
@@ -234,21 +234,14 @@ fn keep(job: &Job) -> Result<(), Ended> {
         Ended::new(Exit::Failed, format!("{}: {e}", path.display()))
     };
     let text = std::fs::read(&job.migration_path);
-    text.and_then(|text| put(&kept, &text))
+    text.and_then(|text| replace(&kept, &text))
         .map_err(|e| failed(&kept, e))?;
     let kept = match &job.migration.runbook {
-        Some(text) => put(&runbook, text.as_bytes()),
+        Some(text) => replace(&runbook, text.as_bytes()),
         None if runbook.exists() => std::fs::remove_file(&runbook),
         None => Ok(()),
     };
     kept.map_err(|e| failed(&runbook, e))
-}
-
-/// The old text or the new one, never half of it: a way back depends on it.
-fn put(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
-    std::fs::write(&fresh, text)?;
-    std::fs::rename(&fresh, path)
 }
 
 /// A command that must have been taken.

@@ -129,16 +129,20 @@ async fn note(store: PathBuf, uses: TokenUses) {
     let mut ticks = tokio::time::interval(NOTE_EVERY);
     loop {
         ticks.tick().await;
-        keep(&store, &uses);
+        keep(store.clone(), &uses).await;
     }
 }
 
-fn keep(store: &Path, uses: &TokenUses) {
+/// On a thread of its own: a disk that hangs must not keep the engine from its
+/// work.
+async fn keep(store: PathBuf, uses: &TokenUses) {
     let seen = uses.take();
     if seen.is_empty() {
         return;
     }
-    if let Err(error) = keep_token_uses(store, seen) {
+    let kept = tokio::task::spawn_blocking(move || keep_token_uses(&store, seen));
+    // It does not panic, and is not aborted.
+    if let Ok(Err(error)) = kept.await {
         say(format_args!(
             "when tokens were last used is not kept: {error}"
         ));
@@ -173,7 +177,9 @@ async fn drive(ready: Ready, surface: Surface) -> Result<(Summary, Exit), Ended>
     // The socket is removed whether it was still served or not.
     served.shutdown().await;
     noted.abort();
-    keep(&surface.store, &uses);
+    // Whoever wants it to end does not wait for a disk that hangs.
+    let last = keep(surface.store, &uses);
+    let _ = tokio::time::timeout(NOTE_EVERY, last).await;
     let result = finish(why, book).await;
     drop(lease);
     result

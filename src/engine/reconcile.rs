@@ -276,10 +276,9 @@ fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
         let Some(ring) = rollout.rings.get(name) else {
             continue;
         };
-        let next = rollout
-            .ring_stop(ring)
-            .and_then(|at| rollout.stop_after(at));
-        let Some(stop) = next else { continue };
+        let Some(stop) = rollout.next_stop(ring) else {
+            continue;
+        };
         let stopped_by = ring.hold.as_ref().or(ring.paused.as_ref());
         let why = if let Some(mark) = stopped_by {
             format!(

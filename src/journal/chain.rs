@@ -104,10 +104,7 @@ impl Chain {
     pub fn append(&mut self, draft: Draft) -> Result<(Entry, String), DraftError> {
         let seq = self.head.seq.checked_add(1).ok_or(DraftError::Beyond)?;
         let (entry, line) = Entry::seal(&self.log, seq, self.head.hash, draft)?;
-        self.head = Head {
-            seq,
-            hash: entry.hash,
-        };
+        self.head = entry.head();
         Ok((entry, line))
     }
 }

@@ -17,6 +17,7 @@
 //! a canonical line is therefore the entry's own.
 
 use super::canonical::{self, CanonicalError, INTEGER_MAX, LINE_BYTES_MAX};
+use super::chain::Head;
 use crate::base::{Actor, Cause, Digest, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -176,6 +177,14 @@ pub enum ReadError {
 }
 
 impl Entry {
+    /// Where a journal that ends with this entry ends.
+    pub fn head(&self) -> Head {
+        Head {
+            seq: self.seq,
+            hash: self.hash,
+        }
+    }
+
     /// Makes the entry that follows `prev`, and its line without line feed.
     pub(super) fn seal(
         log: &LogId,

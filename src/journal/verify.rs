@@ -147,10 +147,7 @@ impl Verifier {
                 why,
             });
         }
-        self.head = Head {
-            seq: entry.seq,
-            hash: entry.hash,
-        };
+        self.head = entry.head();
         if let Some(expected) = self
             .expected
             .filter(|e| e.seq == entry.seq && *e != self.head)

@@ -2,7 +2,7 @@
 
 use crate::base::{Cause, Digest, MigrationName, Period, RingName, ShardName, Stop, Timestamp};
 use crate::journal::Head;
-use crate::rollout::{ApprovalEnd, Mark, Outcome, Scope};
+use crate::rollout::{ApprovalEnd, Mark, Outcome, Scope, Window};
 
 /// One rollout, accounted for.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,6 +128,8 @@ pub struct Request {
     pub ring: RingName,
     /// To which stop.
     pub stop: Stop,
+    /// For which window, if it was scheduled.
+    pub window: Option<Window>,
     /// Who asked, when and why.
     pub asked: Mark,
     /// Who approved.

@@ -41,12 +41,6 @@ pub(super) fn moment(at: Timestamp) -> String {
     }
 }
 
-/// `2026-11-21 14:02`, UTC.
-pub(super) fn minute(at: Timestamp) -> String {
-    let text = moment(at);
-    text.get(..16).unwrap_or(&text).to_owned()
-}
-
 /// Columns that stand below each other as plain text too. The last column is
 /// as wide as its text: one long cell must not push all others away.
 pub(super) struct Table {

@@ -1,55 +1,22 @@
 //! What was not as planned.
 
 use super::account::Deviation;
+use super::told::{Section, told};
 use crate::base::{Cause, Stop};
 use crate::rollout::{Event, Fact, Outcome, Phase, Rollout, Scope};
 use crate::wire::describe;
 
-/// What of a fact is a deviation; `rollout` as it was before it. Exhaustive:
-/// what goes as planned is named here.
+/// What of a fact is a deviation; `rollout` as it was before it.
 pub(super) fn of(seq: u64, fact: &Fact, rollout: &Rollout) -> Option<Deviation> {
+    let by_rule = fact.cause != Cause::Operator;
     let what = match &fact.event {
-        Event::ShardRegressed { .. }
-        | Event::GenerationBumped { .. }
-        | Event::ShardFenced { .. }
-        | Event::AbortBegun
-        | Event::ShardAbandoned
-        | Event::GlassBroken { .. } => describe(fact),
-        Event::RollbackBegun { .. } => match fact.cause {
-            Cause::Operator => describe(fact),
-            cause => format!("{}, by a rule: {cause}", describe(fact)),
-        },
-        Event::Paused | Event::Held if fact.cause != Cause::Operator => {
+        // What a person does openly is no deviation, but going back is.
+        Event::Paused | Event::Held | Event::RollbackBegun { .. } if by_rule => {
             format!("{}, by a rule: {}", describe(fact), fact.cause)
         }
         Event::ShardAttached { pin, epoch } => another_database(fact, rollout, pin, *epoch)?,
-        Event::RolloutOpened(_)
-        | Event::RingAdmitted { .. }
-        | Event::StageBegun { .. }
-        | Event::StageDone { .. }
-        | Event::StageUndone { .. }
-        | Event::ShardFailed { .. }
-        | Event::ShareSeen { .. }
-        | Event::Held
-        | Event::Released
-        | Event::Paused
-        | Event::Resumed
-        | Event::Retried { .. }
-        | Event::Throttled { .. }
-        | Event::Automated { .. }
-        | Event::PromotionScheduled(_)
-        | Event::Forgotten
-        | Event::PromotionCancelled { .. }
-        | Event::PromotionLapsed { .. }
-        | Event::ApprovalRequested(_)
-        | Event::ApprovalGiven { .. }
-        | Event::ApprovalRejected { .. }
-        | Event::ApprovalWithdrawn { .. }
-        | Event::ApprovalConsumed { .. }
-        | Event::GlassReviewed
-        | Event::PeopleChanged(_)
-        | Event::HeadSealed(_)
-        | Event::RolloutEnded { .. } => return None,
+        event if told(event).is_in(Section::Deviations) => describe(fact),
+        _ => return None,
     };
     Some(Deviation {
         at: fact.at,

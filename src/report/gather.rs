@@ -10,7 +10,7 @@ use super::{Deviation, deviation, open_end};
 use crate::base::{Cause, ShardName, Stop, Timestamp};
 use crate::journal::Head;
 use crate::rollout::{
-    Approval, ApprovalEnd, Event, Evidence, Fact, Gate, Mark, Opening, Outcome, Rollout, Scope,
+    Approval, ApprovalEnd, Event, Evidence, Fact, Glass, Mark, Opening, Outcome, Rollout, Scope,
     State, apply, policy_digest,
 };
 
@@ -111,7 +111,8 @@ impl Gathering {
             standstills: Standstills::default(),
             // Requests of an earlier run: kept where nothing changed, else void.
             requests: rollout.approvals.iter().map(request).collect(),
-            glass: Vec::new(),
+            // Times before this run whose review is owed.
+            glass: rollout.reviews_owed().map(glassed).collect(),
             admissions: Vec::new(),
             proofs: Vec::new(),
             notes: Vec::new(),
@@ -133,11 +134,10 @@ impl Gathering {
                 stop,
                 readings,
             } => {
-                let behind = |r: &crate::rollout::GateReading| {
-                    r.gate == Gate::Approval && r.value.starts_with("glass broken")
-                };
+                let unapproved =
+                    rollout.approvals_needed(*stop) > 0 && rollout.broken_glass(fact.at).is_some();
                 if let Some(glass) = self.glass.last_mut()
-                    && readings.iter().any(behind)
+                    && unapproved
                 {
                     glass.admitted.push((ring.clone(), *stop));
                 }
@@ -192,12 +192,7 @@ impl Gathering {
     }
 
     fn approvals(&mut self, fact: &Fact) {
-        let mark = || Mark {
-            by: fact.actor.clone(),
-            at: fact.at,
-            reason: fact.reason.clone(),
-            cause: fact.cause,
-        };
+        let mark = || fact.mark();
         let end = match &fact.event {
             Event::ApprovalRequested(asked) => return self.requests.push(request(asked)),
             Event::ApprovalGiven { id, signed } => {
@@ -321,10 +316,20 @@ fn request(asked: &Approval) -> Request {
         id: asked.id.clone(),
         ring: asked.ring.clone(),
         stop: asked.stop,
+        window: asked.window,
         asked: asked.asked.clone(),
         given: asked.given.iter().map(unsigned).collect(),
         end: asked.end.clone(),
         expires_at: asked.expires_at,
+    }
+}
+
+fn glassed(glass: &Glass) -> Glassed {
+    Glassed {
+        broken: glass.broken.clone(),
+        until: glass.until,
+        reviewed: None,
+        admitted: Vec::new(),
     }
 }
 

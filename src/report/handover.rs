@@ -96,17 +96,11 @@ fn head(shift: &Shift<'_>) -> String {
     };
     format!(
         "{} to {} UTC; {what} on {}, {}{production}",
-        short(shift.since),
-        short(shift.at),
+        shift.since.minute_of_year(),
+        shift.at.minute_of_year(),
         identity.fleet,
         identity.environment
     )
-}
-
-/// `11-21 14:02`.
-fn short(at: Timestamp) -> String {
-    let text = super::cell::minute(at);
-    text.get(5..).map_or(text.clone(), str::to_owned)
 }
 
 fn stands(shift: &Shift<'_>) -> (HandoverLine, String) {
@@ -317,7 +311,7 @@ fn record(shift: &Shift<'_>) -> String {
     if let Some(from) = shift.whole_since.filter(|from| *from > shift.since) {
         text.push_str(&format!(
             "; acts and trouble from {} UTC on only",
-            short(from)
+            from.minute_of_year()
         ));
     }
     let rollout = shift.view.header.rollout.as_ref();

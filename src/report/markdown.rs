@@ -1,7 +1,7 @@
 //! A report as Markdown that reads well as plain text, too.
 
 use super::account::{Glassed, Heading, Report, Request, Standstill, Until};
-use super::cell::{Table, cell, minute, moment};
+use super::cell::{Table, cell, moment};
 use crate::base::{Cause, Period, Timestamp};
 use crate::rollout::{ApprovalEnd, Mark, Outcome};
 use crate::wire::words;
@@ -124,9 +124,13 @@ impl Report {
                 Some(key) => format!("{}, signed with {}", said(&given.mark), cell(key)),
             });
             let given: Vec<String> = given.collect();
+            let mut wanted = format!("{} of ring {}", request.stop, request.ring);
+            if let Some(window) = request.window {
+                wanted.push_str(&format!(", {window}"));
+            }
             table.row([
                 cell(&request.id),
-                format!("{} of ring {}", request.stop, request.ring),
+                wanted,
                 said(&request.asked),
                 given.join(", "),
                 ended(request, self.heading.made_at),
@@ -173,7 +177,7 @@ impl Report {
             let caps = ring.caps.iter().map(|cap| {
                 let most = |n| format!("{} rows/s", words::grouped(n));
                 let what = cap.rows_per_s_max.map_or_else(|| "lifted".into(), most);
-                format!("{what} on {} at {}", cap.scope, minute(cap.at))
+                format!("{what} on {} at {}", cap.scope, cap.at.minute())
             });
             table.row([
                 ring.ring.to_string(),

@@ -65,12 +65,7 @@ impl Standstills {
         }
         if let Some(place) = known {
             self.open.remove(&key);
-            self.all[place].until = Until::Lifted(Mark {
-                by: fact.actor.clone(),
-                at: fact.at,
-                reason: fact.reason.clone(),
-                cause: fact.cause,
-            });
+            self.all[place].until = Until::Lifted(fact.mark());
         }
         if let Some(mark) = now {
             self.open.insert(key.clone(), self.all.len());

@@ -1,6 +1,7 @@
 //! One line per thing that matters, batches together.
 
 use super::account::{Figure, Moment};
+use super::told::{Section, told};
 use crate::base::{RingName, ShardName, Timestamp};
 use crate::rollout::{Event, Fact, Rollout, Scope};
 use crate::wire::{describe, words};
@@ -26,45 +27,15 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
-    /// Takes one fact in. Exhaustive: what is told with others is named here.
+    /// Takes one fact in.
     pub(super) fn note(&mut self, seq: u64, fact: &Fact, rollout: &Rollout) {
         match &fact.event {
             // Told as batches, out of the figures.
             Event::StageBegun { .. } | Event::StageDone { .. } | Event::StageUndone { .. } => {}
-            // See `told`.
-            Event::ShardAttached { .. } | Event::HeadSealed(_) => {}
             Event::ShareSeen { percent, clients } => {
                 self.share(seq, fact, rollout, (*percent, *clients));
             }
-            Event::RolloutOpened(_)
-            | Event::RingAdmitted { .. }
-            | Event::ShardFailed { .. }
-            | Event::ShardRegressed { .. }
-            | Event::GenerationBumped { .. }
-            | Event::ShardFenced { .. }
-            | Event::Held
-            | Event::Released
-            | Event::Paused
-            | Event::Resumed
-            | Event::Retried { .. }
-            | Event::RollbackBegun { .. }
-            | Event::AbortBegun
-            | Event::ShardAbandoned
-            | Event::Throttled { .. }
-            | Event::Automated { .. }
-            | Event::PromotionScheduled(_)
-            | Event::Forgotten
-            | Event::PromotionCancelled { .. }
-            | Event::PromotionLapsed { .. }
-            | Event::ApprovalRequested(_)
-            | Event::ApprovalGiven { .. }
-            | Event::ApprovalRejected { .. }
-            | Event::ApprovalWithdrawn { .. }
-            | Event::ApprovalConsumed { .. }
-            | Event::GlassBroken { .. }
-            | Event::GlassReviewed
-            | Event::PeopleChanged(_)
-            | Event::RolloutEnded { .. } => self.moments.push(Moment {
+            event if told(event).is_in(Section::Timeline) => self.moments.push(Moment {
                 from: fact.at,
                 to: fact.at,
                 seq,
@@ -72,6 +43,7 @@ impl Timeline {
                 what: describe(fact),
                 who: fact.actor.to_string(),
             }),
+            _ => {}
         }
     }
 

@@ -33,6 +33,16 @@ pub enum Told {
     LeftOut(&'static str),
 }
 
+impl Told {
+    /// Whether that part tells it.
+    pub(super) fn is_in(self, section: Section) -> bool {
+        match self {
+            Self::In(sections) => sections.contains(&section),
+            Self::LeftOut(_) => false,
+        }
+    }
+}
+
 /// Where a report tells an event.
 pub fn told(event: &Event) -> Told {
     use Section::{

@@ -2,27 +2,18 @@
 
 use super::approval::{Approval, ApprovalAct, ApprovalEnd};
 use super::command::{Order, Scope};
-use super::decide::ordered_fact;
+use super::decide::{following_fact, ordered_fact, ordered_mark};
 use super::enrol::may;
 use super::event::{Event, Fact};
 use super::keys::Signed;
 use super::pending;
 use super::people::{People, Place, Right};
 use super::refusal::Refusal;
-use super::state::{Mark, Rollout};
+use super::state::Rollout;
 use crate::base::{Period, Timestamp};
 
 /// The longest time for which glass stays broken.
 const GLASS_MAX: Period = Period::from_ms(3_600_000);
-
-fn mark(asked: &Order, now: Timestamp) -> Mark {
-    Mark {
-        by: asked.actor.clone(),
-        at: now,
-        reason: asked.reason.clone(),
-        cause: asked.cause,
-    }
-}
 
 /// Decides about a request.
 pub(super) fn act(
@@ -157,8 +148,7 @@ fn request(rollout: &Rollout, asked: &Order, now: Timestamp) -> Result<Vec<Fact>
         });
     };
     let state = rollout.rings.get(ring);
-    let at = state.and_then(|state| rollout.ring_stop(state));
-    let stop = at.and_then(|at| rollout.stop_after(at));
+    let stop = state.and_then(|state| rollout.next_stop(state));
     let stop = stop.ok_or_else(|| Refusal::Nothing(format!("{ring} has no next stop")))?;
     if rollout.approvals_needed(stop) == 0 {
         return Err(Refusal::Nothing(format!("{stop} needs no approval")));
@@ -170,7 +160,12 @@ fn request(rollout: &Rollout, asked: &Order, now: Timestamp) -> Result<Vec<Fact>
         )));
     }
     let what = (ring.clone(), stop);
-    let request = Approval::request(&rollout.opening, what, (mark(asked, now), None), &asked.key);
+    let request = Approval::request(
+        &rollout.opening,
+        what,
+        (ordered_mark(asked, now), None),
+        &asked.key,
+    );
     let event = Event::ApprovalRequested(Box::new(request));
     Ok(vec![ordered_fact(asked, asked.scope.clone(), event, now)])
 }
@@ -243,12 +238,11 @@ pub(super) fn consumed(
     }
     let request = rollout.request_for(ring, stop, now)?;
     let id = request.is_in_time(now).then(|| request.id.clone())?;
-    let mut fact = ordered_fact(
+    let scope = Scope::Ring(ring.clone());
+    Some(following_fact(
         asked,
-        Scope::Ring(ring.clone()),
+        scope,
         Event::ApprovalConsumed { id },
         now,
-    );
-    fact.key = None;
-    Some(fact)
+    ))
 }

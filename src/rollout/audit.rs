@@ -13,7 +13,7 @@ use super::keys::Signed;
 use super::pending::Pending;
 use super::people::{Place, Right};
 use super::state::{Opening, State};
-use crate::base::{Cause, Digest, RingName, Stop, Timestamp};
+use crate::base::{Cause, Digest, RingName, Stop};
 use crate::journal::Head;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -61,14 +61,10 @@ struct Request<'a> {
 /// See the module.
 #[derive(Default)]
 pub struct Audit<'a> {
-    /// Folded along: the registry as of every entry.
+    /// Folded along: what was so before every entry.
     state: State,
     hashes: BTreeMap<u64, Digest>,
-    opening: Option<&'a Opening>,
     requests: BTreeMap<&'a str, Request<'a>>,
-    glass_until: Timestamp,
-    /// Promotions that were ordered ahead of their time, by ring.
-    scheduled: BTreeMap<&'a RingName, &'a Pending>,
     /// A promotion that must be followed by the use of its approvals.
     owed: Option<(u64, &'a Fact, &'a RingName, Stop)>,
     findings: Vec<Finding>,
@@ -80,13 +76,6 @@ impl<'a> Audit<'a> {
     pub fn push(&mut self, seq: u64, fact: &'a Fact, hash: Digest) {
         self.settle(fact);
         match &fact.event {
-            Event::RolloutOpened(opening) => {
-                self.opening = Some(opening);
-                // Glass opens the gates of its own rollout alone.
-                self.glass_until = Timestamp(0);
-                self.scheduled.clear();
-            }
-            Event::GlassBroken { until } => self.glass_until = *until,
             Event::ApprovalRequested(approval) => {
                 let request = Request {
                     asked: fact,
@@ -100,16 +89,6 @@ impl<'a> Audit<'a> {
             Event::ApprovalRejected { id } | Event::ApprovalWithdrawn { id } => {
                 if let Some(request) = self.requests.get_mut(id.as_str()) {
                     request.over = true;
-                }
-            }
-            Event::PromotionScheduled(pending) => {
-                if let Scope::Ring(ring) = &fact.scope {
-                    self.scheduled.insert(ring, pending);
-                }
-            }
-            Event::PromotionCancelled { .. } | Event::PromotionLapsed { .. } => {
-                if let Scope::Ring(ring) = &fact.scope {
-                    self.scheduled.remove(ring);
                 }
             }
             Event::RingAdmitted { ring, stop, .. } => self.admitted(seq, fact, ring, *stop),
@@ -146,25 +125,28 @@ impl<'a> Audit<'a> {
         }
     }
 
+    fn opening(&self) -> Option<&Opening> {
+        self.state.rollout.as_ref().map(|rollout| &rollout.opening)
+    }
+
     fn needed(&self, stop: Stop) -> u32 {
-        self.opening
+        self.opening()
             .map_or(0, |opening| opening.approvals_needed(stop))
     }
 
     fn admitted(&mut self, seq: u64, fact: &'a Fact, ring: &'a RingName, stop: Stop) {
-        let scheduled = self.scheduled.remove(ring);
-        if fact.cause == Cause::Scheduled {
-            let covers = |p: &&Pending| {
-                p.stop == stop && p.window.is_open(fact.at) && p.asked.by == fact.actor
-            };
-            if scheduled.filter(covers).is_none() {
-                let text = format!(
-                    "ring {ring} was promoted to {stop} as scheduled, and nobody had scheduled that"
-                );
-                self.find(seq, Wrong::Approval(text));
-            }
+        let rollout = self.state.rollout.as_ref();
+        let is_broken = rollout.is_some_and(|rollout| rollout.broken_glass(fact.at).is_some());
+        let pending = rollout.and_then(|rollout| rollout.rings.get(ring)?.pending.as_ref());
+        let covers =
+            |p: &&Pending| p.stop == stop && p.window.is_open(fact.at) && p.asked.by == fact.actor;
+        if fact.cause == Cause::Scheduled && pending.filter(covers).is_none() {
+            let text = format!(
+                "ring {ring} was promoted to {stop} as scheduled, and nobody had scheduled that"
+            );
+            self.find(seq, Wrong::Approval(text));
         }
-        if self.needed(stop) > 0 && fact.at >= self.glass_until {
+        if self.needed(stop) > 0 && !is_broken {
             self.owed = Some((seq, fact, ring, stop));
         }
     }
@@ -207,7 +189,7 @@ impl<'a> Audit<'a> {
 
     fn must_be_signed(&self, approval: &Approval) -> bool {
         let stage = approval.stop.stage();
-        self.opening
+        self.opening()
             .is_some_and(|opening| opening.policy.signed.contains(&stage))
     }
 
@@ -231,6 +213,7 @@ impl<'a> Audit<'a> {
         let mut wrong = Vec::new();
         let owed = self.owed.take();
         let needed = owed.map_or(0, |(.., stop)| self.needed(stop));
+        let opening = self.state.rollout.as_ref().map(|r| &r.opening);
         match (owed, self.requests.get_mut(id)) {
             (None, _) => wrong.push(format!("{id} was used for no promotion")),
             (_, None) => wrong.push(format!("{id} was used, and nobody asked for it")),
@@ -256,7 +239,7 @@ impl<'a> Audit<'a> {
                 if given < needed as usize {
                     wrong.push(format!("{id} had {given} of {needed} approvals"));
                 }
-                let same = self.opening.is_some_and(|o| {
+                let same = opening.is_some_and(|o| {
                     approval.plan == o.plan_digest
                         && approval.shard_set == o.shard_set_digest
                         && approval.policy == policy_digest(&o.policy)

@@ -7,7 +7,7 @@ use super::event::{Event, Fact};
 use super::observation::Observations;
 use super::people::{Place, Right};
 use super::refusal::Refusal;
-use super::state::{Opening, Outcome, Phase, Rollout, State};
+use super::state::{Mark, Opening, Outcome, Phase, Rollout, State};
 use super::{approve, enrol, order, pending, promote};
 use crate::base::{Actor, Cause, ShardName, Stop, Timestamp};
 
@@ -103,6 +103,24 @@ pub(super) fn ordered_fact(asked: &Order, scope: Scope, event: Event, now: Times
         key: Some(asked.key.clone()),
         reason: asked.reason.clone(),
         event,
+    }
+}
+
+/// A further fact of the same order: the key is on its first one.
+pub(super) fn following_fact(asked: &Order, scope: Scope, event: Event, now: Timestamp) -> Fact {
+    Fact {
+        key: None,
+        ..ordered_fact(asked, scope, event, now)
+    }
+}
+
+/// Who gives an order, when and why.
+pub(super) fn ordered_mark(asked: &Order, now: Timestamp) -> Mark {
+    Mark {
+        by: asked.actor.clone(),
+        at: now,
+        reason: asked.reason.clone(),
+        cause: asked.cause,
     }
 }
 

@@ -133,8 +133,7 @@ fn next_stage(rollout: &Rollout, scope: &Scope) -> Option<crate::base::Stage> {
     let Scope::Ring(name) = scope else {
         return None;
     };
-    let at = rollout.ring_stop(rollout.rings.get(name)?)?;
-    Some(rollout.stop_after(at)?.stage())
+    Some(rollout.next_stop(rollout.rings.get(name)?)?.stage())
 }
 
 /// Decides a change among the people.
@@ -220,12 +219,7 @@ fn check_name(name: &str) -> Result<(), Refusal> {
 impl People {
     /// Folds one change.
     pub(super) fn apply(&mut self, fact: &Fact, change: &PeopleChange) {
-        let mark = || super::state::Mark {
-            by: fact.actor.clone(),
-            at: fact.at,
-            reason: fact.reason.clone(),
-            cause: fact.cause,
-        };
+        let mark = || fact.mark();
         match change {
             PeopleChange::Enrol {
                 name,

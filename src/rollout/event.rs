@@ -6,7 +6,7 @@ use super::enrol::PeopleChange;
 use super::gate::GateReading;
 use super::keys::Signed;
 use super::pending::Pending;
-use super::state::{Auto, Opening, Outcome};
+use super::state::{Auto, Mark, Opening, Outcome};
 use crate::base::{Actor, Cause, Digest, Fault, RingName, ShardName, Stop, Timestamp};
 use crate::journal::Seal;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,18 @@ pub struct Fact {
     pub reason: String,
     /// What.
     pub event: Event,
+}
+
+impl Fact {
+    /// Who did it, when and why.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            by: self.actor.clone(),
+            at: self.at,
+            reason: self.reason.clone(),
+            cause: self.cause,
+        }
+    }
 }
 
 /// The closed list of events.

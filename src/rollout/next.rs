@@ -53,9 +53,7 @@ pub fn next(state: &State, observations: &Observations, now: Timestamp) -> Next 
         .extend(guard::orders(rollout, observations, now));
     begin(rollout, &mut out);
     automatic(rollout, observations, now, &mut out);
-    let (scheduled, wake_at) = pending::due(rollout, &state.people, observations, now);
-    out.commands.extend(scheduled);
-    sooner(&mut out.wake_at, wake_at);
+    pending::due(rollout, &state.people, observations, now, &mut out);
     abort_retries(rollout, now, &mut out);
     out
 }
@@ -168,14 +166,14 @@ fn automatic(rollout: &Rollout, observations: &Observations, now: Timestamp, out
     }
 }
 
-fn clears_at(refusal: &Refusal) -> Option<Timestamp> {
+pub(super) fn clears_at(refusal: &Refusal) -> Option<Timestamp> {
     match refusal {
         Refusal::Gates(readings) => readings.iter().filter_map(|r| r.clears_at).max(),
         _ => None,
     }
 }
 
-fn sooner(wake_at: &mut Option<Timestamp>, candidate: Option<Timestamp>) {
+pub(super) fn sooner(wake_at: &mut Option<Timestamp>, candidate: Option<Timestamp>) {
     *wake_at = match (*wake_at, candidate) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
@@ -237,7 +235,7 @@ pub fn next_automatic(
 ) -> Option<(Stop, Option<Timestamp>)> {
     let auto = rollout.auto.as_ref()?;
     let state = rollout.rings.get(ring)?;
-    let to = rollout.stop_after(rollout.ring_stop(state)?)?;
+    let to = rollout.next_stop(state)?;
     if to > auto.to {
         return None;
     }

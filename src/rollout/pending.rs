@@ -3,8 +3,9 @@
 
 use super::approval::Approval;
 use super::command::{Command, Order, Scope, Verb};
-use super::decide::{engine_fact, ordered_fact};
+use super::decide::{engine_fact, following_fact, ordered_fact, ordered_mark};
 use super::event::{Event, Fact};
+use super::next::{Next, clears_at, sooner};
 use super::observation::Observations;
 use super::people::{People, Place, Right};
 use super::promote;
@@ -38,15 +39,13 @@ impl Window {
 impl fmt::Display for Window {
     /// `11-22 02:00 to 04:00 UTC`: a window closes within days, the year is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, until) = (self.from.minute(), self.until.minute());
-        let short = |text: &str| text.get(5..).unwrap_or(text).to_owned();
-        let same_day = from.get(..10) == until.get(..10);
-        let end = if same_day {
-            until.get(11..)
-        } else {
-            until.get(5..)
+        let (from, until) = (self.from.minute_of_year(), self.until.minute_of_year());
+        // The day is said once, if it is one.
+        let end = match (from.get(..6), until.get(..6)) {
+            (day, same) if day == same => until.get(6..).unwrap_or(&until),
+            _ => &until,
         };
-        write!(f, "{} to {} UTC", short(&from), end.unwrap_or(&until))
+        write!(f, "{from} to {end} UTC")
     }
 }
 
@@ -71,10 +70,10 @@ pub(super) fn schedule(
     window: Window,
     now: Timestamp,
 ) -> Result<Vec<Fact>, Refusal> {
-    let (name, ring) = one_ring(rollout, asked, "schedule")?;
-    let at = rollout.ring_stop(ring);
-    let stop = at.and_then(|at| rollout.stop_after(at));
-    let stop = stop.ok_or_else(|| Refusal::Nothing(format!("{name} has no next stop")))?;
+    let (name, ring) = one_ring(rollout, asked, "one ring")?;
+    let stop = rollout
+        .next_stop(ring)
+        .ok_or_else(|| Refusal::Nothing(format!("{name} has no next stop")))?;
     if stop.stage() == Stage::Contract {
         let text = format!("{stop} cannot be undone exactly: somebody who is there promotes to it");
         return Err(Refusal::Forbidden(text));
@@ -86,12 +85,7 @@ pub(super) fn schedule(
             "{by} has scheduled {name} already, {window}; cancel that first"
         )));
     }
-    let mark = Mark {
-        by: asked.actor.clone(),
-        at: now,
-        reason: asked.reason.clone(),
-        cause: asked.cause,
-    };
+    let mark = ordered_mark(asked, now);
     let pending = Pending {
         id: Digest::of("pending-id/1", &[asked.key.as_bytes()]).short(),
         asked: mark.clone(),
@@ -115,7 +109,7 @@ pub(super) fn schedule(
         let what = (name.clone(), stop);
         let request = Approval::request(&rollout.opening, what, (mark, Some(window)), &asked.key);
         let event = Event::ApprovalRequested(Box::new(request));
-        facts.push(following(asked, scope, event, now));
+        facts.push(following_fact(asked, scope, event, now));
     }
     Ok(facts)
 }
@@ -141,7 +135,7 @@ pub(super) fn cancel(
 ) -> Result<Vec<Fact>, Refusal> {
     let rings: Vec<&RingName> = match &asked.scope {
         Scope::Fleet => rollout.ring_order().collect(),
-        _ => vec![one_ring(rollout, asked, "cancel")?.0],
+        _ => vec![one_ring(rollout, asked, "one ring, or the fleet")?.0],
     };
     let mut facts = Vec::new();
     for name in rings {
@@ -155,7 +149,7 @@ pub(super) fn cancel(
         if let Some(request) = request_of(rollout, name, pending, now) {
             let id = request.id.clone();
             let event = Event::ApprovalWithdrawn { id };
-            facts.push(following(asked, scope, event, now));
+            facts.push(following_fact(asked, scope, event, now));
         }
     }
     match facts.is_empty() {
@@ -180,7 +174,7 @@ pub(super) fn ended_with(
         id: pending.id.clone(),
     };
     let scope = Scope::Ring(ended.ring.clone());
-    same.then(|| following(asked, scope, event, now))
+    same.then(|| following_fact(asked, scope, event, now))
 }
 
 /// The engine says that such an order has come to nothing.
@@ -206,60 +200,51 @@ pub(super) fn lapse(
     Ok(facts)
 }
 
-/// What is due: promotions whose window is open and whose gates have passed,
-/// and those that can come to nothing any more.
+/// Adds what is due: promotions whose window is open and whose gates have
+/// passed, and the end of those that come to nothing.
 pub(super) fn due(
     rollout: &Rollout,
     people: &People,
     observations: &Observations,
     now: Timestamp,
-) -> (Vec<Command>, Option<Timestamp>) {
-    let mut commands = Vec::new();
-    let mut wake_at: Option<Timestamp> = None;
+    out: &mut Next,
+) {
     for name in rollout.ring_order() {
         let Some(pending) = rollout.rings.get(name).and_then(|r| r.pending.as_ref()) else {
             continue;
         };
-        let lapse = |why: String| Command::Lapse(name.clone(), why);
         let window = pending.window;
-        if now >= window.until {
-            let why = match promote::ready(rollout, observations, name, now) {
+        let stands = rollout.paused.is_some() || rollout.aborting.is_some();
+        let ready = || promote::ready(rollout, observations, name, now);
+        let lapse = |why: String| Some(Command::Lapse(name.clone(), why));
+        let command = if now >= window.until {
+            lapse(match ready() {
                 Ok(_) => "its window closed before it was its turn".to_owned(),
                 Err(refusal) => format!("its window closed: {refusal}"),
-            };
-            commands.push(lapse(why));
-            continue;
-        }
-        if let Err(denied) = may(people, name, pending) {
-            commands.push(lapse(denied));
-            continue;
-        }
-        let next = if now < window.from {
-            window.from
+            })
+        } else if let Err(denied) = may(people, name, pending) {
+            lapse(denied)
+        } else if now < window.from || stands {
+            None
         } else {
-            window.until
+            match ready() {
+                Ok(ready) if ready.to == pending.stop => {
+                    Some(Command::Order(order(rollout, name, pending)))
+                }
+                Ok(ready) => lapse(format!(
+                    "the ring would go to {} next, not to {}",
+                    ready.to, pending.stop
+                )),
+                Err(refusal) => {
+                    sooner(&mut out.wake_at, clears_at(&refusal));
+                    None
+                }
+            }
         };
-        wake_at = Some(wake_at.map_or(next, |at| at.min(next)));
-        let stands = rollout.paused.is_some() || rollout.aborting.is_some();
-        if stands || !window.is_open(now) {
-            continue;
-        }
-        match promote::ready(rollout, observations, name, now) {
-            Ok(ready) if ready.to == pending.stop => {
-                commands.push(Command::Order(order(rollout, name, pending)));
-            }
-            Ok(ready) => commands.push(lapse(format!(
-                "the ring would go to {} next, not to {}",
-                ready.to, pending.stop
-            ))),
-            Err(Refusal::Gates(readings)) => {
-                let clears = readings.iter().filter_map(|r| r.clears_at).max();
-                wake_at = wake_at.into_iter().chain(clears).min();
-            }
-            Err(_) => {}
-        }
+        let turns = [window.from, window.until];
+        sooner(&mut out.wake_at, turns.into_iter().find(|at| now < *at));
+        out.commands.extend(command);
     }
-    (commands, wake_at)
 }
 
 fn may(people: &People, ring: &RingName, pending: &Pending) -> Result<(), String> {
@@ -294,12 +279,12 @@ fn order(rollout: &Rollout, ring: &RingName, pending: &Pending) -> Order {
 fn one_ring<'a>(
     rollout: &'a Rollout,
     asked: &'a Order,
-    verb: &str,
+    works_at: &str,
 ) -> Result<(&'a RingName, &'a RingState), Refusal> {
     let Scope::Ring(name) = &asked.scope else {
         return Err(Refusal::WrongScope {
-            verb: verb.into(),
-            works_at: "one ring".into(),
+            verb: asked.verb.word().into(),
+            works_at: works_at.into(),
         });
     };
     let ring = rollout.rings.get(name);
@@ -316,11 +301,4 @@ fn request_of<'a>(
 ) -> Option<&'a Approval> {
     let request = rollout.request_for(ring, pending.stop, now)?;
     (request.window == Some(pending.window)).then_some(request)
-}
-
-/// A second fact of the same order: its key is on the first.
-fn following(asked: &Order, scope: Scope, event: Event, now: Timestamp) -> Fact {
-    let mut fact = ordered_fact(asked, scope, event, now);
-    fact.key = None;
-    fact
 }

@@ -312,6 +312,11 @@ impl Rollout {
         self.opening.stop_before(stop)
     }
 
+    /// The stop that a promotion would admit a ring to.
+    pub fn next_stop(&self, ring: &RingState) -> Option<Stop> {
+        self.stop_after(self.ring_stop(ring)?)
+    }
+
     /// See [`ShardState::undo_from`].
     pub fn undo_from(&self, shard: &ShardState) -> Stop {
         shard.undo_from(&self.opening)

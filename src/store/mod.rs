@@ -12,6 +12,7 @@ mod error;
 mod inbox;
 mod lease;
 mod reader;
+mod replace;
 mod snapshot;
 mod token_uses;
 mod writer;
@@ -21,8 +22,9 @@ pub use error::StoreError;
 pub use inbox::{Answered, Inbox, ORDER_AGE_MAX, Order, Published, View};
 pub use lease::{Lease, LeaseError, Owner};
 pub use reader::{Reader, StoredLine};
+pub use replace::replace;
 pub use snapshot::{IgnoredSnapshot, SNAPSHOT_EVERY, Snapshot, SnapshotFault, Snapshots};
-pub use token_uses::{TokenUses, keep_token_uses, token_uses};
+pub use token_uses::{keep_token_uses, token_uses};
 
 use crate::base::{SigningKey, Timestamp};
 use crate::journal::{Chain, Draft, Entry, Head, LogId};

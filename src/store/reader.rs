@@ -138,10 +138,7 @@ impl Reader {
         // The head of a damaged last line is unknown; the export still stands.
         Ok(last
             .and_then(|row| Entry::read(&row.line).ok())
-            .map_or(Head::EMPTY, |entry| Head {
-                seq: entry.seq,
-                hash: entry.hash,
-            }))
+            .map_or(Head::EMPTY, |entry| entry.head()))
     }
 
     /// The newest sound snapshot, and the newer ones that had to be ignored.
@@ -191,10 +188,7 @@ fn head_of(seq: u64, line: &[u8]) -> Result<Head, StoreError> {
     if !entry.hash_fits(line) {
         return broken(crate::journal::Break::Hash);
     }
-    Ok(Head {
-        seq,
-        hash: entry.hash,
-    })
+    Ok(entry.head())
 }
 
 fn check_rows(verifier: &mut Verifier, rows: &[StoredLine]) -> Result<Vec<Entry>, StoreError> {

@@ -30,8 +30,9 @@ impl GateView {
         let read_at = (reading.age_ms > 0).then(|| Timestamp(now.0.saturating_sub(reading.age_ms)));
         // The heart counts down; a view that did would change all the time.
         let value = match (reading.clears_at, reading.gate, read_at) {
-            (Some(_), Gate::Approval, _) => reading.value.clone(),
-            (Some(at), _, _) => format!("the soak ends at {}", at.clock()),
+            (Some(at), Gate::Soak | Gate::RingOrder, _) => {
+                format!("the soak ends at {}", at.clock())
+            }
             (None, Gate::FreshVerify, Some(at)) => format!("the oldest is of {}", at.clock()),
             _ => reading.value.clone(),
         };

@@ -2,7 +2,7 @@
 
 use super::gate::GateView;
 use super::shard::{percent, way_back};
-use super::standing::{self, next_stop};
+use super::standing;
 use super::telemetry::Telemetry;
 use super::view::{Cell, RingView, WayBack};
 use super::{Sign, Standing};
@@ -17,7 +17,7 @@ pub(super) fn project_ring(
     now: Timestamp,
 ) -> RingView {
     let standing = standing::of_ring(rollout, observations, name, ring, now);
-    let next = next_stop(rollout, ring);
+    let next = rollout.next_stop(ring);
     let gates = next.map_or_else(Vec::new, |to| {
         let readings = read_gates(rollout, observations, name, to, now);
         readings.iter().map(|r| GateView::of(r, now)).collect()
@@ -102,7 +102,7 @@ fn cell(
     let at_end = rollout
         .ring_stop(ring)
         .is_some_and(|at| ring.finished.contains_key(&at));
-    if idle && at_end && next_stop(rollout, ring) == Some(stop) {
+    if idle && at_end && rollout.next_stop(ring) == Some(stop) {
         let word = match standing.sign {
             Sign::Held => "held",
             Sign::Paused => "paused",

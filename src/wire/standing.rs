@@ -362,7 +362,7 @@ fn idle_ring(
             .cause("every shard of the ring is rolled back or abandoned")
             .next(NOTHING);
     };
-    let Some(to) = next_stop(rollout, ring) else {
+    let Some(to) = rollout.next_stop(ring) else {
         return Standing::new(Sign::Done, "done", since)
             .cause(format!("{at} is done"))
             .next(NOTHING_MORE);
@@ -443,9 +443,4 @@ fn refused(
             .cause(other.to_string())
             .next(then),
     }
-}
-
-/// The stop a promotion would admit the ring to.
-pub(super) fn next_stop(rollout: &Rollout, ring: &RingState) -> Option<Stop> {
-    rollout.stop_after(rollout.ring_stop(ring)?)
 }

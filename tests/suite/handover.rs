@@ -8,7 +8,7 @@ use crate::scene::{Scene, Steps, healthy, opened, ring, screen, shard, troubled}
 use crate::screens::scene;
 use crate::shown::{SCENARIOS, on_call};
 use crate::sights::{shift, watched};
-use pilothouse::base::{Actor, Cause, Fault, Period, Timestamp};
+use pilothouse::base::{Fault, Period, Timestamp};
 use pilothouse::cockpit::{Effect, Msg, Screen, update};
 use pilothouse::report::{Shift, handover, is_notable, plain};
 use pilothouse::rollout::{Event, Fact, Scope};
@@ -152,15 +152,7 @@ fn hostile_scene(text: &str, many: usize) -> Scene {
                 Event::ShardFailed { fault: broken },
             ),
         ] {
-            scene.fact(Fact {
-                at: scene.now,
-                actor: Actor::person(text),
-                scope,
-                cause: Cause::Operator,
-                key: None,
-                reason: text.into(),
-                event,
-            });
+            scene.by(text, scope, event, text);
         }
     }
     scene

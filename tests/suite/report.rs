@@ -9,8 +9,8 @@ use pilothouse::cli::prepare::read_journal;
 use pilothouse::journal::{Head, LogId, Seal};
 use pilothouse::report::{Made, Report, Section, Stood, Told, Until, cell, gather, runs, told};
 use pilothouse::rollout::{
-    Approval, Auto, Event, Evidence, Fact, Grant, Mark, Outcome, Pending, PeopleChange, Role,
-    Scope, Window,
+    Approval, Auto, Event, Evidence, Grant, Mark, Outcome, Pending, PeopleChange, Role, Scope,
+    Window,
 };
 use proptest::prelude::*;
 use std::path::Path;
@@ -600,7 +600,10 @@ fn a_failure_says_what_became_of_it_and_glass_what_it_let_in() {
     let shard_time: u64 = report.ring_times.iter().map(|r| r.throttled_ms).sum();
     assert_eq!(shard_time, 90_000);
 
-    let mut scene = crate::scene::opened();
+    let healthy = include_str!("../../screenshots/scenarios/healthy.toml");
+    let (before, _) = healthy.split_once("[[step]]").unwrap();
+    let strict = before.replace("approvals = {}", "approvals = { expand = 1 }");
+    let mut scene = Scene::read(&strict).unwrap();
     scene.by(
         "lee",
         Scope::Fleet,
@@ -609,15 +612,13 @@ fn a_failure_says_what_became_of_it_and_glass_what_it_let_in() {
         },
         "site is down",
     );
-    let mut reading = pilothouse::rollout::read_gates(
+    let reading = pilothouse::rollout::read_gates(
         scene.state.rollout.as_ref().unwrap(),
         &scene.observations,
         &ring("canary"),
         Stop::Expand,
         scene.now,
     );
-    let approval = reading.last_mut().unwrap();
-    approval.value = "glass broken by lee".into();
     let admitted = Event::RingAdmitted {
         ring: ring("canary"),
         stop: Stop::Expand,
@@ -894,15 +895,7 @@ fn with(text: &str) -> String {
         (eu(), Event::ShardFailed { fault: broken }),
     ];
     for (scope, event) in facts {
-        scene.fact(Fact {
-            at: scene.now,
-            actor: Actor::person(text),
-            scope,
-            cause: Cause::Operator,
-            key: None,
-            reason: text.into(),
-            event,
-        });
+        scene.by(text, scope, event, text);
     }
     let mut circumstances = made(scene.now);
     circumstances.warnings = vec![text.into()];

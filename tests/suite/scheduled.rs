@@ -2,6 +2,7 @@
 //! after it, nothing past a gate, and anybody who may slow things down can
 //! take them back.
 
+use crate::approval_laws::audited;
 use crate::approvals::{by, enrol, give, refusal, strict};
 use crate::crew::{comes, done, refused, say};
 use crate::daemon::Daemon;
@@ -227,6 +228,48 @@ fn it_does_not_outlive_a_rollback_an_abort_or_its_rollout() {
     desk.work();
     at(&mut desk, window.from);
     assert_eq!(desk.admitted("canary"), Stop::Preflight, "another rollout");
+}
+
+type Falsify = fn(&mut Vec<Fact>, usize);
+
+/// Whoever forges the record of a promotion that nobody had scheduled, or not
+/// like this, is found by whoever verifies it.
+#[test]
+fn a_false_scheduled_promotion_is_found_in_the_journal() {
+    let (mut desk, window) = scheduled(unapproved());
+    at(&mut desk, window.from);
+    assert_eq!(audited(&desk.facts), Vec::<String>::new());
+    let is_fired = |f: &Fact| f.cause == Cause::Scheduled;
+    let fired = desk.facts.iter().position(is_fired).unwrap();
+    let falsified: [(&str, Falsify); 4] = [
+        ("never scheduled", |facts, _| {
+            facts.retain(|f| !matches!(f.event, Event::PromotionScheduled(_)));
+        }),
+        ("by somebody else", |facts, fired| {
+            facts[fired].actor = Actor::person("lee");
+        }),
+        ("too early", |facts, fired| facts[fired].at.0 -= 1),
+        ("after a roll back", |facts, fired| {
+            let shards = Vec::new();
+            let to = Stop::Snapshot;
+            let back = Fact {
+                event: Event::RollbackBegun { to, shards },
+                cause: Cause::Operator,
+                key: None,
+                ..facts[fired].clone()
+            };
+            facts.insert(fired, back);
+        }),
+    ];
+    for (what, falsify) in falsified {
+        let mut facts = desk.facts.clone();
+        falsify(&mut facts, fired);
+        let found = audited(&facts).join("; ");
+        assert!(
+            found.contains("nobody had scheduled that"),
+            "{what}: {found}"
+        );
+    }
 }
 
 /// Through the program: ordered, seen, taken back, ordered again, done.

@@ -29,7 +29,7 @@ fn inverse(verb: &Verb) -> Inverse {
         Verb::Abort => Inverse::Not("an abort cannot be taken back; a new run begins at the start"),
         Verb::Abandon => Inverse::Not("a shard that was given up stays given up"),
         Verb::Schedule(_) => Inverse::By(Action::CancelPromotion),
-        Verb::Cancel => Inverse::Not("it is scheduled anew: pilothouse schedule"),
+        Verb::Cancel => Inverse::Not("schedule it again: pilothouse schedule"),
         Verb::Approval(_) => Inverse::Not("who asked can withdraw a request; a yes or a no stays"),
         Verb::BreakGlass { .. } | Verb::Review => Inverse::Not("it stays on the record"),
         Verb::People(_) => Inverse::Not("who may what is changed by an admin: pilothouse operator"),

@@ -3,19 +3,14 @@
 use crate::base::Timestamp;
 use crate::rollout::approval::{Approval, ApprovalEnd, Glass};
 use crate::rollout::event::{Event, Fact};
-use crate::rollout::state::{Mark, Opening, Rollout};
+use crate::rollout::state::{Opening, Rollout};
 
 /// Requests that are kept, the newest.
 const KEPT: usize = 100;
 
 /// Folds one.
 pub(super) fn on_approvals(rollout: &mut Rollout, fact: &Fact) {
-    let mark = Mark {
-        by: fact.actor.clone(),
-        at: fact.at,
-        reason: fact.reason.clone(),
-        cause: fact.cause,
-    };
+    let mark = fact.mark();
     let end = |rollout: &mut Rollout, id: &str, end: ApprovalEnd| {
         if let Some(found) = rollout.approvals.iter_mut().find(|a| a.id == id) {
             found.end = Some(end);

@@ -9,12 +9,7 @@ use crate::rollout::state::{Mark, Phase, Rollout, Undo};
 
 /// Facts that exist at every scope, and ring and fleet facts.
 pub(super) fn on_scope(rollout: &mut Rollout, fact: &Fact) {
-    let mark = || Mark {
-        by: fact.actor.clone(),
-        at: fact.at,
-        reason: fact.reason.clone(),
-        cause: fact.cause,
-    };
+    let mark = || fact.mark();
     match &fact.event {
         Event::RingAdmitted { ring, stop, .. } => {
             if let Some(ring) = rollout.rings.get_mut(ring) {
