@@ -34,7 +34,7 @@ pub(super) fn check(operations: &[(String, Operation)], findings: &mut Findings<
             Operation::Backfill(backfill) => {
                 fills(path, backfill, &added, &mut filled, findings);
             }
-            Operation::Sql(_) => {}
+            _ => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::base::{
 };
 use crate::migration::model::{Chunks, Invariant, Migration, Operation, UserTriggers};
 use crate::migration::raw::{RawChunks, RawInvariant, RawMigration};
-use crate::migration::{columns, operation_section, runbook};
+use crate::migration::{columns, runbook, section};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -117,13 +117,14 @@ fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), D
         None => Some(UserTriggers::Refuse),
     };
     if raw.operation.is_empty() {
-        let remedy = "add [[operation]] with add_column, sql or backfill";
+        let remedy =
+            "add [[operation]] with add_column, create_index, sql, …; config/examples has them all";
         findings.report("operation", "the migration does nothing", remedy);
     }
     let mut operations: Vec<(String, Operation)> = Vec::new();
     for (position, raw) in raw.operation.iter().enumerate() {
         let path = format!("operation[{}]", position + 1);
-        let operation = operation_section::operation(&path, raw, &mut findings);
+        let operation = section::operation(&path, raw, &mut findings);
         operations.extend(operation.map(|operation| (path, operation)));
     }
     // A missing operation would make others look wrong.
@@ -222,7 +223,7 @@ fn invariants(raw: &[RawInvariant], findings: &mut Findings<'_>) -> Vec<Invarian
             let message = format!("there are two invariants named {name:?}");
             findings.report(&format!("{path}.name"), message, "rename one of them");
         }
-        operation_section::query(&format!("{path}.sql"), &invariant.sql, findings);
+        section::query(&format!("{path}.sql"), &invariant.sql, findings);
         invariants.push(Invariant {
             name: name.to_owned(),
             sql: invariant.sql.trim().to_owned(),

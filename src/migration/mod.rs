@@ -8,9 +8,12 @@ mod expression;
 mod expression_check;
 mod file;
 mod model;
-mod operation_section;
+mod operation;
 mod raw;
+mod raw_operation;
+mod rule;
 mod runbook;
+mod section;
 mod sql_type;
 mod table_name;
 
@@ -18,9 +21,8 @@ pub use crate::base::Source;
 pub use expression::{ExpressionError, Problem, Token, TokenKind, mentioned, tokens};
 pub use expression_check::{check_expression, check_query, check_statements};
 pub use file::{LoadedMigration, load, load_kept, parse};
-pub use model::{
-    AddColumn, Backfill, Chunks, Fill, Invariant, Migration, Operation, Sql, TableName,
-    UserTriggers,
-};
+pub use model::{Chunks, Invariant, Migration, TableName, UserTriggers};
+pub use operation::*;
+pub use rule::*;
 pub use sql_type::{TypeError, check_type};
 pub use table_name::TableNameError;

@@ -1,8 +1,9 @@
 //! A migration as the rest of the program sees it: checked, plain data.
 
+pub use super::operation::*;
+pub use super::rule::*;
 use crate::base::{Ident, MigrationName, Period};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One change, from a migration file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,18 +22,6 @@ pub struct Migration {
     pub invariants: Vec<Invariant>,
 }
 
-/// One operation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// Adds a column, filled from others and mapped back.
-    AddColumn(AddColumn),
-    /// Statements written by hand.
-    Sql(Sql),
-    /// Fills columns that this migration adds.
-    Backfill(Backfill),
-}
-
 /// A table by schema and name, as the catalog spells them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
@@ -40,61 +29,6 @@ pub struct TableName {
     pub schema: Ident,
     /// Table.
     pub table: Ident,
-}
-
-/// Adds a column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddColumn {
-    /// Where.
-    pub table: TableName,
-    /// Name of the new column.
-    pub column: Ident,
-    /// SQL type, as written.
-    pub sql_type: String,
-    /// Whether NULL stays allowed after contract.
-    pub nullable: bool,
-    /// DEFAULT expression that the column has after contract.
-    pub default: Option<String>,
-    /// Value of the new column from the old row. Without it the column is
-    /// left to the application (and `nullable` or `default` is needed).
-    pub up: Option<String>,
-    /// Old column → its value from the new row. These columns are replaced:
-    /// `retire` hides them, `drop` removes them.
-    pub down: BTreeMap<Ident, String>,
-    /// When `up` is evaluated.
-    pub fill: Fill,
-}
-
-/// When `up` is evaluated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fill {
-    /// At every write and in the backfill: `up` must be deterministic.
-    Always,
-    /// Once per row; `up` may be volatile and is verified by NOT NULL and
-    /// invariants only.
-    Once,
-}
-
-/// Statements written by hand, run in expand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sql {
-    /// Runs in expand; one transaction with its done-mark unless a probe is given.
-    pub up: String,
-    /// Undoes it.
-    pub down: String,
-    /// Returns one boolean: is it already so? Needed for statements that
-    /// cannot run in a transaction.
-    pub probe: Option<String>,
-}
-
-/// Fills columns that this migration adds and that have no `up` of their own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Backfill {
-    /// Where.
-    pub table: TableName,
-    /// Column → expression over the row.
-    pub set: BTreeMap<Ident, String>,
 }
 
 /// What user triggers that a backfill would fire may do.

@@ -1,7 +1,7 @@
 //! The migration file as it is written, before it is checked.
 
+use super::raw_operation::RawOperation;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,56 +20,6 @@ pub(super) struct RawMigration {
     pub(super) chunks: RawChunks,
     #[serde(default)]
     pub(super) invariant: Vec<RawInvariant>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum RawOperation {
-    AddColumn(RawAddColumn),
-    Sql(RawSql),
-    Backfill(RawBackfill),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawAddColumn {
-    pub(super) table: String,
-    pub(super) column: RawColumn,
-    pub(super) up: Option<String>,
-    #[serde(default)]
-    pub(super) down: BTreeMap<String, String>,
-    pub(super) fill: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawColumn {
-    pub(super) name: String,
-    #[serde(rename = "type")]
-    pub(super) sql_type: String,
-    #[serde(default = "nullable")]
-    pub(super) nullable: bool,
-    pub(super) default: Option<String>,
-}
-
-/// A column is nullable unless it says otherwise, as in SQL.
-fn nullable() -> bool {
-    true
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawSql {
-    pub(super) up: String,
-    pub(super) down: String,
-    pub(super) probe: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawBackfill {
-    pub(super) table: String,
-    pub(super) set: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize, Default)]

@@ -221,6 +221,12 @@ impl Case {
         texts_on(&mut self.connect("postgres").await, sql).await
     }
 
+    /// The schema without ours, as `pg_dump` writes it.
+    pub fn dump(&self) -> String {
+        let port = self.lab.record().server("s01").unwrap().port;
+        crate::oracle::schema(port, &self.database)
+    }
+
     /// All rows as one text: values by `|`, rows by `,`, NULL as `-`.
     pub async fn rows(&self, sql: &str) -> String {
         let shown = |row: Vec<Option<String>>| {

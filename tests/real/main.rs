@@ -19,6 +19,8 @@ mod engine;
 mod lab;
 mod load;
 mod main_job;
+mod operation_cases;
+mod operations;
 mod oracle;
 mod rules_authority;
 mod rules_columns;

@@ -44,10 +44,21 @@ pub async fn ended(lab: &Lab, shard: &str) -> String {
 }
 
 fn pg_dump(lab: &Lab, shard: &str, options: &[&str]) -> String {
+    let port = lab.record().server(shard).unwrap().port;
+    dump_of(port, "shop", options)
+}
+
+/// The schema of one database without ours.
+pub fn schema(port: u16, database: &str) -> String {
+    let options = ["--schema-only", "--exclude-schema=pilothouse"];
+    dump_of(port, database, &options)
+}
+
+fn dump_of(port: u16, database: &str, options: &[&str]) -> String {
     let program = Binaries::locate().unwrap().directory().join("pg_dump");
     let help = Command::new(&program).arg("--help").output().unwrap();
     let knows_key = String::from_utf8_lossy(&help.stdout).contains("--restrict-key");
-    let port = lab.record().server(shard).unwrap().port.to_string();
+    let port = port.to_string();
     let mut command = Command::new(program);
     command.args([
         "-h",
@@ -57,7 +68,7 @@ fn pg_dump(lab: &Lab, shard: &str, options: &[&str]) -> String {
         "-U",
         "postgres",
         "-d",
-        "shop",
+        database,
     ]);
     command.args(options);
     if knows_key {

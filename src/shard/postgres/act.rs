@@ -42,8 +42,12 @@ pub(super) async fn apply(
     id: &str,
 ) -> Result<Reply, Failure> {
     let action = action(shard, id)?;
-    if action.mode == Mode::Alone {
-        let fence = long::run(connection, epoch, &action.statements).await?;
+    if action.mode.is_long() {
+        let wait = match action.mode {
+            Mode::Build => long::AS_LONG_AS_IT_TAKES,
+            Mode::Alone | Mode::Transaction => long::BRIEFLY,
+        };
+        let fence = long::run(connection, epoch, wait, &action.statements).await?;
         return Ok(Reply::Done {
             generation: fence.generation,
         });

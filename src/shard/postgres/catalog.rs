@@ -1,9 +1,9 @@
 //! Reads what the dialect needs to know of the tables.
 
-use super::Failure;
 use super::dialect::{Catalog, Column, Table, TriggerTime};
 use super::error::own;
 use super::sql::{self, Value};
+use super::{Failure, structure};
 use crate::base::Ident;
 use crate::migration::{Migration, Operation, TableName};
 use crate::worker::ErrorKind;
@@ -24,17 +24,25 @@ pub(super) async fn known(
 
 /// Reads the tables of a migration. A table that is not there is left out.
 async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Catalog, Failure> {
-    let names: BTreeSet<&TableName> = migration
-        .operations
-        .iter()
-        .filter_map(|operation| match operation {
-            Operation::AddColumn(add) => Some(&add.table),
-            Operation::Backfill(fill) => Some(&fill.table),
-            Operation::Sql(_) => None,
-        })
-        .collect();
-    let mut catalog = Catalog::default();
-    for name in names {
+    let mut names: BTreeSet<TableName> = BTreeSet::new();
+    let mut taken = Vec::new();
+    for operation in &migration.operations {
+        names.extend(operation.table().cloned());
+        names.extend(operation.referenced().into_iter().cloned());
+        if let Operation::DropIndex(drop) = operation {
+            names.extend(structure::owner_of(connection, &drop.index).await?);
+        }
+        for name in operation.relations() {
+            if structure::is_taken(connection, &name).await? {
+                taken.push(name);
+            }
+        }
+    }
+    let mut catalog = Catalog {
+        taken,
+        ..Catalog::default()
+    };
+    for name in &names {
         catalog.tables.extend(table(connection, name).await?);
     }
     Ok(catalog)
@@ -58,7 +66,8 @@ async fn kept(connection: &mut PgConnection) -> Result<Option<Catalog>, Failure>
 
 async fn table(connection: &mut PgConnection, name: &TableName) -> Result<Option<Table>, Failure> {
     let qualified = format!("{}.{}", name.schema, name.table);
-    let found = "SELECT c.oid::text, greatest(c.reltuples, 0)::bigint FROM pg_class c
+    let found =
+        "SELECT c.oid::text, greatest(c.reltuples, 0)::bigint, c.relkind = 'p' FROM pg_class c
         WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p')";
     let Some(row) = sql::row(connection, found, vec![qualified.into()]).await? else {
         return Ok(None);
@@ -71,17 +80,23 @@ async fn table(connection: &mut PgConnection, name: &TableName) -> Result<Option
         key: key(connection, &oid).await?,
         triggers: triggers(connection, &oid).await?,
         rows_estimate: u64::try_from(rows).unwrap_or(0),
+        is_partitioned: row.try_get(2)?,
+        constraints: structure::constraints(connection, &oid).await?,
+        indexes: structure::indexes(connection, &oid).await?,
+        replica_identity: structure::replica_identity(connection, &oid).await?,
+        dependents: structure::dependents(connection, &oid).await?,
     }))
 }
 
-fn ident(row: &PgRow, place: usize) -> Result<Ident, Failure> {
+pub(super) fn ident(row: &PgRow, place: usize) -> Result<Ident, Failure> {
     let name: String = row.try_get(place)?;
     Ident::new(name).map_err(|e| Failure(own(ErrorKind::Refused, "identifier", e.to_string())))
 }
 
 async fn columns(connection: &mut PgConnection, oid: &str) -> Result<Vec<Column>, Failure> {
     let statement = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-            pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> ''
+            pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> '',
+            col_description(a.attrelid, a.attnum)
         FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
     let mut columns = Vec::new();
@@ -92,6 +107,7 @@ async fn columns(connection: &mut PgConnection, oid: &str) -> Result<Vec<Column>
             not_null: row.try_get(2)?,
             default: row.try_get(3)?,
             generated: row.try_get(4)?,
+            comment: row.try_get(5)?,
         });
     }
     Ok(columns)

@@ -4,6 +4,7 @@ use super::error::own;
 use super::sql;
 use super::{Failure, Inner, preflight, role};
 use crate::base::{Untrusted, code};
+use crate::migration::TableName;
 use crate::worker::{Check, CheckVerdict, ErrorKind, Reply};
 use sqlx::postgres::PgConnection;
 use std::time::Instant;
@@ -100,6 +101,16 @@ async fn invariants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<
     Ok(out)
 }
 
+/// How often a table that is to go was read and written, by the server's
+/// statistics; 0 once it is put away.
+async fn uses(connection: &mut PgConnection, table: &TableName) -> Result<i64, Failure> {
+    let statement = "SELECT coalesce(sum(coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0) + s.n_tup_ins + s.n_tup_upd + s.n_tup_del), 0)::bigint::text
+        FROM pg_stat_all_tables s WHERE s.relid IN (SELECT to_regclass($1)
+          UNION ALL SELECT relid FROM pg_partition_tree(to_regclass($1)))";
+    let found = sql::text(connection, statement, vec![table.to_string().into()]).await?;
+    Ok(found.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
 /// Old-form writers must have been silent for the policy's quiet period.
 async fn quiet(
     connection: &mut PgConnection,
@@ -108,7 +119,19 @@ async fn quiet(
 ) -> Result<(Check, QuietMemory), Failure> {
     let found = role::old_form(connection, shard.identity.role.as_ref()).await?;
     sql::run(connection, "RESET ROLE").await?;
-    let (count, writers) = found;
+    let (written, mut writers) = found;
+    let mut count = written;
+    for table in &shard.program().leaving {
+        let uses = uses(connection, table).await?;
+        count = count.wrapping_add(uses);
+        if !writers.is_empty() {
+            writers.push_str(", ");
+        }
+        writers.push_str(&format!(
+            "{}: {uses} uses so far",
+            Untrusted::new(table.to_string())
+        ));
+    }
     let since = match memory.last {
         Some((last, since)) if last == count => since,
         _ => Instant::now(),
@@ -128,7 +151,13 @@ async fn quiet(
             CheckVerdict::Wait
         },
         value: format!("quiet for {} s; old-form writers: {who}", quiet.as_secs()),
-        limit: format!("no old-form write for {}", shard.quiet),
+        limit: match shard.program().leaving.is_empty() {
+            true => format!("no old-form write for {}", shard.quiet),
+            false => format!(
+                "no old-form write and no use of a table that goes for {}",
+                shard.quiet
+            ),
+        },
         remedy: "move these clients to the new form".into(),
     };
     Ok((

@@ -24,11 +24,18 @@ use sqlx::postgres::PgConnection;
 /// How long the server may take to end one session, in milliseconds.
 const END_MS: i64 = 1_000;
 
+/// Waits for a lock: then others would queue behind it.
+pub(super) const BRIEFLY: &str = "SET lock_timeout = '10s'";
+
+/// Nobody queues behind it, and giving up would cost all the work.
+pub(super) const AS_LONG_AS_IT_TAKES: &str = "SET lock_timeout = 0";
+
 /// Runs the statements, one by one, as the owner of the shard. After an error
 /// the caller frees the lock with [`RELEASE`].
 pub(super) async fn run(
     connection: &mut PgConnection,
     epoch: u64,
+    wait: &str,
     statements: &[String],
 ) -> Result<Fence, Failure> {
     let lock = "SELECT pg_advisory_lock_shared($1)";
@@ -37,7 +44,7 @@ pub(super) async fn run(
     let fence = fence::begin(connection, epoch, Durability::Relaxed).await?;
     fence::commit(connection).await?;
     sql::run(connection, "SET statement_timeout = 0").await?;
-    sql::run(connection, "SET lock_timeout = '10s'").await?;
+    sql::run(connection, wait).await?;
     for statement in statements {
         sql::run(connection, statement).await?;
     }

@@ -25,6 +25,7 @@ mod schema;
 mod session;
 mod split;
 mod sql;
+mod structure;
 
 use crate::base::{Fault, Period, ShardName, Stop, code};
 use crate::fleet::Shard as ShardSpec;
@@ -137,9 +138,7 @@ impl Inner {
 
 impl Program {
     fn is_long(&self, id: &str) -> bool {
-        self.actions
-            .get(id)
-            .is_some_and(|a| a.mode == dialect::Mode::Alone)
+        self.actions.get(id).is_some_and(|a| a.mode.is_long())
     }
 
     /// Row jobs that belong to a stop, in either direction.

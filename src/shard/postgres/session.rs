@@ -105,6 +105,7 @@ impl PostgresSession {
             // a look at other sessions its role.
             sql::run(&mut connection, long::RELEASE).await?;
             sql::run(&mut connection, "RESET ROLE").await?;
+            sql::run(&mut connection, "RESET search_path").await?;
             sql::run(&mut connection, "RESET lock_timeout").await?;
             sql::run(&mut connection, "RESET statement_timeout").await
         };

@@ -23,6 +23,17 @@ pub(crate) enum Mode {
     /// One by one, each outside a transaction, after a fence check; they may
     /// run long.
     Alone,
+    /// As `Alone`, and they wait for locks as long as it takes: a concurrent
+    /// index build that gives up leaves an invalid index, and blocks nobody
+    /// while it waits.
+    Build,
+}
+
+impl Mode {
+    /// Whether the statements run outside a transaction.
+    pub(crate) fn is_long(self) -> bool {
+        self != Self::Transaction
+    }
 }
 
 /// A probe from a condition.

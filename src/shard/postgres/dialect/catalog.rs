@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 pub struct Catalog {
     /// One per table of the migration.
     pub tables: Vec<Table>,
+    /// Names that the migration gives to new relations and that somebody has
+    /// taken already.
+    #[serde(default)]
+    pub taken: Vec<TableName>,
 }
 
 /// One table.
@@ -28,6 +32,61 @@ pub struct Table {
     pub triggers: Vec<(String, TriggerTime)>,
     /// Planner's estimate of its rows.
     pub rows_estimate: u64,
+    /// Whether it is partitioned.
+    #[serde(default)]
+    pub is_partitioned: bool,
+    /// Its constraints, by name.
+    #[serde(default)]
+    pub constraints: Vec<Constraint>,
+    /// Its indexes, by name.
+    #[serde(default)]
+    pub indexes: Vec<Index>,
+    /// `DEFAULT`, `FULL`, `NOTHING` or `USING INDEX …`.
+    #[serde(default)]
+    pub replica_identity: String,
+    /// What would not outlive it: foreign keys of other tables, views.
+    #[serde(default)]
+    pub dependents: Vec<String>,
+}
+
+/// One constraint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constraint {
+    /// Name.
+    pub name: Ident,
+    /// What it is.
+    pub kind: ConstraintKind,
+    /// As the server spells it: what stands behind the name.
+    pub definition: String,
+    /// Whether every row was checked.
+    pub is_validated: bool,
+}
+
+/// What a constraint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConstraintKind {
+    /// `CHECK`.
+    Check,
+    /// `FOREIGN KEY`.
+    ForeignKey,
+    /// `PRIMARY KEY` or `UNIQUE`: an index of the same name keeps it.
+    Key,
+    /// Any other.
+    Other,
+}
+
+/// One index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Name.
+    pub name: Ident,
+    /// No key twice.
+    pub is_unique: bool,
+    /// As the server spells it: what stands behind the name, from `ON` on.
+    pub definition: String,
+    /// Why it cannot go by itself: a constraint, the replica identity.
+    pub bound: Option<String>,
 }
 
 /// When a trigger fires.
@@ -53,6 +112,9 @@ pub struct Column {
     pub default: Option<String>,
     /// GENERATED … STORED.
     pub generated: bool,
+    /// COMMENT.
+    #[serde(default)]
+    pub comment: Option<String>,
 }
 
 impl Catalog {
@@ -63,6 +125,16 @@ impl Catalog {
 }
 
 impl Table {
+    /// One constraint.
+    pub fn constraint(&self, name: &Ident) -> Option<&Constraint> {
+        self.constraints.iter().find(|c| c.name == *name)
+    }
+
+    /// One index.
+    pub fn index(&self, name: &Ident) -> Option<&Index> {
+        self.indexes.iter().find(|index| index.name == *name)
+    }
+
     /// One column.
     pub fn column(&self, name: &Ident) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == *name)

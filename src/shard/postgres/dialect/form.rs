@@ -42,7 +42,7 @@ pub(crate) struct Impossible {
     pub(crate) remedy: String,
 }
 
-fn impossible<T>(key: &str, what: String, remedy: &str) -> Result<T, Impossible> {
+pub(super) fn impossible<T>(key: &str, what: String, remedy: &str) -> Result<T, Impossible> {
     Err(Impossible {
         key: key.to_owned(),
         what,
@@ -50,7 +50,7 @@ fn impossible<T>(key: &str, what: String, remedy: &str) -> Result<T, Impossible>
     })
 }
 
-fn tag(parts: &[&str]) -> String {
+pub(super) fn tag(parts: &[&str]) -> String {
     let bytes: Vec<&[u8]> = parts
         .iter()
         .flat_map(|p| [p.as_bytes(), b"\0".as_slice()])

@@ -2,6 +2,7 @@
 
 mod action;
 mod catalog;
+mod change;
 mod column;
 mod export;
 mod form;
@@ -12,14 +13,14 @@ mod stops;
 mod trigger;
 
 pub(super) use action::{Action, MARK, Mode, SILENT_PARTITION};
-pub(super) use catalog::{Catalog, Column, Table, TriggerTime};
+pub(super) use catalog::{Catalog, Column, Constraint, ConstraintKind, Index, Table, TriggerTime};
 pub(super) use form::{Form, Impossible, forms};
 pub(super) use mapping::{Mapping, Volatility};
 pub(super) use rows::{Bound, RowSql};
 pub(super) use trigger::{Authority, install};
 
 use crate::base::Stop;
-use crate::migration::Migration;
+use crate::migration::{Migration, Operation, TableName};
 use crate::shard::{CompiledPlan, Direction, Listed};
 use crate::worker::{RowJobKind, StopPlan};
 use std::collections::BTreeMap;
@@ -34,6 +35,10 @@ pub(super) struct Program {
     pub(super) forms: Vec<Form>,
     /// What each form's trigger calls, by the form's tag.
     pub(super) functions: BTreeMap<String, Vec<String>>,
+    /// Tables that are changed and get no second form.
+    pub(super) restructured: Vec<TableName>,
+    /// Those of them that go in contract.
+    pub(super) leaving: Vec<TableName>,
 }
 
 /// Compiles. `volatility` is what is known of each expression; what is not
@@ -45,10 +50,12 @@ pub(super) fn compile(
     route: &[Stop],
 ) -> Result<Program, Impossible> {
     let forms = forms(migration, catalog)?;
+    let deeds = change::deeds(migration, catalog)?;
     let mut program = Program::default();
     let source = Source {
         migration,
         forms: &forms,
+        deeds: &deeds,
         volatility,
         route,
     };
@@ -78,8 +85,28 @@ pub(super) fn compile(
     });
     let estimate = |form: &Form| catalog.table(&form.table).map_or(0, |t| t.rows_estimate);
     program.plan.rows_estimate = forms.iter().filter(|f| f.is_dual()).map(estimate).sum();
+    let changed = |table: &&Table| {
+        let has_form = forms.iter().any(|form| form.table == table.name);
+        !has_form && migration.operations.iter().any(|o| works_on(o, table))
+    };
+    let restructured = catalog.tables.iter().filter(changed);
+    program.restructured = restructured.map(|table| table.name.clone()).collect();
+    let leaves = |operation: &Operation| match operation {
+        Operation::DropTable(drop) => Some(drop.table.clone()),
+        _ => None,
+    };
+    program.leaving = migration.operations.iter().filter_map(leaves).collect();
     program.forms = forms;
     Ok(program)
+}
+
+fn works_on(operation: &Operation, table: &Table) -> bool {
+    match operation {
+        Operation::DropIndex(drop) => {
+            drop.index.schema == table.name.schema && table.index(&drop.index.table).is_some()
+        }
+        other => other.table() == Some(&table.name),
+    }
 }
 
 impl Program {

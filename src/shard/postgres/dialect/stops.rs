@@ -1,6 +1,7 @@
 //! What each stop consists of, and what undoes it (DESIGN §5).
 
-use super::action::{Action, Mode, is_armed, is_disarmed, is_marked, when};
+use super::action::{Action, Mode, is_armed, is_disarmed, when};
+use super::change::{Deed, Place};
 use super::column::demand_ours;
 use super::export::create_export;
 use super::form::Form;
@@ -11,7 +12,7 @@ use super::steps::{
 };
 use super::trigger::{self, Authority};
 use crate::base::{Stage, Stop, quote_literal};
-use crate::migration::{Migration, Operation};
+use crate::migration::Migration;
 use crate::worker::{RowJob, RowJobKind, Step};
 use std::collections::BTreeMap;
 
@@ -55,6 +56,7 @@ impl Part {
 pub(super) struct Source<'a> {
     pub(super) migration: &'a Migration,
     pub(super) forms: &'a [Form],
+    pub(super) deeds: &'a [Deed],
     /// What preflight found out about each function.
     pub(super) volatility: &'a BTreeMap<String, Volatility>,
     pub(super) route: &'a [Stop],
@@ -101,51 +103,18 @@ impl Source<'_> {
                     .insert(0, Part::Act(drop_new_column(form, column)));
             }
         }
-        for (place, operation) in self.migration.operations.iter().enumerate() {
-            if let Operation::Sql(sql) = operation {
-                let (up, down) = (
-                    format!("expand/sql/{place}"),
-                    format!("undo_expand/sql/{place}"),
-                );
-                let probe = match &sql.probe {
-                    Some(probe) => when(&format!("coalesce(({probe}), false)")),
-                    None => when(&is_marked(&up)),
-                };
-                let undone = match &sql.probe {
-                    Some(probe) => when(&format!("NOT coalesce(({probe}), false)")),
-                    None => when(&format!("NOT {}", is_marked(&up))),
-                };
-                let mode = if sql.probe.is_some() {
-                    Mode::Alone
-                } else {
-                    Mode::Transaction
-                };
-                parts.run.push(Part::Act(Action {
-                    id: up.clone(),
-                    title: format!("sql {}", place + 1),
-                    probe,
-                    statements: vec![sql.up.clone()],
-                    mode,
-                    lock: "as your statement takes it",
-                }));
-                let unmark = format!(
-                    "DELETE FROM pilothouse.step_done WHERE id = {}",
-                    quote_literal(&up)
-                );
-                parts.undo.insert(
-                    0,
-                    Part::Act(Action {
-                        id: down,
-                        title: format!("undo sql {}", place + 1),
-                        probe: undone,
-                        statements: vec![sql.down.clone(), unmark],
-                        mode,
-                        lock: "as your statement takes it",
-                    }),
-                );
-            }
-        }
+        self.act(Place::Expand, &mut parts);
         parts
+    }
+
+    /// What the operations do that rewrite no row: there in their order, back
+    /// in the reverse one.
+    fn act(&self, place: Place, parts: &mut Parts) {
+        for deed in self.deeds.iter().filter(|deed| deed.place == place) {
+            parts.run.extend(deed.run.iter().cloned().map(Part::Act));
+            let undo = deed.undo.iter().cloned().map(Part::Act);
+            parts.undo.splice(0..0, undo);
+        }
     }
 
     /// Everything that the trigger calls.
@@ -214,6 +183,7 @@ impl Source<'_> {
                 &title,
             )));
         }
+        self.act(Place::Verify, &mut parts);
         if !self.migration.invariants.is_empty() {
             parts.run.push(Part::Check {
                 id: "invariants",
@@ -236,11 +206,12 @@ impl Source<'_> {
                     Part::Act(self.forward("publish", f, (Authority::Old, Authority::Both)))
                 }),
             );
+            self.act(Place::Publish, &mut parts);
         }
         parts.run.push(Part::Share(percent));
-        parts
-            .undo
-            .push(Part::Share(earlier.map_or(0, Stop::share_percent)));
+        // The flag goes back first: nobody may count on what is taken back.
+        let back = Part::Share(earlier.map_or(0, Stop::share_percent));
+        parts.undo.insert(0, back);
         if earlier.is_none() {
             parts.undo.extend(
                 self.dual()
@@ -318,6 +289,7 @@ impl Source<'_> {
                 )));
             }
         }
+        self.act(Place::Retire, &mut parts);
         parts
     }
 
@@ -358,6 +330,7 @@ impl Source<'_> {
                 parts.undo.push(Part::Act(loosen(form)));
             }
         }
+        self.act(Place::Drop, &mut parts);
         parts
     }
 

@@ -7,6 +7,7 @@ use crate::shard::postgres::{Failure, Inner};
 use crate::worker::{Check, CheckVerdict};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
+use std::collections::BTreeSet;
 
 /// Roles of PostgreSQL itself that let a member do what no migration needs.
 const MIGHTY: &str = "'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files', \
@@ -20,6 +21,9 @@ pub(super) async fn checks(
     let mut out = missing(connection).await?;
     for form in &shard.program().forms {
         out.push(schema_usage(connection, form.table.schema.as_str()).await?);
+    }
+    for schema in schemas_grown(shard) {
+        out.push(schema_create(connection, &schema).await?);
     }
     out.push(surplus(connection).await?);
     out.push(given_by_default(connection).await?);
@@ -60,6 +64,35 @@ async fn missing(connection: &mut PgConnection) -> Result<Vec<Check>, Failure> {
             ),
         ),
     ])
+}
+
+/// Schemas in which the migration creates something.
+fn schemas_grown(shard: &Inner) -> BTreeSet<String> {
+    let relations = shard
+        .migration
+        .operations
+        .iter()
+        .flat_map(|o| o.relations());
+    relations
+        .map(|name| name.schema.as_str().to_owned())
+        .collect()
+}
+
+async fn schema_create(connection: &mut PgConnection, schema: &str) -> Result<Check, Failure> {
+    let statement = "SELECT current_user::text, has_schema_privilege($1, 'CREATE')";
+    let row = sql::row(connection, statement, vec![schema.into()]).await?;
+    let (user, create) = match row {
+        Some(row) => (row.try_get::<String, _>(0)?, row.try_get::<bool, _>(1)?),
+        None => (String::new(), false),
+    };
+    let (user, schema) = (Untrusted::new(user), Untrusted::new(schema));
+    Ok(finding(
+        "grant_schema_create",
+        pass_or(CheckVerdict::Fail, create),
+        format!("role {user} has CREATE on schema {schema}: {create}"),
+        "CREATE on the schema of what is created",
+        &format!("GRANT CREATE ON SCHEMA {schema} TO {user}"),
+    ))
 }
 
 async fn schema_usage(connection: &mut PgConnection, schema: &str) -> Result<Check, Failure> {

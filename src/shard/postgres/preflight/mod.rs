@@ -58,6 +58,10 @@ async fn checks(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
         out.extend(table::checks(connection, shard, form).await?);
         out.extend(expression::checks(connection, form).await?);
     }
+    for table in &shard.program().restructured {
+        let qualified = format!("{}.{}", table.schema, table.table);
+        out.extend(table::owned(connection, shard, &qualified).await?);
+    }
     let shape = shape(connection, &shard.program().forms).await?;
     shard.fleet.shapes.post(&shard.spec.name, shape.clone());
     out.extend(shard.fleet.shapes.check(&shape));

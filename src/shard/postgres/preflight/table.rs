@@ -10,19 +10,19 @@ use crate::worker::{Check, CheckVerdict};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
-pub(super) async fn checks(
+/// Whether the table may be changed, and how large it is.
+pub(super) async fn owned(
     connection: &mut PgConnection,
     shard: &Inner,
-    form: &Form,
+    qualified: &str,
 ) -> Result<Vec<Check>, Failure> {
     let mut out = Vec::new();
-    let qualified = form.qualified();
     let owner = "SELECT pg_has_role(c.relowner, 'USAGE') OR coalesce((SELECT pg_has_role($2, c.relowner, 'USAGE')
         FROM pg_roles WHERE rolname = $2), false), c.relowner::regrole::text,
         pg_size_pretty(pg_total_relation_size(c.oid)), greatest(c.reltuples, 0)::bigint
         FROM pg_class c WHERE c.oid = to_regclass($1)";
     let role = shard.spec.ddl_role.as_ref().map_or("", |r| r.as_str());
-    let values = vec![qualified.as_str().into(), role.into()];
+    let values = vec![qualified.into(), role.into()];
     if let Some(row) = sql::row(connection, owner, values).await? {
         let owns: bool = row.try_get(0)?;
         let owner = Untrusted::new(row.try_get::<String, _>(1)?);
@@ -45,6 +45,17 @@ pub(super) async fn checks(
             "–",
         ));
     }
+    Ok(out)
+}
+
+/// Whether a table that gets a second form is fit for it.
+pub(super) async fn checks(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    form: &Form,
+) -> Result<Vec<Check>, Failure> {
+    let qualified = form.qualified();
+    let mut out = owned(connection, shard, &qualified).await?;
     let keyed = !form.key.is_empty();
     out.push(finding(
         "usable_key",

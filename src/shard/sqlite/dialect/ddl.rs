@@ -72,7 +72,9 @@ pub fn action(work: &Work, shapes: &[TableShape], action: Action) -> Vec<String>
             let table = &work.tables[t];
             vec![drop_column(&table.table, &table.columns[c].name)]
         }
-        Action::Unexpand(Expansion::Statement(i)) => vec![work.statements[i].down.clone()],
+        Action::Unexpand(Expansion::Statement(i)) => {
+            work.statements[i].down.iter().cloned().collect()
+        }
         Action::DualWrite => tables()
             .flat_map(|(t, s)| set_triggers(t, s, Authority::Old))
             .collect(),

@@ -121,12 +121,24 @@ impl Work {
         for operation in &migration.operations {
             match operation {
                 Operation::AddColumn(add) => work.add_column(add, &refusal)?,
+                Operation::Sql(sql) if !sql.at.is_expand() => {
+                    return Err(refusal.of(
+                        "SQLite runs statements written by hand in expand alone".into(),
+                        "leave out at, or run them by hand after the rollout",
+                    ));
+                }
                 Operation::Sql(sql) => {
                     work.expand
                         .push(Expansion::Statement(work.statements.len()));
                     work.statements.push(sql.clone());
                 }
                 Operation::Backfill(_) => {}
+                other => {
+                    return Err(refusal.of(
+                        format!("{} is an operation for PostgreSQL alone", other.word()),
+                        "write it as an sql operation with up and down",
+                    ));
+                }
             }
         }
         for operation in &migration.operations {

@@ -1,13 +1,23 @@
 //! Checks each `[[operation]]` by itself.
 
+mod index;
+mod rule;
+mod tables;
+
 use crate::base::{Findings, Ident};
 use crate::migration::expression::ExpressionError;
 use crate::migration::expression_check::{
     check_expression, check_query, check_statements, columns_read, outside_transaction,
     transaction_word,
 };
-use crate::migration::model::{AddColumn, Backfill, Fill, Operation, Sql, TableName};
-use crate::migration::raw::{RawAddColumn, RawBackfill, RawOperation, RawSql};
+use crate::migration::model::{
+    AddColumn, Backfill, CreateConstraint, DropConstraint, DropIndex, DropTable, Fill, Operation,
+    RenameConstraint, ReplicaIdentity, SetReplicaIdentity, Sql, SqlStage, TableName,
+};
+use crate::migration::raw_operation::{
+    RawAddColumn, RawBackfill, RawCreateConstraint, RawNamed, RawOperation, RawRename,
+    RawSetReplicaIdentity, RawSql,
+};
 use crate::migration::sql_type::check_type;
 use crate::migration::table_name::TableNameError;
 use std::collections::BTreeMap;
@@ -20,22 +30,124 @@ pub(super) fn operation(
 ) -> Option<Operation> {
     match raw {
         RawOperation::AddColumn(raw) => add_column(path, raw, findings).map(Operation::AddColumn),
-        RawOperation::Sql(raw) => Some(Operation::Sql(sql(path, raw, findings))),
+        RawOperation::AlterColumn(raw) => {
+            tables::alter_column(path, raw, findings).map(Operation::AlterColumn)
+        }
         RawOperation::Backfill(raw) => backfill(path, raw, findings).map(Operation::Backfill),
+        RawOperation::CreateConstraint(raw) => {
+            create_constraint(path, raw, findings).map(Operation::CreateConstraint)
+        }
+        RawOperation::CreateIndex(raw) => {
+            index::create_index(path, raw, findings).map(Operation::CreateIndex)
+        }
+        RawOperation::CreateTable(raw) => {
+            tables::create_table(path, raw, findings).map(Operation::CreateTable)
+        }
+        RawOperation::DropConstraint(raw) => {
+            drop_constraint(path, raw, findings).map(Operation::DropConstraint)
+        }
+        RawOperation::DropIndex(raw) => {
+            let index = named_table(path, "index", &raw.index, findings)?;
+            Some(Operation::DropIndex(DropIndex { index }))
+        }
+        RawOperation::DropTable(raw) => {
+            let table = table(path, &raw.table, findings)?;
+            Some(Operation::DropTable(DropTable { table }))
+        }
+        RawOperation::RenameConstraint(raw) => {
+            rename_constraint(path, raw, findings).map(Operation::RenameConstraint)
+        }
+        RawOperation::SetReplicaIdentity(raw) => {
+            replica_identity(path, raw, findings).map(Operation::SetReplicaIdentity)
+        }
+        RawOperation::Sql(raw) => Some(Operation::Sql(sql(path, raw, findings))),
     }
+}
+
+fn create_constraint(
+    path: &str,
+    raw: &RawCreateConstraint,
+    findings: &mut Findings<'_>,
+) -> Option<CreateConstraint> {
+    let table = table(path, &raw.table, findings);
+    let path = format!("{path}.constraint");
+    let made = rule::named(&path, &raw.constraint, &[], findings)?;
+    Some(CreateConstraint {
+        table: table?,
+        name: made.name?,
+        rule: made.rule,
+    })
+}
+
+fn drop_constraint(
+    path: &str,
+    raw: &RawNamed,
+    findings: &mut Findings<'_>,
+) -> Option<DropConstraint> {
+    let table = table(path, &raw.table, findings);
+    let name = column(&format!("{path}.name"), &raw.name, findings);
+    Some(DropConstraint {
+        table: table?,
+        name: name?,
+    })
+}
+
+fn rename_constraint(
+    path: &str,
+    raw: &RawRename,
+    findings: &mut Findings<'_>,
+) -> Option<RenameConstraint> {
+    let table = table(path, &raw.table, findings);
+    let from = column(&format!("{path}.from"), &raw.from, findings);
+    let to = column(&format!("{path}.to"), &raw.to, findings);
+    if from.is_some() && from == to {
+        let remedy = "give it another name, or remove the operation";
+        findings.report(&format!("{path}.to"), "this is its name already", remedy);
+    }
+    Some(RenameConstraint {
+        table: table?,
+        from: from?,
+        to: to?,
+    })
+}
+
+fn replica_identity(
+    path: &str,
+    raw: &RawSetReplicaIdentity,
+    findings: &mut Findings<'_>,
+) -> Option<SetReplicaIdentity> {
+    let table = table(path, &raw.table, findings);
+    let index_path = format!("{path}.index");
+    let index = raw.index.as_ref();
+    let index = index.and_then(|name| column(&index_path, name, findings));
+    let words = [("default", 0), ("full", 1), ("nothing", 2), ("index", 3)];
+    let path = format!("{path}.identity");
+    let chosen = findings.choose(&path, "identity", &raw.identity, &words)?;
+    if (chosen == 3) != raw.index.is_some() {
+        let message = "index names the index of identity = \"index\", and nothing else";
+        findings.report(&path, message, "give both, or neither");
+    }
+    let identity = match (chosen, index) {
+        (0, _) => ReplicaIdentity::Default,
+        (1, _) => ReplicaIdentity::Full,
+        (2, _) => ReplicaIdentity::Nothing,
+        (_, index) => ReplicaIdentity::Index(index?),
+    };
+    Some(SetReplicaIdentity {
+        table: table?,
+        identity,
+    })
 }
 
 fn add_column(path: &str, raw: &RawAddColumn, findings: &mut Findings<'_>) -> Option<AddColumn> {
     let table = table(path, &raw.table, findings);
     let name_path = format!("{path}.column.name");
     let column = column(&name_path, &raw.column.name, findings);
-    if let Err(error) = check_type(&raw.column.sql_type) {
-        findings.report(
-            &format!("{path}.column.type"),
-            error.to_string(),
-            error.remedy(),
-        );
-    }
+    type_of(
+        &format!("{path}.column.type"),
+        &raw.column.sql_type,
+        findings,
+    );
     if let Some(default) = &raw.column.default {
         expression(&format!("{path}.column.default"), default, findings);
     }
@@ -120,7 +232,23 @@ fn down(path: &str, raw: &RawAddColumn, findings: &mut Findings<'_>) -> BTreeMap
 }
 
 fn sql(path: &str, raw: &RawSql, findings: &mut Findings<'_>) -> Sql {
-    for (key, text) in [("up", &raw.up), ("down", &raw.down)] {
+    let stages = [
+        ("expand", SqlStage::Expand),
+        ("contract", SqlStage::Contract),
+    ];
+    let at = raw.at.as_ref();
+    let at = at.and_then(|at| findings.choose(&format!("{path}.at"), "stage", at, &stages));
+    let at = at.unwrap_or_default();
+    if raw.down.is_none() && at == SqlStage::Expand {
+        findings.report(
+            &format!("{path}.down"),
+            "nothing undoes these statements",
+            "add down, which a roll back runs; statements of at = \"contract\" may do without",
+        );
+    }
+    let texts = [("up", Some(&raw.up)), ("down", raw.down.as_ref())];
+    for (key, text) in texts {
+        let Some(text) = text else { continue };
         let path = format!("{path}.{key}");
         if sql_error(&path, check_statements(text), text, findings) {
             continue;
@@ -146,6 +274,7 @@ fn sql(path: &str, raw: &RawSql, findings: &mut Findings<'_>) -> Sql {
         up: raw.up.clone(),
         down: raw.down.clone(),
         probe: raw.probe.clone(),
+        at,
     }
 }
 
@@ -166,11 +295,33 @@ fn backfill(path: &str, raw: &RawBackfill, findings: &mut Findings<'_>) -> Optio
 }
 
 fn table(path: &str, text: &str, findings: &mut Findings<'_>) -> Option<TableName> {
+    named_table(path, "table", text, findings)
+}
+
+fn named_table(
+    path: &str,
+    key: &str,
+    text: &str,
+    findings: &mut Findings<'_>,
+) -> Option<TableName> {
     findings.accept(
-        &format!("{path}.table"),
+        &format!("{path}.{key}"),
         text.parse(),
         TableNameError::remedy(),
     )
+}
+
+fn type_of(path: &str, text: &str, findings: &mut Findings<'_>) {
+    if let Err(error) = check_type(text) {
+        findings.report(path, error.to_string(), error.remedy());
+    }
+}
+
+/// An expression, where there is one.
+fn optional(path: &str, sql: Option<&String>, findings: &mut Findings<'_>) {
+    if let Some(sql) = sql {
+        expression(path, sql, findings);
+    }
 }
 
 fn column(path: &str, text: &str, findings: &mut Findings<'_>) -> Option<Ident> {

@@ -1,0 +1,233 @@
+//! alter_column, where the column can stay where it stands.
+
+use super::constraint::{NotNullCheck, added, validate};
+use super::safe_type::is_safe;
+use super::{Deed, Pair, Place, Scope, path, plain, quoted, when};
+use crate::base::quote_literal;
+use crate::migration::{AlterColumn, Change};
+use crate::shard::postgres::dialect::action::{Action, is_marked};
+use crate::shard::postgres::dialect::catalog::{Column, Table};
+use crate::shard::postgres::dialect::form::{Impossible, impossible};
+
+const SHORT: &str = "ACCESS EXCLUSIVE, short: catalog only, no scan";
+
+pub(super) fn alter(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>, Impossible> {
+    let table = scope.existing(&alter.table)?;
+    scope.demand_columns(&alter.table, [&alter.column])?;
+    let Some(column) = table.column(&alter.column) else {
+        return impossible(
+            &scope.key("column"),
+            format!(
+                "column {} is added by this migration itself",
+                alter.column.as_str()
+            ),
+            "write it into add_column",
+        );
+    };
+    let mut deeds = Vec::new();
+    if let Some(sql_type) = &alter.sql_type {
+        deeds.extend(retyped(scope, table, column, sql_type)?);
+    }
+    match alter.nullable {
+        Some(false) if !column.not_null => deeds.extend(not_null(scope, alter)),
+        Some(true) if column.not_null => deeds.push(loosened(scope, table, alter)?),
+        _ => {}
+    }
+    for constraint in &alter.constraints {
+        if let Some(name) = &constraint.name {
+            deeds.push(added(scope, &alter.table, name, &constraint.rule)?);
+        }
+    }
+    if let Some(default) = &alter.default {
+        deeds.push(new_default(scope, alter, column, default));
+    }
+    if let Some(comment) = &alter.comment {
+        deeds.push(new_comment(scope, alter, column, comment));
+    }
+    Ok(deeds)
+}
+
+/// Clients of the new form write what the old type cannot hold: it changes
+/// when that is published.
+fn retyped(
+    scope: &Scope<'_>,
+    table: &Table,
+    column: &Column,
+    sql_type: &str,
+) -> Result<Option<Deed>, Impossible> {
+    let from = column.sql_type.as_str();
+    if !is_safe(from, sql_type) {
+        return impossible(
+            &scope.key("type"),
+            format!(
+                "changing {}.{} from {from} to {sql_type} rewrites or scans the table under a lock",
+                plain(&table.name),
+                column.name.as_str()
+            ),
+            "add a column of the new type with add_column, with up, and with down for the old one",
+        );
+    }
+    let (qualified, name) = (quoted(&table.name.schema, &table.name.table), &column.name);
+    let pair = Pair {
+        step: "type".into(),
+        title: format!("{} becomes {sql_type}", name.as_str()),
+        undo_title: format!("{} becomes {from} again, if every row fits", name.as_str()),
+        run: vec![
+            path(&table.name.schema),
+            format!("ALTER TABLE {qualified} ALTER COLUMN {name} TYPE {sql_type}"),
+        ],
+        undo: vec![format!(
+            "ALTER TABLE {qualified} ALTER COLUMN {name} TYPE {from}"
+        )],
+        lock: "ACCESS EXCLUSIVE, short: catalog only; the way back reads every row",
+    };
+    let (run, undo) = pair.actions(scope);
+    Ok(Some(Deed {
+        place: Place::Publish,
+        run: vec![run],
+        undo: vec![undo],
+    }))
+}
+
+/// A check in verify, NOT NULL itself in contract: that finds the check and
+/// scans nothing.
+fn not_null(scope: &Scope<'_>, alter: &AlterColumn) -> [Deed; 2] {
+    let (qualified, name) = (
+        quoted(&alter.table.schema, &alter.table.table),
+        &alter.column,
+    );
+    let check = NotNullCheck::of(scope, &alter.table, name);
+    let pair = Pair {
+        step: "set_not_null".into(),
+        title: format!("{} not null", name.as_str()),
+        undo_title: format!("{} not null by a check", name.as_str()),
+        run: vec![
+            format!("ALTER TABLE {qualified} ALTER COLUMN {name} SET NOT NULL"),
+            check.drop(),
+        ],
+        undo: vec![
+            check.add(),
+            format!("ALTER TABLE {qualified} ALTER COLUMN {name} DROP NOT NULL"),
+        ],
+        lock: "ACCESS EXCLUSIVE, short: the validated check spares the scan",
+    };
+    let (set, back) = pair.actions(scope);
+    let id = format!("undo/{}", scope.id("set_not_null_valid"));
+    let valid = validate(id, &qualified, &check.name, name.as_str());
+    [
+        Deed {
+            place: Place::Verify,
+            run: check.run().into(),
+            undo: vec![check.undo()],
+        },
+        Deed {
+            place: Place::Drop,
+            run: vec![set],
+            undo: vec![back, valid],
+        },
+    ]
+}
+
+/// NULL is allowed as soon as the new form is published. The way back needs
+/// every row to have a value again.
+fn loosened(scope: &Scope<'_>, table: &Table, alter: &AlterColumn) -> Result<Deed, Impossible> {
+    let name = &alter.column;
+    let is_key = table
+        .constraints
+        .iter()
+        .any(|c| c.definition.starts_with("PRIMARY KEY"))
+        && table.key.contains(name);
+    if is_key {
+        return impossible(
+            &scope.key("nullable"),
+            format!(
+                "{} belongs to the primary key of {}",
+                name.as_str(),
+                plain(&alter.table)
+            ),
+            "drop the primary key in an earlier migration",
+        );
+    }
+    let qualified = quoted(&alter.table.schema, &alter.table.table);
+    let check = NotNullCheck::of(scope, &alter.table, name);
+    let pair = Pair {
+        step: "drop_not_null".into(),
+        title: format!("{} may be null", name.as_str()),
+        undo_title: format!("{} not null again", name.as_str()),
+        run: vec![format!(
+            "ALTER TABLE {qualified} ALTER COLUMN {name} DROP NOT NULL"
+        )],
+        undo: vec![
+            format!("ALTER TABLE {qualified} ALTER COLUMN {name} SET NOT NULL"),
+            check.drop(),
+        ],
+        lock: SHORT,
+    };
+    let (run, back) = pair.actions(scope);
+    let still = format!("NOT {}", is_marked(&run.id));
+    let [add, valid] = check.run();
+    let guard = |action: Action, done: String| Action {
+        id: format!("undo/{}", action.id),
+        probe: when(&format!("{still} OR {done}")),
+        ..action
+    };
+    Ok(Deed {
+        place: Place::Publish,
+        run: vec![run],
+        undo: vec![
+            guard(add, check.is_there("")),
+            guard(valid, check.is_there(" AND c.convalidated")),
+            back,
+        ],
+    })
+}
+
+fn new_default(scope: &Scope<'_>, alter: &AlterColumn, column: &Column, to: &Change) -> Deed {
+    let (qualified, name) = (
+        quoted(&alter.table.schema, &alter.table.table),
+        &column.name,
+    );
+    let set = |default: Option<&String>| match default {
+        Some(value) => format!("ALTER TABLE {qualified} ALTER COLUMN {name} SET DEFAULT {value}"),
+        None => format!("ALTER TABLE {qualified} ALTER COLUMN {name} DROP DEFAULT"),
+    };
+    let pair = Pair {
+        step: "default".into(),
+        title: format!("default of {}", name.as_str()),
+        undo_title: format!("default of {} as it was", name.as_str()),
+        run: vec![path(&alter.table.schema), set(to.value())],
+        undo: vec![path(&alter.table.schema), set(column.default.as_ref())],
+        lock: SHORT,
+    };
+    let (run, undo) = pair.actions(scope);
+    Deed {
+        place: Place::Drop,
+        run: vec![run],
+        undo: vec![undo],
+    }
+}
+
+fn new_comment(scope: &Scope<'_>, alter: &AlterColumn, column: &Column, to: &Change) -> Deed {
+    let (qualified, name) = (
+        quoted(&alter.table.schema, &alter.table.table),
+        &column.name,
+    );
+    let set = |text: Option<&String>| {
+        let text = text.map_or_else(|| "NULL".to_owned(), |text| quote_literal(text));
+        format!("COMMENT ON COLUMN {qualified}.{name} IS {text}")
+    };
+    let pair = Pair {
+        step: "comment".into(),
+        title: format!("comment of {}", name.as_str()),
+        undo_title: format!("comment of {} as it was", name.as_str()),
+        run: vec![set(to.value())],
+        undo: vec![set(column.comment.as_ref())],
+        lock: "SHARE UPDATE EXCLUSIVE, short: reads and writes go on",
+    };
+    let (run, undo) = pair.actions(scope);
+    Deed {
+        place: Place::Drop,
+        run: vec![run],
+        undo: vec![undo],
+    }
+}

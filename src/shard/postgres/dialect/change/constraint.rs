@@ -1,0 +1,476 @@
+//! create_constraint, drop_constraint, rename_constraint.
+
+use super::index_steps::Build;
+use super::{Deed, Known, Pair, Place, Scope, path, plain, quoted, spell, when};
+use crate::base::Ident;
+use crate::migration::{
+    CreateConstraint, DropConstraint, ForeignKey, KeyRule, RenameConstraint, Rule, TableName,
+};
+use crate::shard::postgres::dialect::action::{Action, Mode, has_constraint, is_marked};
+use crate::shard::postgres::dialect::catalog::{Constraint, ConstraintKind, Table};
+use crate::shard::postgres::dialect::form::{Impossible, impossible};
+
+const SHORT: &str = "ACCESS EXCLUSIVE, short: catalog only, no scan";
+const BOTH: &str = "SHARE ROW EXCLUSIVE on both tables, short: catalog only, no scan";
+const SCAN: &str = "SHARE UPDATE EXCLUSIVE for one scan: reads and writes go on";
+
+pub(super) fn create(scope: &Scope<'_>, create: &CreateConstraint) -> Result<Deed, Impossible> {
+    added(scope, &create.table, &create.name, &create.rule)
+}
+
+/// Adds a constraint once the rows fit.
+pub(super) fn added(
+    scope: &Scope<'_>,
+    table: &TableName,
+    name: &Ident,
+    rule: &Rule,
+) -> Result<Deed, Impossible> {
+    scope.demand_columns(table, rule.columns())?;
+    if let Known::Before(found) = scope.table(table)?
+        && found.constraint(name).is_some()
+    {
+        return impossible(
+            &scope.key("name"),
+            format!(
+                "{} has a constraint {} already",
+                plain(table),
+                name.as_str()
+            ),
+            "choose another name, or drop that one first",
+        );
+    }
+    match rule {
+        Rule::Check { .. } => Ok(not_valid(scope, table, name, rule, SHORT)),
+        Rule::ForeignKey(key) => {
+            demand_other(scope, table, key)?;
+            Ok(not_valid(scope, table, name, rule, BOTH))
+        }
+        Rule::Unique(key) => unique(scope, table, name, key),
+        Rule::PrimaryKey(key) => primary_key(scope, table, name, key),
+        Rule::Exclude { .. } => impossible(
+            &scope.key("constraint"),
+            "an exclusion constraint cannot be added without blocking writers".into(),
+            "create a new table with it, or use an sql operation in a quiet hour",
+        ),
+    }
+}
+
+fn demand_other(scope: &Scope<'_>, table: &TableName, key: &ForeignKey) -> Result<(), Impossible> {
+    scope.demand_columns(&key.table, &key.referenced)?;
+    match scope.catalog.table(table) {
+        Some(found) if found.is_partitioned => impossible(
+            &scope.key("table"),
+            format!(
+                "{} is partitioned: a foreign key on it cannot be added without checking every row under a lock",
+                plain(table)
+            ),
+            "add it to each partition",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Holds for new rows at once, for old ones after a scan that blocks nobody.
+fn not_valid(
+    scope: &Scope<'_>,
+    table: &TableName,
+    name: &Ident,
+    rule: &Rule,
+    lock: &'static str,
+) -> Deed {
+    let qualified = quoted(&table.schema, &table.table);
+    let what = format!("{} {}", rule.word(), name.as_str());
+    let pair = Pair {
+        step: format!("add/{}", name.as_str()),
+        title: format!("add {what}, for new rows"),
+        undo_title: format!("drop {what}"),
+        run: vec![
+            path(&table.schema),
+            format!(
+                "ALTER TABLE {qualified} ADD CONSTRAINT {name} {} NOT VALID",
+                spell::rule(rule)
+            ),
+        ],
+        undo: vec![format!(
+            "ALTER TABLE IF EXISTS {qualified} DROP CONSTRAINT IF EXISTS {name}"
+        )],
+        lock,
+    };
+    let (add, drop) = pair.actions(scope);
+    let id = scope.id(&format!("validate/{}", name.as_str()));
+    Deed {
+        place: Place::Verify,
+        run: vec![add, validate(id, &qualified, name, &what)],
+        undo: vec![drop],
+    }
+}
+
+/// Checks the rows that were there before the constraint.
+pub(super) fn validate(id: String, qualified: &str, name: &Ident, what: &str) -> Action {
+    Action {
+        id,
+        title: format!("check every row for {what}"),
+        probe: when(&has_constraint(
+            qualified,
+            name.as_str(),
+            " AND c.convalidated",
+        )),
+        statements: vec![format!(
+            "ALTER TABLE {qualified} VALIDATE CONSTRAINT {name}"
+        )],
+        mode: Mode::Alone,
+        lock: SCAN,
+    }
+}
+
+/// `ON "s"."t" ("a") …`, for an index that becomes a constraint.
+fn key_definition(table: &TableName, key: &KeyRule) -> String {
+    let nulls = if key.nulls_not_distinct {
+        " NULLS NOT DISTINCT"
+    } else {
+        ""
+    };
+    format!(
+        "ON {} ({}){}{nulls}{}",
+        quoted(&table.schema, &table.table),
+        spell::list(&key.columns),
+        spell::include(&key.include),
+        spell::with(key.with.as_ref())
+    )
+}
+
+fn unique(
+    scope: &Scope<'_>,
+    table: &TableName,
+    name: &Ident,
+    key: &KeyRule,
+) -> Result<Deed, Impossible> {
+    scope.demand_whole(table)?;
+    scope.demand_free(&table.schema, name)?;
+    let qualified = quoted(&table.schema, &table.table);
+    let step = format!("add/{}", name.as_str());
+    let build = Build {
+        table,
+        hidden: scope.hidden(name.as_str()),
+        is_unique: true,
+        definition: key_definition(table, key),
+        what: format!("the index of {}", name.as_str()),
+        finished: is_marked(&scope.id(&step)),
+    };
+    let pair = Pair {
+        step,
+        title: format!("add unique constraint {}", name.as_str()),
+        undo_title: format!("drop unique constraint {}", name.as_str()),
+        run: vec![format!(
+            "ALTER TABLE {qualified} ADD CONSTRAINT {name} UNIQUE USING INDEX {}{}",
+            build.hidden,
+            spell::deferral(key.deferral)
+        )],
+        undo: vec![format!(
+            "ALTER TABLE IF EXISTS {qualified} DROP CONSTRAINT IF EXISTS {name}"
+        )],
+        lock: SHORT,
+    };
+    let (add, drop) = pair.actions(scope);
+    let step = format!("build/{}", name.as_str());
+    Ok(Deed {
+        place: Place::Verify,
+        run: vec![build.action(scope, &step), add],
+        undo: vec![drop, build.undo(scope, &step)],
+    })
+}
+
+/// The columns of a key that may still be NULL.
+fn nullable<'k>(
+    scope: &Scope<'_>,
+    table: &TableName,
+    key: &'k KeyRule,
+) -> Result<Vec<&'k Ident>, Impossible> {
+    let known = scope.table(table)?;
+    let may = |name: &&Ident| match known {
+        Known::Before(table) => table.column(name).is_none_or(|c| !c.not_null),
+        Known::Created(create) => create
+            .columns
+            .iter()
+            .any(|c| c.name == **name && c.nullable),
+    };
+    Ok(key.columns.iter().filter(may).collect())
+}
+
+fn primary_key(
+    scope: &Scope<'_>,
+    table: &TableName,
+    name: &Ident,
+    key: &KeyRule,
+) -> Result<Deed, Impossible> {
+    if let Known::Before(found) = scope.table(table)?
+        && let Some(other) = found.constraints.iter().find(|c| is_primary(c))
+    {
+        return impossible(
+            &scope.key("constraint"),
+            format!(
+                "{} has a primary key already: {}",
+                plain(table),
+                other.name.as_str()
+            ),
+            "drop that one in an earlier migration",
+        );
+    }
+    let mut deed = unique(scope, table, name, key)?;
+    let qualified = quoted(&table.schema, &table.table);
+    let loose = nullable(scope, table, key)?;
+    let mut first = Vec::new();
+    let mut last = Vec::new();
+    let (mut drop_checks, mut loosen) = (Vec::new(), Vec::new());
+    for column in loose {
+        let check = NotNullCheck::of(scope, table, column);
+        first.extend(check.run());
+        last.push(check.undo());
+        drop_checks.push(check.drop());
+        loosen.push(format!(
+            "ALTER TABLE {qualified} ALTER COLUMN {column} DROP NOT NULL"
+        ));
+    }
+    if let [_, add] = deed.run.as_mut_slice() {
+        add.title = format!("add primary key {}", name.as_str());
+        add.statements = add
+            .statements
+            .iter()
+            .map(|s| s.replacen(" UNIQUE USING INDEX ", " PRIMARY KEY USING INDEX ", 1))
+            .collect();
+        add.statements.extend(drop_checks);
+    }
+    if let Some(drop) = deed.undo.first_mut() {
+        drop.title = format!("drop primary key {}", name.as_str());
+        drop.statements.splice(1..1, loosen);
+    }
+    deed.run.splice(0..0, first);
+    deed.undo.extend(last);
+    Ok(deed)
+}
+
+fn is_primary(constraint: &Constraint) -> bool {
+    constraint.definition.starts_with("PRIMARY KEY")
+}
+
+/// A check of ours that stands for NOT NULL until that can be set without a
+/// scan under the lock.
+pub(super) struct NotNullCheck<'a> {
+    scope: &'a Scope<'a>,
+    qualified: String,
+    column: &'a Ident,
+    pub(super) name: Ident,
+}
+
+impl<'a> NotNullCheck<'a> {
+    pub(super) fn of(scope: &'a Scope<'a>, table: &TableName, column: &'a Ident) -> Self {
+        Self {
+            scope,
+            qualified: quoted(&table.schema, &table.table),
+            column,
+            name: scope.hidden(&format!("not null {}", column.as_str())),
+        }
+    }
+
+    fn what(&self) -> String {
+        format!("{} is not null", self.column.as_str())
+    }
+
+    pub(super) fn add(&self) -> String {
+        format!(
+            "ALTER TABLE {0} DROP CONSTRAINT IF EXISTS {1}, ADD CONSTRAINT {1} CHECK ({2} IS NOT NULL) NOT VALID",
+            self.qualified, self.name, self.column
+        )
+    }
+
+    pub(super) fn drop(&self) -> String {
+        format!(
+            "ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {}",
+            self.qualified, self.name
+        )
+    }
+
+    pub(super) fn is_there(&self, extra: &str) -> String {
+        has_constraint(&self.qualified, self.name.as_str(), extra)
+    }
+
+    /// "The column is NOT NULL by itself."
+    pub(super) fn is_set(&self) -> String {
+        format!(
+            "EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attname = {} AND a.attnotnull)",
+            crate::base::quote_literal(&self.qualified),
+            crate::base::quote_literal(self.column.as_str())
+        )
+    }
+
+    /// The check, for new rows and then for all of them.
+    pub(super) fn run(&self) -> [Action; 2] {
+        let step = |word: &str| self.scope.id(&format!("{word}/{}", self.column.as_str()));
+        let what = self.what();
+        let set = self.is_set();
+        let add = Action {
+            id: step("not_null"),
+            title: format!("{what}, for new rows"),
+            probe: when(&format!("{set} OR {}", self.is_there(""))),
+            statements: vec![self.add()],
+            mode: Mode::Transaction,
+            lock: SHORT,
+        };
+        let mut all = validate(step("not_null_valid"), &self.qualified, &self.name, &what);
+        all.probe = when(&format!(
+            "{set} OR {}",
+            self.is_there(" AND c.convalidated")
+        ));
+        [add, all]
+    }
+
+    pub(super) fn undo(&self) -> Action {
+        Action {
+            id: self
+                .scope
+                .id(&format!("undo_not_null/{}", self.column.as_str())),
+            title: format!("{} may be null again", self.column.as_str()),
+            probe: when(&format!("NOT {}", self.is_there(""))),
+            statements: vec![self.drop()],
+            mode: Mode::Transaction,
+            lock: SHORT,
+        }
+    }
+}
+
+/// Clients of the new form count on it being gone: it goes when that is
+/// published.
+pub(super) fn drop(scope: &Scope<'_>, drop: &DropConstraint) -> Result<Deed, Impossible> {
+    let table = scope.existing(&drop.table)?;
+    let found = the_constraint(scope, table, &drop.name)?;
+    dropped(scope, &drop.table, table, found, Place::Publish)
+}
+
+fn the_constraint<'t>(
+    scope: &Scope<'_>,
+    table: &'t Table,
+    name: &Ident,
+) -> Result<&'t Constraint, Impossible> {
+    table.constraint(name).ok_or_else(|| Impossible {
+        key: scope.key("name"),
+        what: format!("{} has no constraint {}", plain(&table.name), name.as_str()),
+        remedy: "correct its name, spelled as the catalog spells it".into(),
+    })
+}
+
+/// Drops a constraint of a table that stands at `at` then.
+pub(super) fn dropped(
+    scope: &Scope<'_>,
+    at: &TableName,
+    table: &Table,
+    found: &Constraint,
+    place: Place,
+) -> Result<Deed, Impossible> {
+    let (qualified, name) = (quoted(&at.schema, &at.table), &found.name);
+    let step = format!("drop/{}", name.as_str());
+    let id = scope.id(&step);
+    let mut first = Vec::new();
+    let mut last = Vec::new();
+    let bare = found.definition.trim_end_matches(" NOT VALID");
+    let add = match (found.kind, table.index(name)) {
+        (ConstraintKind::Check | ConstraintKind::ForeignKey, _) => {
+            if found.is_validated {
+                let id = format!("undo/{}", scope.id(&format!("validate/{}", name.as_str())));
+                last.push(validate(id, &qualified, name, name.as_str()));
+            }
+            format!("{bare} NOT VALID")
+        }
+        (ConstraintKind::Key, Some(index)) => {
+            let build = Build {
+                table: at,
+                hidden: scope.hidden(name.as_str()),
+                is_unique: true,
+                definition: index.definition.clone(),
+                what: format!("the index of {}", name.as_str()),
+                finished: format!("NOT {}", is_marked(&id)),
+            };
+            let mut action = build.action(scope, &format!("build/{}", name.as_str()));
+            action.id = format!("undo/{}", action.id);
+            first.push(action);
+            let word = if is_primary(found) {
+                "PRIMARY KEY"
+            } else {
+                "UNIQUE"
+            };
+            let deferral = bare.find(" DEFERRABLE").map_or("", |at| &bare[at..]);
+            format!("{word} USING INDEX {}{deferral}", build.hidden)
+        }
+        _ => {
+            return impossible(
+                &scope.key("name"),
+                format!(
+                    "{} of {} is of a kind that could not be put back without blocking writers",
+                    name.as_str(),
+                    plain(at)
+                ),
+                "drop it with an sql operation that says how it is put back",
+            );
+        }
+    };
+    let pair = Pair {
+        step,
+        title: format!("drop constraint {}", name.as_str()),
+        undo_title: format!("put constraint {} back", name.as_str()),
+        run: vec![format!("ALTER TABLE {qualified} DROP CONSTRAINT {name}")],
+        undo: vec![format!(
+            "ALTER TABLE {qualified} ADD CONSTRAINT {name} {add}"
+        )],
+        lock: SHORT,
+    };
+    let (run, back) = pair.actions(scope);
+    first.push(back);
+    first.extend(last);
+    Ok(Deed {
+        place,
+        run: vec![run],
+        undo: first,
+    })
+}
+
+pub(super) fn rename(scope: &Scope<'_>, rename: &RenameConstraint) -> Result<Deed, Impossible> {
+    let table = scope.existing(&rename.table)?;
+    let found = the_constraint(scope, table, &rename.from)?;
+    if table.constraint(&rename.to).is_some() {
+        return impossible(
+            &scope.key("to"),
+            format!(
+                "{} has a constraint {} already",
+                plain(&rename.table),
+                rename.to.as_str()
+            ),
+            "choose another name",
+        );
+    }
+    if found.kind == ConstraintKind::Key {
+        scope.demand_free(&rename.table.schema, &rename.to)?;
+    }
+    let qualified = quoted(&rename.table.schema, &rename.table.table);
+    let (from, to) = (&rename.from, &rename.to);
+    let pair = Pair {
+        step: "rename".into(),
+        title: format!("rename constraint {} to {}", from.as_str(), to.as_str()),
+        undo_title: format!(
+            "rename constraint {} back to {}",
+            to.as_str(),
+            from.as_str()
+        ),
+        run: vec![format!(
+            "ALTER TABLE {qualified} RENAME CONSTRAINT {from} TO {to}"
+        )],
+        undo: vec![format!(
+            "ALTER TABLE {qualified} RENAME CONSTRAINT {to} TO {from}"
+        )],
+        lock: SHORT,
+    };
+    let (run, undo) = pair.actions(scope);
+    Ok(Deed {
+        place: Place::Drop,
+        run: vec![run],
+        undo: vec![undo],
+    })
+}

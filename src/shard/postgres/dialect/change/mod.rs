@@ -1,0 +1,272 @@
+//! Operations that rewrite no row: what each does at which stage, and how it
+//! is undone.
+//!
+//! What is added comes in expand; what restricts comes in verify, once the
+//! rows fit; what loosens comes when the new form is published, because its
+//! clients count on it; what takes away comes in contract.
+
+mod column;
+mod constraint;
+mod index;
+mod index_steps;
+mod safe_type;
+mod spell;
+mod sql;
+mod table;
+
+use super::action::{Action, Mode, is_marked, when};
+use super::catalog::{Catalog, Table};
+use super::form::{Impossible, impossible, tag};
+use crate::base::{Ident, Untrusted, quote_literal};
+use crate::migration::{CreateTable, Migration, Operation, TableName};
+
+/// Where on the way an operation acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Expand,
+    Verify,
+    Publish,
+    Retire,
+    Drop,
+}
+
+/// What an operation does at one place. `undo` is in the order in which it
+/// is run, and takes back the whole of `run`, however far that came.
+#[derive(Clone, Debug)]
+pub(super) struct Deed {
+    pub(super) place: Place,
+    pub(super) run: Vec<Action>,
+    pub(super) undo: Vec<Action>,
+}
+
+/// Every deed of a migration, in the order of its operations.
+pub(super) fn deeds(migration: &Migration, catalog: &Catalog) -> Result<Vec<Deed>, Impossible> {
+    let mut deeds = Vec::new();
+    for (place, operation) in migration.operations.iter().enumerate() {
+        let scope = Scope {
+            migration,
+            catalog,
+            number: place + 1,
+            word: operation.word(),
+        };
+        match operation {
+            Operation::AddColumn(_) | Operation::Backfill(_) => {}
+            Operation::AlterColumn(alter) => deeds.extend(column::alter(&scope, alter)?),
+            Operation::CreateConstraint(create) => {
+                deeds.push(constraint::create(&scope, create)?);
+            }
+            Operation::CreateIndex(create) => deeds.push(index::create(&scope, create)?),
+            Operation::CreateTable(create) => deeds.push(table::create(&scope, create)?),
+            Operation::DropConstraint(drop) => deeds.push(constraint::drop(&scope, drop)?),
+            Operation::DropIndex(drop) => deeds.push(index::drop(&scope, drop)?),
+            Operation::DropTable(drop) => deeds.extend(table::drop(&scope, drop)?),
+            Operation::RenameConstraint(rename) => {
+                deeds.push(constraint::rename(&scope, rename)?);
+            }
+            Operation::SetReplicaIdentity(set) => {
+                deeds.push(table::replica_identity(&scope, set)?);
+            }
+            Operation::Sql(statements) => deeds.push(sql::run(&scope, statements)),
+        }
+    }
+    Ok(deeds)
+}
+
+/// One operation among the others.
+struct Scope<'a> {
+    migration: &'a Migration,
+    catalog: &'a Catalog,
+    /// Counted from 1, as in the file.
+    number: usize,
+    word: &'static str,
+}
+
+/// A table that is there when the operation runs.
+#[derive(Clone, Copy)]
+enum Known<'a> {
+    /// It was there before.
+    Before(&'a Table),
+    /// An earlier operation of the same migration creates it.
+    Created(&'a CreateTable),
+}
+
+impl<'a> Scope<'a> {
+    /// A key of the operation, for errors.
+    fn key(&self, key: &str) -> String {
+        format!("operation.{}.{}.{key}", self.number, self.word)
+    }
+
+    /// Id of a step.
+    fn id(&self, step: &str) -> String {
+        format!("{}/{}/{step}", self.word, self.number)
+    }
+
+    /// A short name of ours that nobody else has.
+    fn hidden(&self, what: &str) -> Ident {
+        let number = self.number.to_string();
+        let tag = tag(&[self.migration.name.as_str(), &number, what]);
+        #[expect(
+            clippy::expect_used,
+            reason = "a prefix and a short hexadecimal number: never empty, long or odd"
+        )]
+        Ident::new(format!("pilothouse_{tag}")).expect("a plain name")
+    }
+
+    /// The table, if it is there when the operation runs.
+    fn table(&self, name: &TableName) -> Result<Known<'a>, Impossible> {
+        if let Some(table) = self.catalog.table(name) {
+            return Ok(Known::Before(table));
+        }
+        let earlier = self.migration.operations.iter().take(self.number - 1);
+        let created = earlier.filter_map(|operation| match operation {
+            Operation::CreateTable(create) if create.table == *name => Some(create),
+            _ => None,
+        });
+        created
+            .last()
+            .map(Known::Created)
+            .ok_or_else(|| Impossible {
+                key: self.key("table"),
+                what: format!("table {} is not there", plain(name)),
+                remedy: "correct the table's name or schema, spelled as the catalog spells it"
+                    .into(),
+            })
+    }
+
+    /// A table that was there before the migration.
+    fn existing(&self, name: &TableName) -> Result<&'a Table, Impossible> {
+        match self.table(name)? {
+            Known::Before(table) => Ok(table),
+            Known::Created(_) => impossible(
+                &self.key("table"),
+                format!("{} is created by this migration itself", plain(name)),
+                "write it into create_table",
+            ),
+        }
+    }
+
+    /// Fails if the table will not have one of these columns.
+    fn demand_columns<'i>(
+        &self,
+        table: &TableName,
+        columns: impl IntoIterator<Item = &'i Ident>,
+    ) -> Result<(), Impossible> {
+        let known = self.table(table)?;
+        let added = |name: &Ident| {
+            let adds = |operation: &Operation| matches!(operation, Operation::AddColumn(add) if add.table == *table && add.column == *name);
+            self.migration.operations.iter().any(adds)
+        };
+        let has = |name: &Ident| match known {
+            Known::Before(table) => table.column(name).is_some() || added(name),
+            Known::Created(create) => create.columns.iter().any(|c| c.name == *name),
+        };
+        match columns.into_iter().find(|name| !has(name)) {
+            None => Ok(()),
+            Some(name) => impossible(
+                &self.key("table"),
+                format!("table {} has no column {}", plain(table), name.as_str()),
+                "correct the column's name, spelled as the catalog spells it",
+            ),
+        }
+    }
+
+    /// Fails if somebody has this name already.
+    fn demand_free(&self, schema: &Ident, name: &Ident) -> Result<(), Impossible> {
+        let wanted = TableName {
+            schema: schema.clone(),
+            table: name.clone(),
+        };
+        if self.catalog.taken.contains(&wanted) {
+            return impossible(
+                &self.key("name"),
+                format!("there is a {} already", plain(&wanted)),
+                "choose another name, or drop what has it if it is a leftover",
+            );
+        }
+        Ok(())
+    }
+
+    /// An index over a partitioned table cannot be built beside its writers
+    /// in one go.
+    fn demand_whole(&self, table: &TableName) -> Result<(), Impossible> {
+        match self.catalog.table(table) {
+            Some(found) if found.is_partitioned => impossible(
+                &self.key("table"),
+                format!(
+                    "{} is partitioned: PostgreSQL cannot build an index over it beside its writers",
+                    plain(table)
+                ),
+                "create the index on each partition with create_index, then attach them with an sql operation",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `shop.customers`, for people.
+fn plain(name: &TableName) -> String {
+    let bare = format!("{}.{}", name.schema.as_str(), name.table.as_str());
+    Untrusted::new(bare).to_string()
+}
+
+/// `"shop"."customers"`.
+fn quoted(schema: &Ident, name: &Ident) -> String {
+    format!("{schema}.{name}")
+}
+
+/// Names in the migration's own SQL are looked up where its table is. What
+/// others may create comes last.
+fn path(schema: &Ident) -> String {
+    format!("SET LOCAL search_path = pg_catalog, {schema}, public, pg_temp")
+}
+
+/// The same, for statements that cannot run in a transaction.
+fn session_path(schema: &Ident) -> String {
+    format!("SET search_path = pg_catalog, {schema}, public, pg_temp")
+}
+
+const RESET_PATH: &str = "RESET search_path";
+
+/// Statements in one transaction, and those that take them back in one: the
+/// done-mark tells which of the two holds.
+struct Pair {
+    step: String,
+    title: String,
+    undo_title: String,
+    run: Vec<String>,
+    undo: Vec<String>,
+    lock: &'static str,
+}
+
+impl Pair {
+    fn actions(self, scope: &Scope<'_>) -> (Action, Action) {
+        let id = scope.id(&self.step);
+        let mut undo = self.undo;
+        undo.push(unmark(&id));
+        let back = Action {
+            id: format!("undo/{id}"),
+            title: self.undo_title,
+            probe: when(&format!("NOT {}", is_marked(&id))),
+            statements: undo,
+            mode: Mode::Transaction,
+            lock: self.lock,
+        };
+        let there = Action {
+            probe: when(&is_marked(&id)),
+            id,
+            title: self.title,
+            statements: self.run,
+            mode: Mode::Transaction,
+            lock: self.lock,
+        };
+        (there, back)
+    }
+}
+
+/// Takes a done-mark away.
+fn unmark(id: &str) -> String {
+    format!(
+        "DELETE FROM pilothouse.step_done WHERE id = {}",
+        quote_literal(id)
+    )
+}
