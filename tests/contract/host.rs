@@ -42,6 +42,10 @@ pub struct Host {
     pub mishap: Option<(u32, Mishap)>,
     /// From the call after this one on, nothing arrives any more.
     pub gone_after: Option<u32>,
+    /// Calls so far that change the shard.
+    pub effects: u32,
+    /// From the call after this effect on, nothing arrives any more.
+    pub gone_after_effect: Option<u32>,
     pub limits: ChunkLimits,
     pub ranges: u32,
     session: Option<Box<dyn Session>>,
@@ -62,6 +66,8 @@ impl Host {
             calls: 0,
             mishap: None,
             gone_after: None,
+            effects: 0,
+            gone_after_effect: None,
             limits: ChunkLimits {
                 start: 4,
                 floor: 2,
@@ -85,9 +91,18 @@ impl Host {
     /// One call as it is.
     pub async fn call(&mut self, call: ShardCall) -> Reply {
         self.calls += 1;
+        let looks = matches!(
+            call.op,
+            Op::Attach { .. }
+                | Op::Probe(_)
+                | Op::Check(_)
+                | Op::ReadRange { .. }
+                | Op::ShareSeen(_)
+        );
+        // What comes after the last effect but changes nothing is not missed.
+        self.effects += u32::from(!looks);
         let mishap = self.mishap.filter(|(n, _)| *n == self.calls).map(|m| m.1);
-        let gone = self.gone_after.is_some_and(|last| self.calls > last);
-        if gone || mishap == Some(Mishap::CallLost) {
+        if self.is_gone() || mishap == Some(Mishap::CallLost) {
             self.session = None;
             return lost();
         }
@@ -104,6 +119,13 @@ impl Host {
             self.concluded.push(evidence.clone());
         }
         reply
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone_after.is_some_and(|last| self.calls > last)
+            || self
+                .gone_after_effect
+                .is_some_and(|last| self.effects > last)
     }
 
     fn assignment(&self, job: Job) -> Assignment {
@@ -139,6 +161,8 @@ impl Host {
         loop {
             match lead.step(input, &signal()) {
                 Do::Call(call) => input = Input::Reply(self.call(call).await),
+                // It died: nobody waits any more.
+                Do::Wait(..) if self.is_gone() => return None,
                 Do::Wait(_, reason) => {
                     waits += 1;
                     assert!(waits < WAITS_MAX, "stuck: {reason:?}");

@@ -106,26 +106,25 @@ async fn finish(host: &mut Host, job: Job) -> bool {
     }
 }
 
-/// Takes the shard to the end and back; from its nth call on the first engine
-/// is gone, and another one takes over. Whether there was an nth call.
-async fn die_at(host: &mut Host, jobs: &[Job], calls: u32) -> bool {
-    let last = host.calls + calls;
-    host.gone_after = Some(last);
+/// Does the jobs; after its nth effect the first engine is gone, and another
+/// one takes over. Whether there was another effect after the nth.
+async fn die_after(host: &mut Host, jobs: &[Job], effects: u32) -> bool {
+    host.gone_after_effect = Some(host.effects + effects);
     let mut died = false;
     for job in jobs {
         if !finish(host, job.clone()).await {
             assert!(!died, "{job:?} fails with an engine that lives");
             died = true;
-            host.gone_after = None;
+            host.gone_after_effect = None;
             assert!(finish(host, job.clone()).await, "{job:?} cannot be resumed");
         }
     }
-    host.gone_after = None;
+    host.gone_after_effect = None;
     died
 }
 
 #[tokio::test]
-async fn an_engine_may_die_after_any_call_of_any_operation() {
+async fn an_engine_may_die_after_any_effect_of_any_operation() {
     if !require_postgres() {
         return;
     }
@@ -140,18 +139,18 @@ async fn an_engine_may_die_after_any_call_of_any_operation() {
         let back: Vec<Job> = host.route.iter().rev().copied().map(Job::Undo).collect();
         // Preflight has nothing to undo.
         let back = &back[..back.len() - 1];
-        for calls in 1.. {
-            let died = die_at(&mut host, &there, calls).await;
+        for effects in 1.. {
+            let died = die_after(&mut host, &there, effects).await;
             same(
                 &case.dump(),
                 &wanted,
-                &format!("{}, died after {calls} calls there", op.name),
+                &format!("{}, died after effect {effects} there", op.name),
             );
-            let died = die_at(&mut host, back, calls).await || died;
+            let died = die_after(&mut host, back, effects).await || died;
             same(
                 &case.dump(),
                 &before,
-                &format!("{}, died after {calls} calls on the way back", op.name),
+                &format!("{}, died after effect {effects} on the way back", op.name),
             );
             cut += 1;
             if !died {
