@@ -1,5 +1,6 @@
 //! What may stand in an expression, a type, a statement, an invariant.
 
+use crate::base::Ident;
 use crate::migration::expression::{ExpressionError, Problem, Token, TokenKind, tokens};
 use std::collections::BTreeSet;
 
@@ -106,30 +107,52 @@ pub(super) fn first_word(sql: &str) -> String {
 /// only looks like one (`extract(year from …)`, `at time zone`).
 pub(super) fn columns_read(sql: &str) -> BTreeSet<String> {
     let all = without_space(sql).unwrap_or_default();
+    let names = (0..all.len()).filter_map(|position| column_at(&all, position));
+    names.map(str::to_owned).collect()
+}
+
+/// The same SQL over columns of other names: each first one of a pair becomes
+/// the second one. For text that the server spelled, which qualifies and
+/// quotes whatever could be taken for something else.
+pub fn rename_columns(sql: &str, names: &[(Ident, Ident)]) -> String {
+    let all = without_space(sql).unwrap_or_default();
+    let mut renamed = String::with_capacity(sql.len());
+    let mut done = 0;
+    for (position, token) in all.iter().enumerate() {
+        let Some(column) = column_at(&all, position) else {
+            continue;
+        };
+        let Some((_, to)) = names.iter().find(|(from, _)| from.as_str() == column) else {
+            continue;
+        };
+        renamed.push_str(&sql[done..token.start]);
+        renamed.push_str(&to.to_string());
+        done = token.start + token.text.len();
+    }
+    renamed.push_str(&sql[done..]);
+    renamed
+}
+
+/// The column that the token may name.
+fn column_at<'t>(all: &'t [Token<'_>], position: usize) -> Option<&'t str> {
     let text = |position: Option<usize>| -> String {
         let token = position.and_then(|position| all.get(position));
         token
             .map(|token| token.text.to_ascii_lowercase())
             .unwrap_or_default()
     };
-    let mut columns = BTreeSet::new();
-    for (position, token) in all.iter().enumerate() {
-        let (TokenKind::Word(name) | TokenKind::Quoted(name)) = &token.kind else {
-            continue;
-        };
-        let before = text(position.checked_sub(1));
-        let earlier = text(position.checked_sub(2));
-        let after = all.get(position + 1).map(|after| &after.kind);
-        let is_type = matches!(before.as_str(), "::" | "as") || after == Some(&TokenKind::Text);
-        let is_function = after == Some(&TokenKind::Punctuation('('));
-        let is_field = before == "(" && earlier == "extract";
-        let is_zone = name == "time" && matches!(before.as_str(), "at" | "with" | "without")
-            || name == "zone" && before == "time";
-        if !(is_type || is_function || is_field || is_zone) {
-            columns.insert(name.clone());
-        }
-    }
-    columns
+    let (TokenKind::Word(name) | TokenKind::Quoted(name)) = &all.get(position)?.kind else {
+        return None;
+    };
+    let before = text(position.checked_sub(1));
+    let earlier = text(position.checked_sub(2));
+    let after = all.get(position + 1).map(|after| &after.kind);
+    let is_type = matches!(before.as_str(), "::" | "as") || after == Some(&TokenKind::Text);
+    let is_function = after == Some(&TokenKind::Punctuation('('));
+    let is_field = before == "(" && earlier == "extract";
+    let is_zone = name == "time" && matches!(before.as_str(), "at" | "with" | "without")
+        || name == "zone" && before == "time";
+    (!(is_type || is_function || is_field || is_zone)).then_some(name)
 }
 
 /// A key word that makes a statement one that no transaction can hold.

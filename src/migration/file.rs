@@ -1,9 +1,9 @@
 //! Reads the migration file.
 
 use crate::base::{
-    Contacts, Diagnostics, Digest, Findings, MigrationName, Period, Source, did_you_mean, read_toml,
+    Contacts, Diagnostics, Digest, Findings, Ident, MigrationName, Period, Source, read_toml,
 };
-use crate::migration::model::{Chunks, Invariant, Migration, Operation, UserTriggers};
+use crate::migration::model::{Chunks, Invariant, Migration, Operation, UserTriggers, Versions};
 use crate::migration::raw::{RawChunks, RawInvariant, RawMigration};
 use crate::migration::{columns, runbook, section};
 use std::collections::BTreeSet;
@@ -107,7 +107,7 @@ fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), D
         }
     };
     let contacts = runbook::contacts(raw, &mut findings);
-    versions(raw, &mut findings);
+    let versions = versions(raw, &mut findings);
     let triggers = [
         ("refuse", UserTriggers::Refuse),
         ("fire", UserTriggers::Fire),
@@ -138,6 +138,7 @@ fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), D
         .map(|(name, user_triggers)| Migration {
             name,
             description: raw.description.trim().to_owned(),
+            versions,
             user_triggers,
             operations: operations
                 .into_iter()
@@ -149,19 +150,22 @@ fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), D
     findings.finish(migration.map(|migration| (migration, contacts)))
 }
 
-fn versions(raw: &RawMigration, findings: &mut Findings<'_>) {
-    match raw.versions.as_deref() {
-        None | Some("none") => {}
-        Some("schemas") => findings.report(
-            "versions",
-            "version schemas are not in this version of pilothouse",
-            "write versions = \"none\", and let clients move by flag",
-        ),
-        Some(other) => {
-            let guess = did_you_mean(other, ["none"]);
-            let remedy = format!("{guess}this version accepts only \"none\"");
-            findings.report("versions", format!("unknown choice {other:?}"), remedy);
+fn versions(raw: &RawMigration, findings: &mut Findings<'_>) -> Versions {
+    let choices = [("none", false), ("schemas", true)];
+    let word = raw.versions.as_deref().unwrap_or("none");
+    let schemas = findings.choose("versions", "choice", word, &choices);
+    if schemas != Some(true) {
+        if raw.version.is_some() {
+            let remedy = "add versions = \"schemas\", or remove it";
+            findings.report("version", "there are no version schemas to name", remedy);
         }
+        return Versions::None;
+    }
+    let name = raw.version.as_ref().unwrap_or(&raw.name);
+    let remedy = "give version a short name, such as \"v2\"";
+    match findings.accept("version", Ident::new(name), remedy) {
+        Some(version) => Versions::Schemas { version },
+        None => Versions::None,
     }
 }
 

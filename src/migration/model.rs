@@ -12,6 +12,9 @@ pub struct Migration {
     pub name: MigrationName,
     /// One sentence for people.
     pub description: String,
+    /// How clients choose between the old and the new form.
+    #[serde(default, skip_serializing_if = "Versions::is_none")]
+    pub versions: Versions,
     /// What user triggers that a backfill would fire may do.
     pub user_triggers: UserTriggers,
     /// What to do, in order.
@@ -29,6 +32,28 @@ pub struct TableName {
     pub schema: Ident,
     /// Table.
     pub table: Ident,
+}
+
+/// How clients choose between the old and the new form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Versions {
+    /// By the columns that they name, behind a flag.
+    #[default]
+    None,
+    /// By the schema that comes first in their `search_path`: for each schema
+    /// a second one full of views, named after it and the version.
+    Schemas {
+        /// What the names of the version's schemas end with.
+        version: Ident,
+    },
+}
+
+impl Versions {
+    /// Whether there are no version schemas.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// What user triggers that a backfill would fire may do.

@@ -28,8 +28,12 @@ pub enum Operation {
     DropIndex(DropIndex),
     /// Takes a table away.
     DropTable(DropTable),
+    /// Gives a column another name in the new version.
+    RenameColumn(RenameColumn),
     /// Gives a constraint another name.
     RenameConstraint(RenameConstraint),
+    /// Gives a table another name in the new version.
+    RenameTable(RenameTable),
     /// Says what logical replication knows a row by.
     SetReplicaIdentity(SetReplicaIdentity),
     /// Statements written by hand.
@@ -49,7 +53,9 @@ impl Operation {
             Self::DropConstraint(_) => "drop_constraint",
             Self::DropIndex(_) => "drop_index",
             Self::DropTable(_) => "drop_table",
+            Self::RenameColumn(_) => "rename_column",
             Self::RenameConstraint(_) => "rename_constraint",
+            Self::RenameTable(_) => "rename_table",
             Self::SetReplicaIdentity(_) => "set_replica_identity",
             Self::Sql(_) => "sql",
         }
@@ -67,7 +73,9 @@ impl Operation {
             Self::CreateTable(op) => Some(&op.table),
             Self::DropConstraint(op) => Some(&op.table),
             Self::DropTable(op) => Some(&op.table),
+            Self::RenameColumn(op) => Some(&op.table),
             Self::RenameConstraint(op) => Some(&op.table),
+            Self::RenameTable(op) => Some(&op.table),
             Self::SetReplicaIdentity(op) => Some(&op.table),
             Self::DropIndex(_) | Self::Sql(_) => None,
         }
@@ -103,6 +111,7 @@ impl Operation {
                 names.map(|name| beside(&op.table, name)).collect()
             }
             Self::RenameConstraint(op) => vec![beside(&op.table, &op.to)],
+            Self::RenameTable(op) => vec![beside(&op.table, &op.to)],
             _ => Vec::new(),
         }
     }
@@ -142,7 +151,8 @@ pub enum Fill {
     Once,
 }
 
-/// Changes a column where it stands; `None` leaves a property as it is.
+/// Changes a column; `None` leaves a property as it is. With `up` or `down`
+/// the new form stands beside the old one until contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlterColumn {
     /// Where.
@@ -159,9 +169,20 @@ pub struct AlterColumn {
     pub comment: Option<Change>,
     /// Constraints that are added over this column.
     pub constraints: Vec<TableConstraint>,
+    /// The new value from the old row; the old value itself where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up: Option<String>,
+    /// The old value from the new row; the new value itself where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<String>,
 }
 
 impl AlterColumn {
+    /// Whether the new form stands beside the old one until contract.
+    pub fn has_second_form(&self) -> bool {
+        self.up.is_some() || self.down.is_some()
+    }
+
     /// Whether it says nothing.
     pub fn changes_nothing(&self) -> bool {
         self.sql_type.is_none()
@@ -371,6 +392,26 @@ pub struct DropIndex {
 pub struct DropTable {
     /// Which.
     pub table: TableName,
+}
+
+/// Gives a column another name in the new version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenameColumn {
+    /// Where.
+    pub table: TableName,
+    /// Its name now.
+    pub from: Ident,
+    /// Its name then.
+    pub to: Ident,
+}
+
+/// Gives a table another name in the new version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenameTable {
+    /// Its name now.
+    pub table: TableName,
+    /// Its name then, in the same schema.
+    pub to: Ident,
 }
 
 /// Gives a constraint another name.

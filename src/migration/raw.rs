@@ -14,6 +14,7 @@ pub(super) struct RawMigration {
     pub(super) runbook: Option<String>,
     pub(super) user_triggers: Option<String>,
     pub(super) versions: Option<String>,
+    pub(super) version: Option<String>,
     #[serde(default)]
     pub(super) operation: Vec<RawOperation>,
     #[serde(default)]

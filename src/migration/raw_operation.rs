@@ -15,7 +15,9 @@ pub(in crate::migration) enum RawOperation {
     DropConstraint(RawNamed),
     DropIndex(RawDropIndex),
     DropTable(RawDropTable),
+    RenameColumn(RawRename),
     RenameConstraint(RawRename),
+    RenameTable(RawRenameTable),
     SetReplicaIdentity(RawSetReplicaIdentity),
     Sql(RawSql),
 }
@@ -61,6 +63,8 @@ pub(in crate::migration) struct RawAlterColumn {
     pub(in crate::migration) comment: Option<String>,
     #[serde(default)]
     pub(in crate::migration) drop_comment: bool,
+    pub(in crate::migration) up: Option<String>,
+    pub(in crate::migration) down: Option<String>,
     #[serde(default)]
     pub(in crate::migration) constraints: Vec<RawConstraint>,
 }
@@ -220,6 +224,13 @@ pub(in crate::migration) struct RawDropTable {
 pub(in crate::migration) struct RawRename {
     pub(in crate::migration) table: String,
     pub(in crate::migration) from: String,
+    pub(in crate::migration) to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::migration) struct RawRenameTable {
+    pub(in crate::migration) table: String,
     pub(in crate::migration) to: String,
 }
 

@@ -42,7 +42,7 @@ pub struct Host {
     pub mishap: Option<(u32, Mishap)>,
     /// From the call after this one on, nothing arrives any more.
     pub gone_after: Option<u32>,
-    /// Calls so far that change the shard.
+    /// Calls so far that are steps: they change more than rows.
     pub effects: u32,
     /// From the call after this effect on, nothing arrives any more.
     pub gone_after_effect: Option<u32>,
@@ -91,16 +91,16 @@ impl Host {
     /// One call as it is.
     pub async fn call(&mut self, call: ShardCall) -> Reply {
         self.calls += 1;
-        let looks = matches!(
+        // Rows and their checkpoints have kill tests of their own.
+        let is_step = matches!(
             call.op,
-            Op::Attach { .. }
-                | Op::Probe(_)
-                | Op::Check(_)
-                | Op::ReadRange { .. }
-                | Op::ShareSeen(_)
+            Op::Apply(_)
+                | Op::BeginStop { .. }
+                | Op::EndStop(_)
+                | Op::EndUndo { .. }
+                | Op::SetShare(_)
         );
-        // What comes after the last effect but changes nothing is not missed.
-        self.effects += u32::from(!looks);
+        self.effects += u32::from(is_step);
         let mishap = self.mishap.filter(|(n, _)| *n == self.calls).map(|m| m.1);
         if self.is_gone() || mishap == Some(Mishap::CallLost) {
             self.session = None;

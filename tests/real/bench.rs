@@ -227,6 +227,12 @@ impl Case {
         crate::oracle::schema(port, &self.database)
     }
 
+    /// The same without the schema of a version.
+    pub fn dump_without(&self, version: &str) -> String {
+        let port = self.lab.record().server("s01").unwrap().port;
+        crate::oracle::schema_without(port, &self.database, version)
+    }
+
     /// All rows as one text: values by `|`, rows by `,`, NULL as `-`.
     pub async fn rows(&self, sql: &str) -> String {
         let shown = |row: Vec<Option<String>>| {

@@ -2,9 +2,9 @@
 //! exact schema, contract gives what the direct statements give, and an
 //! engine may die after any call on either way.
 
-use crate::bench::{Case, run_on};
+use crate::bench::{Case, connect, database, run_on};
 use crate::contract_cases::host::Host;
-use crate::operation_cases::{OPS, Op};
+use crate::operation_cases::{BOTH, Both, OPS, Op};
 use crate::support::require_postgres;
 use pilothouse::base::Stop;
 use pilothouse::rollout::{Job, Report};
@@ -13,6 +13,16 @@ const SCHEMAS: [&str; 2] = ["public", "shop"];
 
 fn fill(text: &str, schema: &str) -> String {
     text.replace("{s}", schema)
+}
+
+async fn two_versions(op: &Op, schema: &str) -> Case {
+    let setup = format!(
+        "CREATE SCHEMA IF NOT EXISTS shop; {}",
+        fill(op.setup, schema)
+    );
+    let versions = "versions = \"schemas\"\nversion = \"v2\"";
+    let migration = format!("{versions}\n{}", fill(op.migration, schema));
+    Case::new(&setup, &migration).await
 }
 
 async fn case(op: &Op, schema: &str) -> Case {
@@ -25,13 +35,18 @@ async fn case(op: &Op, schema: &str) -> Case {
 
 /// The schema after the direct statements.
 async fn direct(op: &Op, schema: &str) -> String {
-    let case = case(op, schema).await;
-    let mut conn = case.connect("postgres").await;
+    let setup = format!(
+        "CREATE SCHEMA IF NOT EXISTS shop; {}",
+        fill(op.setup, schema)
+    );
+    let (_lab, port, name) = database(&setup).await;
+    let mut conn = connect(port, &name, "postgres").await;
     run_on(&mut conn, "SET ROLE owner").await.unwrap();
     let search = format!("SET search_path = {schema}");
     run_on(&mut conn, &search).await.unwrap();
-    run_on(&mut conn, &fill(op.direct, schema)).await.unwrap();
-    case.dump()
+    let done = run_on(&mut conn, &fill(op.direct, schema)).await;
+    assert_eq!(done, Ok(()), "{}", op.name);
+    crate::oracle::schema(port, &name)
 }
 
 /// The first line in which two dumps differ, with what is around it.
@@ -46,6 +61,29 @@ fn difference(found: &str, wanted: &str) -> Option<String> {
         lines.join("\n")
     };
     Some(format!("{}\n--- wanted\n{}", around(found), around(wanted)))
+}
+
+/// The dump with the columns of every table sorted: what went and came back
+/// stands at the end.
+fn sorted(dump: &str) -> String {
+    let mut out: Vec<String> = Vec::new();
+    let mut table: Option<Vec<String>> = None;
+    for line in dump.lines() {
+        match &mut table {
+            Some(columns) if line.starts_with(')') => {
+                columns.sort();
+                out.append(columns);
+                out.push(line.to_owned());
+                table = None;
+            }
+            Some(columns) => columns.push(line.trim_end_matches(',').to_owned()),
+            None => {
+                table = line.starts_with("CREATE TABLE ").then(Vec::new);
+                out.push(line.to_owned());
+            }
+        }
+    }
+    out.join("\n")
 }
 
 #[track_caller]
@@ -123,40 +161,117 @@ async fn die_after(host: &mut Host, jobs: &[Job], effects: u32) -> bool {
     died
 }
 
+/// There and back on one database, once for every effect after which the
+/// engine may die. How many there were.
+async fn die_everywhere(case: &Case, name: &str, wanted: &str) -> u32 {
+    let before = sorted(&case.dump());
+    let mut host = case.host();
+    let there: Vec<Job> = host.route.iter().copied().map(Job::Advance).collect();
+    let back: Vec<Job> = host.route.iter().rev().copied().map(Job::Undo).collect();
+    // Preflight has nothing to undo.
+    let back = &back[..back.len() - 1];
+    for effects in 1.. {
+        let died = die_after(&mut host, &there, effects).await;
+        let done = sorted(&case.dump_without("public_v2"));
+        let what = format!("{name}, died after effect {effects} there");
+        same(&done, &sorted(wanted), &what);
+        let died = die_after(&mut host, back, effects).await || died;
+        let what = format!("{name}, died after effect {effects} on the way back");
+        same(&sorted(&case.dump()), &before, &what);
+        if !died {
+            return effects;
+        }
+    }
+    0
+}
+
 #[tokio::test]
 async fn an_engine_may_die_after_any_effect_of_any_operation() {
     if !require_postgres() {
         return;
     }
-    let mut cut = 0;
+    let mut cuts = 0;
     for op in OPS {
-        let schema = "public";
-        let case = case(op, schema).await;
-        let before = case.dump();
-        let wanted = direct(op, schema).await;
-        let mut host = case.host();
-        let there: Vec<Job> = host.route.iter().copied().map(Job::Advance).collect();
-        let back: Vec<Job> = host.route.iter().rev().copied().map(Job::Undo).collect();
-        // Preflight has nothing to undo.
-        let back = &back[..back.len() - 1];
-        for effects in 1.. {
-            let died = die_after(&mut host, &there, effects).await;
-            same(
-                &case.dump(),
-                &wanted,
-                &format!("{}, died after effect {effects} there", op.name),
-            );
-            let died = die_after(&mut host, back, effects).await || died;
+        let case = case(op, "public").await;
+        cuts += die_everywhere(&case, op.name, &direct(op, "public").await).await;
+    }
+    assert!(cuts > 100, "only {cuts} cuts");
+}
+
+#[tokio::test]
+async fn an_engine_may_die_after_any_effect_with_two_versions() {
+    if !require_postgres() {
+        return;
+    }
+    let mut cuts = 0;
+    for both in BOTH {
+        let op = &both.op;
+        let case = two_versions(op, "public").await;
+        cuts += die_everywhere(&case, op.name, &direct(op, "public").await).await;
+    }
+    assert!(cuts > 100, "only {cuts} cuts");
+}
+
+async fn in_both(case: &Case, both: &Both, schema: &str, what: &str) {
+    let version = format!("{schema}_v2");
+    let text = |sql: &str| fill(sql, schema).replace("{v}", &version);
+    case.app(&text(both.op.writes)).await;
+    // As clients of the new version come: by their path.
+    let path = format!("SET search_path = {version}, {schema};");
+    case.app(&format!("{path}{}", text(both.new_writes))).await;
+    case.app(&text(both.op.writes)).await;
+    for truth in both.truths {
+        let truth = text(truth);
+        let mut app = case.connect("app").await;
+        let found = crate::bench::texts_on(&mut app, &truth).await;
+        assert_eq!(found[0][0].as_deref(), Some("t"), "{what}: {truth}");
+    }
+    for (code, sql) in both.refused {
+        case.refused(code, &format!("{path}{}", text(sql))).await;
+    }
+}
+
+#[tokio::test]
+async fn two_versions_live_at_once_and_the_new_one_stays() {
+    if !require_postgres() {
+        return;
+    }
+    for both in BOTH {
+        for schema in SCHEMAS {
+            let what = format!("{} in {schema}", both.op.name);
+            let case = two_versions(&both.op, schema).await;
+            let before = case.dump();
+            let mut host = case.host();
+            let writes = fill(both.op.writes, schema);
+            for stop in [Stop::Expand, Stop::DualWrite, Stop::Verify] {
+                host.advance_to(stop).await;
+                case.app(&writes).await;
+                let early = format!("SELECT 1 FROM {schema}_v2.person");
+                let staff = format!("SELECT 1 FROM {schema}_v2.staff");
+                for early in [early, staff] {
+                    assert!(case.run("app", &early).await.is_err(), "{what}: {stop}");
+                }
+            }
+            host.advance_to(Stop::Shift(100)).await;
+            in_both(&case, both, schema, &what).await;
+            host.undo_to(Stop::Preflight).await;
             same(
                 &case.dump(),
                 &before,
-                &format!("{}, died after effect {effects} on the way back", op.name),
+                &format!("{what}, rolled back from shift"),
             );
-            cut += 1;
-            if !died {
-                break;
-            }
+            case.app(&writes).await;
+            host.advance_to(Stop::Shift(100)).await;
+            in_both(&case, both, schema, &what).await;
+            host.advance_to(Stop::Drop).await;
+            let done = case.dump_without(&format!("{schema}_v2"));
+            let wanted = sorted(&direct(&both.op, schema).await);
+            same(&sorted(&done), &wanted, &format!("{what}, done"));
+            host.undo_to(Stop::Preflight).await;
+            let back = sorted(&case.dump());
+            let what = format!("{what}, rolled back from the end");
+            same(&back, &sorted(&before), &what);
+            case.app(&writes).await;
         }
     }
-    assert!(cut > 100 * OPS.len() / 10, "only {cut} cuts");
 }

@@ -54,6 +54,13 @@ pub fn schema(port: u16, database: &str) -> String {
     dump_of(port, database, &options)
 }
 
+/// The schema of one database without ours and without another one.
+pub fn schema_without(port: u16, database: &str, other: &str) -> String {
+    let other = format!("--exclude-schema={other}");
+    let options = ["--schema-only", "--exclude-schema=pilothouse", &other];
+    dump_of(port, database, &options)
+}
+
 fn dump_of(port: u16, database: &str, options: &[&str]) -> String {
     let program = Binaries::locate().unwrap().directory().join("pg_dump");
     let help = Command::new(&program).arg("--help").output().unwrap();

@@ -70,6 +70,7 @@ pub fn add_column(of: &str, column: &str, up: &str, down: &[(&str, &str)]) -> Ad
 
 pub fn migration(operations: Vec<Operation>) -> Migration {
     Migration {
+        versions: Default::default(),
         name: MigrationName::new("labels").unwrap(),
         description: "label becomes tag".into(),
         user_triggers: UserTriggers::Refuse,

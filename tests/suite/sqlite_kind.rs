@@ -275,7 +275,8 @@ async fn columns_filled_once_and_statements_by_hand_take_part() {
         Operation::AddColumn(token),
         Operation::Sql(Sql {
             up: "CREATE INDEX item_token ON item (token)".into(),
-            down: "DROP INDEX item_token".into(),
+            down: Some("DROP INDEX item_token".into()),
+            at: Default::default(),
             probe: None,
         }),
         Operation::Backfill(Backfill {

@@ -12,7 +12,8 @@ use crate::migration::expression_check::{
 };
 use crate::migration::model::{
     AddColumn, Backfill, CreateConstraint, DropConstraint, DropIndex, DropTable, Fill, Operation,
-    RenameConstraint, ReplicaIdentity, SetReplicaIdentity, Sql, SqlStage, TableName,
+    RenameColumn, RenameConstraint, RenameTable, ReplicaIdentity, SetReplicaIdentity, Sql,
+    SqlStage, TableName,
 };
 use crate::migration::raw_operation::{
     RawAddColumn, RawBackfill, RawCreateConstraint, RawNamed, RawOperation, RawRename,
@@ -54,8 +55,25 @@ pub(super) fn operation(
             let table = table(path, &raw.table, findings)?;
             Some(Operation::DropTable(DropTable { table }))
         }
+        RawOperation::RenameColumn(raw) => {
+            let (table, from, to) = renamed(path, raw, findings)?;
+            Some(Operation::RenameColumn(RenameColumn { table, from, to }))
+        }
+        RawOperation::RenameTable(raw) => {
+            let table = table(path, &raw.table, findings);
+            let to = column(&format!("{path}.to"), &raw.to, findings);
+            Some(Operation::RenameTable(RenameTable {
+                table: table?,
+                to: to?,
+            }))
+        }
         RawOperation::RenameConstraint(raw) => {
-            rename_constraint(path, raw, findings).map(Operation::RenameConstraint)
+            let (table, from, to) = renamed(path, raw, findings)?;
+            Some(Operation::RenameConstraint(RenameConstraint {
+                table,
+                from,
+                to,
+            }))
         }
         RawOperation::SetReplicaIdentity(raw) => {
             replica_identity(path, raw, findings).map(Operation::SetReplicaIdentity)
@@ -92,11 +110,12 @@ fn drop_constraint(
     })
 }
 
-fn rename_constraint(
+/// Table, old name, new name.
+fn renamed(
     path: &str,
     raw: &RawRename,
     findings: &mut Findings<'_>,
-) -> Option<RenameConstraint> {
+) -> Option<(TableName, Ident, Ident)> {
     let table = table(path, &raw.table, findings);
     let from = column(&format!("{path}.from"), &raw.from, findings);
     let to = column(&format!("{path}.to"), &raw.to, findings);
@@ -104,11 +123,7 @@ fn rename_constraint(
         let remedy = "give it another name, or remove the operation";
         findings.report(&format!("{path}.to"), "this is its name already", remedy);
     }
-    Some(RenameConstraint {
-        table: table?,
-        from: from?,
-        to: to?,
-    })
+    Some((table?, from?, to?))
 }
 
 fn replica_identity(

@@ -161,6 +161,8 @@ pub(super) fn alter_column(
         let path = format!("{path}.constraints[{}]", place + 1);
         constraints.extend(rule::named(&path, raw, &own, findings));
     }
+    optional(&format!("{path}.up"), raw.up.as_ref(), findings);
+    optional(&format!("{path}.down"), raw.down.as_ref(), findings);
     let altered = AlterColumn {
         table: table?,
         column: name?,
@@ -179,6 +181,8 @@ pub(super) fn alter_column(
             findings,
         ),
         constraints,
+        up: raw.up.clone(),
+        down: raw.down.clone(),
     };
     if altered.changes_nothing() {
         findings.report(

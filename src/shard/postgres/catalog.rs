@@ -3,7 +3,7 @@
 use super::dialect::{Catalog, Column, Table, TriggerTime};
 use super::error::own;
 use super::sql::{self, Value};
-use super::{Failure, structure};
+use super::{Failure, structure, views};
 use crate::base::Ident;
 use crate::migration::{Migration, Operation, TableName};
 use crate::worker::ErrorKind;
@@ -40,8 +40,16 @@ async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Ca
     }
     let mut catalog = Catalog {
         taken,
+        server_version: views::server_version(connection).await?,
         ..Catalog::default()
     };
+    if !migration.versions.is_none() {
+        let schemas: BTreeSet<Ident> = names.iter().map(|name| name.schema.clone()).collect();
+        for schema in &schemas {
+            names.extend(views::tables(connection, schema).await?);
+        }
+        catalog.versions = views::old_versions(connection, &schemas).await?;
+    }
     for name in &names {
         catalog.tables.extend(table(connection, name).await?);
     }
@@ -96,18 +104,33 @@ pub(super) fn ident(row: &PgRow, place: usize) -> Result<Ident, Failure> {
 async fn columns(connection: &mut PgConnection, oid: &str) -> Result<Vec<Column>, Failure> {
     let statement = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
             pg_get_expr(d.adbin, d.adrelid), a.attgenerated <> '',
-            col_description(a.attrelid, a.attnum)
-        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+            col_description(a.attrelid, a.attnum),
+            CASE WHEN a.attcollation <> t.typcollation
+              THEN (SELECT format('%I.%I', n.nspname, c.collname) FROM pg_collation c
+                JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation) END,
+            a.attidentity <> '',
+            (SELECT format('%I.%I', n.nspname, s.relname) FROM pg_depend o
+              JOIN pg_class s ON s.oid = o.objid AND s.relkind = 'S' JOIN pg_namespace n ON n.oid = s.relnamespace
+              WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass
+                AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum AND o.deptype = 'a' LIMIT 1)
+        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+    let needed = structure::column_dependents(connection, oid).await?;
     let mut columns = Vec::new();
     for row in sql::rows(connection, statement, vec![oid.into()]).await? {
+        let name = ident(&row, 0)?;
+        let by = needed.iter().filter(|(column, _)| column == name.as_str());
         columns.push(Column {
-            name: ident(&row, 0)?,
+            dependents: by.map(|(_, who)| who.clone()).collect(),
+            name,
             sql_type: row.try_get(1)?,
             not_null: row.try_get(2)?,
             default: row.try_get(3)?,
             generated: row.try_get(4)?,
             comment: row.try_get(5)?,
+            collation: row.try_get(6)?,
+            is_identity: row.try_get(7)?,
+            sequence: row.try_get(8)?,
         });
     }
     Ok(columns)

@@ -324,7 +324,7 @@ fn old_columns_read(form: &Form) -> Vec<String> {
         names.extend(
             down.inputs
                 .iter()
-                .map(|(name, _)| name)
+                .map(|input| &input.column)
                 .filter(|name| !new(name)),
         );
     }

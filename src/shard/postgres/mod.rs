@@ -26,6 +26,7 @@ mod session;
 mod split;
 mod sql;
 mod structure;
+mod views;
 
 use crate::base::{Fault, Period, ShardName, Stop, code};
 use crate::fleet::Shard as ShardSpec;

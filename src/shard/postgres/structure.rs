@@ -3,9 +3,11 @@
 use super::Failure;
 use super::catalog::ident;
 use super::dialect::{Constraint, ConstraintKind, Index};
+use super::error::own;
 use super::sql;
 use crate::base::{Ident, Untrusted};
 use crate::migration::TableName;
+use crate::worker::ErrorKind;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -43,7 +45,9 @@ pub(super) async fn constraints(
     oid: &str,
 ) -> Result<Vec<Constraint>, Failure> {
     // PostgreSQL 18 lists NOT NULL here too; that is the column's business.
-    let statement = "SELECT conname::text, contype::text, pg_get_constraintdef(oid), convalidated
+    let statement = "SELECT conname::text, contype::text, pg_get_constraintdef(oid), convalidated,
+            ARRAY(SELECT a.attname::text FROM pg_attribute a
+              WHERE a.attrelid = conrelid AND a.attnum = ANY (conkey) ORDER BY a.attnum)
         FROM pg_constraint WHERE conrelid = $1::text::oid AND contype <> 'n' ORDER BY conname";
     let mut found = Vec::new();
     for row in sql::rows(connection, statement, vec![oid.into()]).await? {
@@ -58,6 +62,7 @@ pub(super) async fn constraints(
             },
             definition: row.try_get(2)?,
             is_validated: row.try_get(3)?,
+            columns: idents(row.try_get(4)?)?,
         });
     }
     Ok(found)
@@ -75,7 +80,12 @@ pub(super) async fn indexes(
               WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x') LIMIT 1),
             i.indisreplident,
             (SELECT 'foreign key ' || k.conname || ' of ' || k.conrelid::regclass FROM pg_constraint k
-              WHERE k.conindid = i.indexrelid AND k.contype = 'f' LIMIT 1)
+              WHERE k.conindid = i.indexrelid AND k.contype = 'f' LIMIT 1),
+            ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum > 0
+              AND (a.attnum = ANY (i.indkey) OR EXISTS (SELECT 1 FROM pg_depend d
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+              ORDER BY a.attnum)
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE i.indrelid = $1::text::oid AND i.indisvalid ORDER BY c.relname";
     let mut found = Vec::new();
@@ -92,9 +102,17 @@ pub(super) async fn indexes(
             is_unique: row.try_get(1)?,
             definition: row.try_get(2)?,
             bound,
+            columns: idents(row.try_get(6)?)?,
         });
     }
     Ok(found)
+}
+
+fn idents(names: Vec<String>) -> Result<Vec<Ident>, Failure> {
+    let read = |name: String| {
+        Ident::new(name).map_err(|e| Failure(own(ErrorKind::Refused, "identifier", e.to_string())))
+    };
+    names.into_iter().map(read).collect()
 }
 
 pub(super) async fn replica_identity(
@@ -140,4 +158,46 @@ pub(super) async fn dependents(
         Ok(Untrusted::new(row.try_get::<String, _>(0)?).to_string())
     };
     rows.iter().map(text).collect()
+}
+
+/// What depends on single columns of a table and is no index or constraint of
+/// it: by column, ready to be shown. Version views of ours are left out, for
+/// they go with their version.
+pub(super) async fn column_dependents(
+    connection: &mut PgConnection,
+    oid: &str,
+) -> Result<Vec<(String, String)>, Failure> {
+    let statement = "SELECT a.attname::text, CASE
+              WHEN d.classid = 'pg_rewrite'::regclass
+                THEN (SELECT format('view %s', r.ev_class::regclass) FROM pg_rewrite r WHERE r.oid = d.objid)
+              ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END
+          FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+          WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::text::oid AND d.refobjsubid > 0
+            AND d.deptype = 'n' AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_class'::regclass)
+            AND NOT EXISTS (SELECT 1 FROM pg_rewrite r JOIN pg_class v ON v.oid = r.ev_class
+              JOIN pg_namespace n ON n.oid = v.relnamespace
+              WHERE d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+                AND obj_description(n.oid, 'pg_namespace') LIKE 'pilothouse: version of %')
+        UNION
+        SELECT a.attname::text, 'generated column ' || g.attname
+          FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid AND d.classid = 'pg_attrdef'::regclass
+          JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated <> ''
+          JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+          WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::text::oid AND a.attnum <> g.attnum
+        UNION
+        SELECT a.attname::text, format('foreign key %s of %s', k.conname, k.conrelid::regclass)
+          FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
+          WHERE k.contype = 'f' AND k.confrelid = $1::text::oid
+        UNION
+        SELECT a.attname::text, format('partition key of %s', p.partrelid::regclass)
+          FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs)
+          WHERE p.partrelid = $1::text::oid
+        ORDER BY 1, 2";
+    let mut found = Vec::new();
+    for row in sql::rows(connection, statement, vec![oid.into()]).await? {
+        let who: Option<String> = row.try_get(1)?;
+        let who = Untrusted::new(who.unwrap_or_default()).to_string();
+        found.push((row.try_get(0)?, who));
+    }
+    Ok(found)
 }

@@ -16,6 +16,36 @@ pub struct Catalog {
     /// taken already.
     #[serde(default)]
     pub taken: Vec<TableName>,
+    /// The server's version as a number, 150018 for 15.18.
+    #[serde(default)]
+    pub server_version: u32,
+    /// Version schemas that are there already.
+    #[serde(default)]
+    pub versions: Vec<OldVersion>,
+}
+
+/// A version schema of an earlier migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldVersion {
+    /// The schema that it shows.
+    pub base: Ident,
+    /// Its own name.
+    pub schema: Ident,
+    /// Its views by name.
+    pub views: Vec<OldView>,
+    /// Statements that give it back its rights.
+    pub grants: Vec<String>,
+}
+
+/// A view of an earlier version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldView {
+    /// Its name.
+    pub name: Ident,
+    /// The table that it shows.
+    pub table: Ident,
+    /// Statements that make it again.
+    pub statements: Vec<String>,
 }
 
 /// One table.
@@ -60,6 +90,9 @@ pub struct Constraint {
     pub definition: String,
     /// Whether every row was checked.
     pub is_validated: bool,
+    /// Columns of the table that it is about.
+    #[serde(default)]
+    pub columns: Vec<Ident>,
 }
 
 /// What a constraint is.
@@ -87,6 +120,9 @@ pub struct Index {
     pub definition: String,
     /// Why it cannot go by itself: a constraint, the replica identity.
     pub bound: Option<String>,
+    /// Columns of the table that it is about, in expressions too.
+    #[serde(default)]
+    pub columns: Vec<Ident>,
 }
 
 /// When a trigger fires.
@@ -115,6 +151,19 @@ pub struct Column {
     /// COMMENT.
     #[serde(default)]
     pub comment: Option<String>,
+    /// Collation, where it is not the type's own.
+    #[serde(default)]
+    pub collation: Option<String>,
+    /// GENERATED … AS IDENTITY.
+    #[serde(default)]
+    pub is_identity: bool,
+    /// The sequence that goes with the column, quoted.
+    #[serde(default)]
+    pub sequence: Option<String>,
+    /// What would not outlive the column and is not an index or a constraint
+    /// of its table.
+    #[serde(default)]
+    pub dependents: Vec<String>,
 }
 
 impl Catalog {
@@ -138,5 +187,15 @@ impl Table {
     /// One column.
     pub fn column(&self, name: &Ident) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == *name)
+    }
+}
+
+impl Column {
+    /// The type with its collation, as a column definition has it.
+    pub fn full_type(&self) -> String {
+        match &self.collation {
+            Some(collation) => format!("{} COLLATE {collation}", self.sql_type),
+            None => self.sql_type.clone(),
+        }
     }
 }

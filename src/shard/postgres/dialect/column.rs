@@ -4,7 +4,7 @@
 
 use super::action::has_column;
 use super::form::{Form, NewColumn};
-use crate::base::{code, quote_literal};
+use crate::base::{Ident, code, quote_literal};
 
 /// "The table has this column, and it is the one that pilothouse added."
 pub(super) fn is_ours(form: &Form, column: &NewColumn) -> String {
@@ -60,6 +60,25 @@ pub(super) fn demand_ours(form: &Form, column: &NewColumn) -> String {
         code::NAME_TAKEN,
         quote_literal(&message)
     ))
+}
+
+/// Gives whoever has rights on one column of a table the same on another.
+pub(super) fn copy_rights(qualified: &str, from: &Ident, to: &Ident) -> String {
+    let body = format!(
+        "DECLARE g record;
+BEGIN
+  FOR g IN SELECT a.privilege_type, a.grantee, a.is_grantable FROM pg_attribute t, LATERAL aclexplode(t.attacl) a
+      WHERE t.attrelid = to_regclass({table}) AND t.attname = {from} AND NOT t.attisdropped LOOP
+    EXECUTE format('GRANT %s (%I) ON %s TO %s%s', g.privilege_type, {to}, {table},
+      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END,
+      CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+  END LOOP;
+END",
+        table = quote_literal(qualified),
+        from = quote_literal(from.as_str()),
+        to = quote_literal(to.as_str()),
+    );
+    format!("DO {}", quote_literal(&body))
 }
 
 /// Notes that the column of this name, as it is now, is ours.

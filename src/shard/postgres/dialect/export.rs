@@ -17,7 +17,8 @@ fn export_table(form: &Form) -> String {
 /// new column is among it even if `down` does not read it.
 fn inputs(form: &Form, column: &NewColumn, down: &Mapping) -> Vec<(Ident, String)> {
     let mut inputs = vec![(column.name.clone(), column.sql_type.clone())];
-    for (name, sql_type) in &down.inputs {
+    for input in &down.inputs {
+        let (name, sql_type) = (&input.column, &input.sql_type);
         let is_key = form.key.iter().any(|key| key.name == *name);
         let is_dropped = form.replaced().any(|(_, old, _)| old.name == *name);
         let is_listed = inputs.iter().any(|(listed, _)| listed == name);
@@ -120,12 +121,26 @@ pub(super) fn count_restore(form: &Form) -> RestoreCount {
     let table = form.qualified();
     let there: Vec<String> = form
         .replaced()
-        .map(|(_, old, _)| has_column(&table, old.name.as_str()))
+        .map(|(column, old, _)| match column.becomes {
+            Some(_) => has_column(&table, column.name.as_str()),
+            None => has_column(&table, old.name.as_str()),
+        })
         .collect();
+    // Dropped, a new form has the old one's name already.
+    let settled: Vec<String> = form
+        .columns
+        .iter()
+        .filter_map(|c| {
+            c.becomes
+                .as_ref()
+                .map(|name| format!(", s.{name} AS {}", c.name))
+        })
+        .collect();
+    let now = format!("(SELECT s.*{} FROM {table} AS s)", settled.concat());
     RestoreCount {
         is_dropped: when(&format!("NOT ({})", there.join(" AND "))),
         rows: format!(
-            "SELECT count(*), count(*) FILTER (WHERE coalesce({}, false)) FROM {table} AS t LEFT JOIN LATERAL ({}) AS e ON true WHERE {RANGE}",
+            "SELECT count(*), count(*) FILTER (WHERE coalesce({}, false)) FROM {now} AS t LEFT JOIN LATERAL ({}) AS e ON true WHERE {RANGE}",
             all_unchanged(form),
             exported_row(form, "t"),
         ),

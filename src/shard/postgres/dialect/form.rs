@@ -3,8 +3,9 @@
 
 use super::catalog::{Catalog, Column, Table};
 use super::mapping::Mapping;
+use super::{second, version};
 use crate::base::{Digest, Ident};
-use crate::migration::{AddColumn, Fill, Migration, Operation, TableName};
+use crate::migration::{AddColumn, AlterColumn, Fill, Migration, Operation, TableName};
 use std::collections::BTreeMap;
 
 /// A table that gets a new form.
@@ -15,6 +16,17 @@ pub(crate) struct Form {
     pub(crate) columns: Vec<NewColumn>,
     /// Short hash in the names of our objects for this table.
     pub(crate) tag: String,
+    /// By which schemas a writer's version is known, if versions have schemas.
+    pub(crate) label: Option<Label>,
+}
+
+/// The schemas by which a writer's version is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    /// Of the new version.
+    pub(crate) new: Ident,
+    /// Of the old version: its schema, and the tables' own.
+    pub(crate) old: Vec<Ident>,
 }
 
 /// A column that is added.
@@ -31,6 +43,17 @@ pub(crate) struct NewColumn {
     pub(crate) down: Vec<(Column, Mapping)>,
     /// Short hash in the names of its constraint.
     pub(crate) tag: String,
+    /// The column that it becomes in contract, if that has its name until then.
+    pub(crate) becomes: Option<Ident>,
+    /// Comment, for the view that shows it and for contract.
+    pub(crate) comment: Option<String>,
+}
+
+impl NewColumn {
+    /// What its users call it.
+    pub(crate) fn shown(&self) -> &str {
+        self.becomes.as_ref().unwrap_or(&self.name).as_str()
+    }
 }
 
 /// Why a form cannot be made.
@@ -102,15 +125,22 @@ impl Form {
 pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form>, Impossible> {
     let mut forms: BTreeMap<TableName, Form> = BTreeMap::new();
     for (place, operation) in migration.operations.iter().enumerate() {
-        let Operation::AddColumn(add) = operation else {
-            continue;
+        let at = format!("operation.{}.{}", place + 1, operation.word());
+        let table = match operation {
+            Operation::AddColumn(add) => free_place(catalog, add, &at)?,
+            Operation::AlterColumn(alter) if alter.has_second_form() => {
+                existing(catalog, &alter.table, &at)?
+            }
+            _ => continue,
         };
-        let at = format!("operation.{}.add_column", place + 1);
-        let table = free_place(catalog, add, &at)?;
         let form = forms
-            .entry(add.table.clone())
+            .entry(table.name.clone())
             .or_insert_with(|| empty_form(migration, table));
-        let column = new_column(migration, table, form, add, &at)?;
+        let column = match operation {
+            Operation::AlterColumn(alter) => second_form(migration, table, form, alter, &at)?,
+            Operation::AddColumn(add) => new_column(migration, table, form, add, &at)?,
+            _ => continue,
+        };
         form.columns.push(column);
     }
     let forms: Vec<Form> = forms.into_values().collect();
@@ -123,7 +153,7 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
 fn one_for_one(form: &Form) -> Result<(), Impossible> {
     for (column, old, _) in form.replaced() {
         let shares = |other: &&NewColumn| {
-            let reads = |up: &Mapping| up.inputs.iter().any(|(name, _)| *name == old.name);
+            let reads = |up: &Mapping| up.inputs.iter().any(|input| input.column == old.name);
             other.name != column.name && other.up.as_ref().is_some_and(reads)
         };
         if let Some(other) = form.columns.iter().find(shares) {
@@ -143,24 +173,26 @@ fn one_for_one(form: &Form) -> Result<(), Impossible> {
     Ok(())
 }
 
+fn plain(table: &TableName) -> String {
+    format!("table {}.{}", table.schema.as_str(), table.table.as_str())
+}
+
+fn existing<'a>(catalog: &'a Catalog, name: &TableName, at: &str) -> Result<&'a Table, Impossible> {
+    catalog.table(name).ok_or_else(|| Impossible {
+        key: format!("{at}.table"),
+        what: format!("{} is not there", plain(name)),
+        remedy: "correct the table's name or schema, spelled as the catalog spells it".into(),
+    })
+}
+
 /// The table, if it is there and has room for the column.
 fn free_place<'a>(
     catalog: &'a Catalog,
     add: &AddColumn,
     at: &str,
 ) -> Result<&'a Table, Impossible> {
-    let named = format!(
-        "table {}.{}",
-        add.table.schema.as_str(),
-        add.table.table.as_str()
-    );
-    let Some(table) = catalog.table(&add.table) else {
-        return impossible(
-            &format!("{at}.table"),
-            format!("{named} is not there"),
-            "correct the table's name or schema, spelled as the catalog spells it",
-        );
-    };
+    let table = existing(catalog, &add.table, at)?;
+    let named = plain(&add.table);
     if table.column(&add.column).is_some() {
         return impossible(
             &format!("{at}.column"),
@@ -179,7 +211,6 @@ fn new_column(
     at: &str,
 ) -> Result<NewColumn, Impossible> {
     let label = tag(&[migration.name.as_str(), &form.tag, add.column.as_str()]);
-    let added: Vec<(Ident, String)> = added_columns(migration, &add.table);
     let own = add.up.clone().map(|text| (format!("{at}.up"), text));
     let up_text = own.or_else(|| backfill_set(migration, &add.table, &add.column));
     let up = match up_text {
@@ -191,7 +222,7 @@ fn new_column(
                 expression,
                 over: Over::Old,
             };
-            Some(mapping(table, &added, ends)?)
+            Some(mapping(migration, table, ends)?)
         }
         None => None,
     };
@@ -213,7 +244,7 @@ fn new_column(
             expression: text.clone(),
             over: Over::Both,
         };
-        down.push((column.clone(), mapping(table, &added, ends)?));
+        down.push((column.clone(), mapping(migration, table, ends)?));
     }
     Ok(NewColumn {
         name: add.column.clone(),
@@ -224,6 +255,61 @@ fn new_column(
         up,
         down,
         tag: label,
+        becomes: None,
+        comment: None,
+    })
+}
+
+/// The new form of a column that is altered.
+fn second_form(
+    migration: &Migration,
+    table: &Table,
+    form: &Form,
+    alter: &AlterColumn,
+    at: &str,
+) -> Result<NewColumn, Impossible> {
+    let Some(old) = table.column(&alter.column) else {
+        let named = alter.column.as_str();
+        return impossible(
+            &format!("{at}.column"),
+            format!(
+                "{} has no column {named} before this migration",
+                plain(&alter.table)
+            ),
+            "correct the column's name, spelled as the catalog spells it",
+        );
+    };
+    second::demand_movable(migration, table, old, at)?;
+    let label = tag(&[migration.name.as_str(), &form.tag, alter.column.as_str()]);
+    let sql_type = second::new_type(alter, old);
+    let own =
+        |text: &Option<String>, name: &Ident| text.clone().unwrap_or_else(|| name.to_string());
+    let up = Ends {
+        key: format!("{at}.up"),
+        function: format!("up_{label}"),
+        result_type: second::bare_type(&sql_type),
+        expression: own(&alter.up, &old.name),
+        over: Over::Old,
+    };
+    let after = version::renamed_column(&migration.operations, &table.name, &old.name);
+    let down = Ends {
+        key: format!("{at}.down"),
+        function: format!("down_{label}"),
+        result_type: old.sql_type.clone(),
+        expression: own(&alter.down, &after),
+        over: Over::Both,
+    };
+    Ok(NewColumn {
+        name: second::hidden(migration, &table.name, &old.name),
+        sql_type,
+        nullable: alter.nullable.unwrap_or(!old.not_null),
+        default: second::new_default(alter, old),
+        fill: Fill::Always,
+        up: Some(mapping(migration, table, up)?),
+        down: vec![(old.clone(), mapping(migration, table, down)?)],
+        tag: label,
+        becomes: Some(old.name.clone()),
+        comment: second::new_comment(alter, old),
     })
 }
 
@@ -240,6 +326,7 @@ fn empty_form(migration: &Migration, table: &Table) -> Form {
         key,
         columns: Vec::new(),
         tag: tag(&[migration.name.as_str(), schema, name]),
+        label: None,
     }
 }
 
@@ -259,19 +346,6 @@ fn backfill_set(
     })
 }
 
-fn added_columns(migration: &Migration, table: &TableName) -> Vec<(Ident, String)> {
-    let added = migration
-        .operations
-        .iter()
-        .filter_map(|operation| match operation {
-            Operation::AddColumn(add) if add.table == *table => {
-                Some((add.column.clone(), add.sql_type.clone()))
-            }
-            _ => None,
-        });
-    added.collect()
-}
-
 /// Which columns an expression may read.
 enum Over {
     Old,
@@ -288,36 +362,33 @@ struct Ends {
 
 /// The inputs of an expression are the columns whose names it mentions: a
 /// superset is harmless, because inputs are parameters.
-fn mapping(table: &Table, added: &[(Ident, String)], ends: Ends) -> Result<Mapping, Impossible> {
+fn mapping(migration: &Migration, table: &Table, ends: Ends) -> Result<Mapping, Impossible> {
     let mentioned = crate::migration::mentioned(&ends.expression).map_err(|e| Impossible {
         key: ends.key.clone(),
         what: format!("expression `{}`: {e}", ends.expression),
         remedy: "correct the expression in the migration".into(),
     })?;
+    let columns = match ends.over {
+        Over::Old => second::before(table),
+        Over::Both => second::after(migration, table),
+    };
     let mut inputs = Vec::new();
-    for column in table
-        .columns
-        .iter()
-        .filter(|c| mentioned.contains(c.name.as_str()))
-    {
-        if column.generated {
+    for (input, is_generated) in columns {
+        if !mentioned.contains(input.name.as_str()) {
+            continue;
+        }
+        if is_generated {
             return impossible(
                 &ends.key,
                 format!(
                     "expression `{}` reads generated column {}",
                     ends.expression,
-                    column.name.as_str()
+                    input.name.as_str()
                 ),
                 "read the columns it is generated from",
             );
         }
-        inputs.push((column.name.clone(), column.sql_type.clone()));
-    }
-    if matches!(ends.over, Over::Both) {
-        let new = added
-            .iter()
-            .filter(|(name, _)| mentioned.contains(name.as_str()));
-        inputs.extend(new.cloned());
+        inputs.push(input);
     }
     Ok(Mapping {
         function: ends.function,

@@ -12,12 +12,23 @@ pub(crate) const PINS: &str = "SET search_path = pg_catalog, pg_temp SET TimeZon
 pub(crate) struct Mapping {
     /// `pilothouse.up_…` or `pilothouse.down_…`.
     pub(crate) function: String,
-    /// The columns it reads: name and type.
-    pub(crate) inputs: Vec<(Ident, String)>,
+    /// The columns it reads.
+    pub(crate) inputs: Vec<Input>,
     pub(crate) result_type: String,
     pub(crate) expression: String,
     /// Where it stands in the migration file.
     pub(crate) key: String,
+}
+
+/// A column that an expression reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    /// As the expression calls it.
+    pub(crate) name: Ident,
+    /// As the table calls it: a column that gets another form stands beside
+    /// the old one, under a name of ours, until that goes.
+    pub(crate) column: Ident,
+    pub(crate) sql_type: String,
 }
 
 impl Mapping {
@@ -31,7 +42,7 @@ impl Mapping {
         let arguments: Vec<String> = self
             .inputs
             .iter()
-            .map(|(name, _)| format!("{from}.{name}"))
+            .map(|input| format!("{from}.{}", input.column))
             .collect();
         format!("{schema}.{}({})", self.function, arguments.join(", "))
     }
@@ -42,7 +53,7 @@ impl Mapping {
         let parameters: Vec<String> = self
             .inputs
             .iter()
-            .map(|(name, sql_type)| format!("{name} {sql_type}"))
+            .map(|input| format!("{} {}", input.name, input.sql_type))
             .collect();
         format!(
             "CREATE OR REPLACE FUNCTION {schema}.{}({}) RETURNS {} LANGUAGE sql {} {}\n  RETURN ({})",
@@ -84,7 +95,7 @@ impl Mapping {
     /// everyone may call it; nobody can reach it by name, for our schema is
     /// closed.
     pub(crate) fn grant(&self) -> String {
-        let types: Vec<&str> = self.inputs.iter().map(|(_, t)| t.as_str()).collect();
+        let types: Vec<&str> = self.inputs.iter().map(|i| i.sql_type.as_str()).collect();
         format!(
             "GRANT EXECUTE ON FUNCTION pilothouse.{}({}) TO PUBLIC",
             self.function,
@@ -94,7 +105,7 @@ impl Mapping {
 
     /// Statement that drops it.
     pub(crate) fn drop(&self) -> String {
-        let types: Vec<&str> = self.inputs.iter().map(|(_, t)| t.as_str()).collect();
+        let types: Vec<&str> = self.inputs.iter().map(|i| i.sql_type.as_str()).collect();
         format!(
             "DROP FUNCTION IF EXISTS pilothouse.{}({})",
             self.function,

@@ -8,16 +8,21 @@ mod export;
 mod form;
 mod mapping;
 mod rows;
+mod second;
 mod steps;
 mod stops;
 mod trigger;
+mod version;
 
 pub(super) use action::{Action, MARK, Mode, SILENT_PARTITION};
-pub(super) use catalog::{Catalog, Column, Constraint, ConstraintKind, Index, Table, TriggerTime};
+pub(super) use catalog::{
+    Catalog, Column, Constraint, ConstraintKind, Index, OldVersion, OldView, Table, TriggerTime,
+};
 pub(super) use form::{Form, Impossible, forms};
 pub(super) use mapping::{Mapping, Volatility};
 pub(super) use rows::{Bound, RowSql};
 pub(super) use trigger::{Authority, install};
+pub(super) use version::version_comment;
 
 use crate::base::Stop;
 use crate::migration::{Migration, Operation, TableName};
@@ -49,13 +54,20 @@ pub(super) fn compile(
     volatility: &BTreeMap<String, Volatility>,
     route: &[Stop],
 ) -> Result<Program, Impossible> {
-    let forms = forms(migration, catalog)?;
-    let deeds = change::deeds(migration, catalog)?;
+    let mut forms = forms(migration, catalog)?;
+    let versions = version::versions(migration, catalog, &forms)?;
+    for form in &mut forms {
+        let version = versions.iter().find(|v| v.base == form.table.schema);
+        form.label = version.map(version::Version::label);
+    }
+    let mut deeds = change::deeds(migration, catalog)?;
+    deeds.extend(versions.iter().flat_map(|version| version.deeds()));
     let mut program = Program::default();
     let source = Source {
         migration,
         forms: &forms,
         deeds: &deeds,
+        versions: &versions,
         volatility,
         route,
     };

@@ -6,7 +6,8 @@ use super::action::{
 use super::column::{demand_ours, drop_ours, is_ours, remake_ours, remember};
 use super::form::{Form, NewColumn};
 use super::trigger::{self, Authority};
-use crate::base::{code, quote_literal};
+use super::version::Version;
+use crate::base::{Ident, code, quote_literal};
 use crate::migration::Fill;
 use crate::worker::{RowJob, RowJobKind};
 
@@ -64,12 +65,16 @@ pub(super) fn drop_new_column(form: &Form, column: &NewColumn) -> Action {
 
 /// Trigger and column go in one transaction: no write can find the one
 /// without the other. The column comes back empty, as expand left it.
-pub(super) fn undo_dual_write(form: &Form) -> Action {
+pub(super) fn undo_dual_write(form: &Form, version: Option<&Version>) -> Action {
     let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
     let qualified = form.qualified();
     let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
     statements.extend(trigger::remove(form));
+    let table_name = &form.table.table;
+    // The new version's view shows the column: it goes and comes with it.
+    statements.extend(version.iter().flat_map(|v| v.drop_view(table_name)));
     statements.extend(form.ruled().map(|(column, _)| remake_ours(form, column)));
+    statements.extend(version.iter().flat_map(|v| v.create_view(table_name)));
     Action {
         id: format!("undo_dual_write/{}", form.tag),
         title: format!("stop writing both forms of {table}"),
@@ -185,7 +190,7 @@ fn demand_proof(form: &Form) -> String {
     format!("DO {}", quote_literal(&body))
 }
 
-pub(super) fn drop_old(form: &Form) -> Action {
+pub(super) fn drop_old(form: &Form, version: Option<&Version>) -> Action {
     let (schema, table) = (form.table.schema.as_str(), form.table.table.as_str());
     let qualified = form.qualified();
     let mut statements = vec![format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE")];
@@ -193,6 +198,11 @@ pub(super) fn drop_old(form: &Form) -> Action {
         statements.push(demand_proof(form));
     }
     statements.extend(trigger::remove(form));
+    statements.extend(
+        version
+            .iter()
+            .flat_map(|v| v.drop_old_view(&form.table.table)),
+    );
     let mut gone = vec![is_disarmed(&qualified, &form.trigger(), schema, table)];
     for column in &form.columns {
         if !column.nullable {
@@ -216,12 +226,20 @@ pub(super) fn drop_old(form: &Form) -> Action {
             ));
         }
     }
-    for (_, old, _) in form.replaced() {
-        statements.push(format!(
-            "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {}",
-            old.name
-        ));
-        gone.push(format!("NOT {}", has_column(&qualified, old.name.as_str())));
+    for (column, old, _) in form.replaced() {
+        match &column.becomes {
+            Some(name) => {
+                statements.push(take_place(form, column, name));
+                let hidden = has_column(&qualified, column.name.as_str());
+                gone.push(format!("NOT {hidden}"));
+            }
+            None => {
+                let name = &old.name;
+                let drop = format!("ALTER TABLE {qualified} DROP COLUMN IF EXISTS {name}");
+                statements.push(drop);
+                gone.push(format!("NOT {}", has_column(&qualified, name.as_str())));
+            }
+        }
     }
     Action {
         id: format!("drop/{}", form.tag),
@@ -231,6 +249,38 @@ pub(super) fn drop_old(form: &Form) -> Action {
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: the validated check spares the scan",
     }
+}
+
+/// The old form goes and the new one gets its name; nothing happens where
+/// that is so already, for then the name is the new one's.
+fn take_place(form: &Form, column: &NewColumn, name: &Ident) -> String {
+    let (qualified, hidden) = (form.qualified(), &column.name);
+    let comment = column
+        .comment
+        .as_ref()
+        .map_or_else(|| "NULL".to_owned(), |text| quote_literal(text));
+    let body = format!(
+        "BEGIN IF {there} THEN
+  ALTER TABLE {qualified} DROP COLUMN {name};
+  ALTER TABLE {qualified} RENAME COLUMN {hidden} TO {name};
+  COMMENT ON COLUMN {qualified}.{name} IS {comment};
+END IF; END",
+        there = has_column(&qualified, hidden.as_str()),
+    );
+    format!("DO {}", quote_literal(&body))
+}
+
+/// The new form lives under its hidden name again, so that the old one can
+/// have its own.
+pub(super) fn give_way(form: &Form, column: &NewColumn) -> Option<String> {
+    let name = column.becomes.as_ref()?;
+    let (qualified, hidden) = (form.qualified(), &column.name);
+    let body = format!(
+        "BEGIN IF NOT {there} THEN ALTER TABLE {qualified} RENAME COLUMN {name} TO {hidden};
+  COMMENT ON COLUMN {qualified}.{hidden} IS NULL; END IF; END",
+        there = has_column(&qualified, hidden.as_str()),
+    );
+    Some(format!("DO {}", quote_literal(&body)))
 }
 
 /// Back to what retire left: nullable with a check, no default.

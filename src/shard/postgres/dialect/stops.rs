@@ -2,15 +2,16 @@
 
 use super::action::{Action, Mode, is_armed, is_disarmed, when};
 use super::change::{Deed, Place};
-use super::column::demand_ours;
+use super::column::{copy_rights, demand_ours};
 use super::export::create_export;
 use super::form::Form;
 use super::mapping::Volatility;
 use super::steps::{
-    add_column, demand_intact, drop_new_column, drop_not_null, drop_old, lock_writers, loosen,
-    not_null, row_job, undo_dual_write, void_if_touched,
+    add_column, demand_intact, drop_new_column, drop_not_null, drop_old, give_way, lock_writers,
+    loosen, not_null, row_job, undo_dual_write, void_if_touched,
 };
 use super::trigger::{self, Authority};
+use super::version::Version;
 use crate::base::{Stage, Stop, quote_literal};
 use crate::migration::Migration;
 use crate::worker::{RowJob, RowJobKind, Step};
@@ -57,6 +58,7 @@ pub(super) struct Source<'a> {
     pub(super) migration: &'a Migration,
     pub(super) forms: &'a [Form],
     pub(super) deeds: &'a [Deed],
+    pub(super) versions: &'a [Version],
     /// What preflight found out about each function.
     pub(super) volatility: &'a BTreeMap<String, Volatility>,
     pub(super) route: &'a [Stop],
@@ -87,6 +89,10 @@ impl Source<'_> {
             Stop::Retire => self.retire(),
             Stop::Drop => self.drop(),
         }
+    }
+
+    fn version(&self, form: &Form) -> Option<&Version> {
+        self.versions.iter().find(|v| v.base == form.table.schema)
     }
 
     fn dual(&self) -> impl Iterator<Item = &Form> {
@@ -148,7 +154,9 @@ impl Source<'_> {
                 mode: Mode::Transaction,
                 lock: "SHARE ROW EXCLUSIVE, short: writers wait, readers do not",
             }));
-            parts.undo.insert(0, Part::Act(undo_dual_write(form)));
+            parts
+                .undo
+                .insert(0, Part::Act(undo_dual_write(form, self.version(form))));
         }
         parts
     }
@@ -314,7 +322,9 @@ impl Source<'_> {
                     &proof,
                 )));
             }
-            parts.run.push(Part::Act(drop_old(form)));
+            parts
+                .run
+                .push(Part::Act(drop_old(form, self.version(form))));
             if form.replaced().next().is_some() {
                 let title = format!("bring dropped values of {table} back");
                 parts.undo.push(Part::Act(create_export(form)));
@@ -330,7 +340,13 @@ impl Source<'_> {
                 parts.undo.push(Part::Act(loosen(form)));
             }
         }
+        // What hangs on the old form goes before it, and comes back after it.
+        let mut hooks = Parts::default();
+        self.act(Place::Unhook, &mut hooks);
+        parts.run.splice(0..0, hooks.run);
+        parts.undo.extend(hooks.undo);
         self.act(Place::Drop, &mut parts);
+        self.act(Place::Settle, &mut parts);
         parts
     }
 
@@ -341,11 +357,17 @@ impl Source<'_> {
             format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE"),
             void_if_touched(form),
         ];
+        // A new form that has taken the old name steps aside first.
+        statements.extend(form.columns.iter().filter_map(|c| give_way(form, c)));
         for (_, old, _) in form.replaced() {
             statements.push(format!(
                 "ALTER TABLE {qualified} ADD COLUMN IF NOT EXISTS {} {}",
-                old.name, old.sql_type
+                old.name,
+                old.full_type()
             ));
+        }
+        for (column, old, _) in form.replaced().filter(|(c, _, _)| c.becomes.is_some()) {
+            statements.push(copy_rights(&qualified, &column.name, &old.name));
         }
         statements.extend(self.functions(form));
         statements.extend(trigger::install(form, Authority::Restore));
@@ -378,6 +400,13 @@ impl Source<'_> {
                 action.statements.push(format!(
                     "ALTER TABLE {qualified} ALTER COLUMN {} SET DEFAULT {default}",
                     old.name
+                ));
+            }
+            if let Some(comment) = &old.comment {
+                action.statements.push(format!(
+                    "COMMENT ON COLUMN {qualified}.{} IS {}",
+                    old.name,
+                    quote_literal(comment)
                 ));
             }
             if old.not_null {

@@ -5,10 +5,10 @@
 //! never pays for a function call. One definition of `up`, no bypass.
 
 use super::action::MARK;
-use super::form::{Form, NewColumn};
+use super::form::{Form, Label, NewColumn};
 use super::mapping::{Mapping, PINS};
 use crate::base::{Ident, code, quote_literal};
-use crate::migration::Fill;
+use crate::migration::{Fill, TokenKind, tokens};
 
 /// Who may write what on a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,21 +101,33 @@ fn forget_row(form: &Form) -> String {
 
 /// When the function has to look at a row.
 fn condition(form: &Form, authority: Authority) -> String {
-    let terms: Vec<String> = match authority {
-        Authority::Old | Authority::Both => form
-            .ruled()
-            .map(|(column, up)| match column.fill {
-                Fill::Always => format!("NEW.{} IS DISTINCT FROM {}", column.name, up.call("NEW")),
-                Fill::Once => format!("NEW.{} IS NULL", column.name),
-            })
-            .collect(),
-        Authority::New | Authority::Restore => form
-            .replaced()
+    let old_is_wrong = || {
+        form.replaced()
             .map(|(_, old, down)| format!("NEW.{} IS DISTINCT FROM {}", old.name, down.call("NEW")))
-            .collect(),
     };
+    let new_is_wrong = || {
+        form.ruled().map(|(column, up)| match column.fill {
+            Fill::Always => format!("NEW.{} IS DISTINCT FROM {}", column.name, up.call("NEW")),
+            Fill::Once => format!("NEW.{} IS NULL", column.name),
+        })
+    };
+    let (terms, noted): (Vec<String>, _) = match (authority, &form.label) {
+        (Authority::Old, _) | (Authority::Both, None) => (new_is_wrong().collect(), false),
+        // A row may suit the old form alone; then its writer decides.
+        (Authority::Both, Some(_)) => (new_is_wrong().chain(old_is_wrong()).collect(), true),
+        (Authority::New | Authority::Restore, _) => (old_is_wrong().collect(), false),
+    };
+    if noted && !terms.is_empty() {
+        return format!("({}) AND {NOTE_PATH}", terms.join(" OR "));
+    }
     terms.join(" OR ")
 }
+
+/// The function has a search path of its own; the condition is the last place
+/// where the writer's can be seen. Prepared statements and settings of roles
+/// are no matter here: it is the path at the moment of the write.
+const NOTE_PATH: &str =
+    "set_config('pilothouse.path', current_schemas(false)::text, true) IS NOT NULL";
 
 fn function(form: &Form, authority: Authority) -> String {
     let body = match authority {
@@ -159,7 +171,7 @@ fn old_body(form: &Form) -> String {
             code::NEW_TOO_EARLY,
             &format!(
                 "pilothouse: column {} is not open for writing yet",
-                column.name.as_str()
+                column.shown()
             ),
             "write the old form until the flag says otherwise",
         );
@@ -175,7 +187,7 @@ fn old_body(form: &Form) -> String {
 
 /// Columns of the row that make up the old side of a new column.
 fn old_side(column: &NewColumn, up: &Mapping) -> Vec<String> {
-    let mut side: Vec<String> = up.inputs.iter().map(|(name, _)| name.to_string()).collect();
+    let mut side: Vec<String> = up.inputs.iter().map(|i| i.column.to_string()).collect();
     for (old, _) in &column.down {
         let name = old.name.to_string();
         if !side.contains(&name) {
@@ -260,12 +272,13 @@ const NOTE_OLD_WRITER: &str = "    PERFORM nextval('pilothouse.old_write_count')
 fn both_body(form: &Form) -> String {
     let mut lines = vec![
         "DECLARE".to_owned(),
-        "  writer text := current_setting('pilothouse.writer', true);".into(),
+        "  writer text := nullif(current_setting('pilothouse.writer', true), '');".into(),
         "BEGIN".into(),
     ];
+    lines.extend(form.label.as_ref().map(read_label));
     for (column, up) in form.ruled() {
         lines.push(match column.fill {
-            Fill::Always => both_column(column, up),
+            Fill::Always => both_column(form, column, up),
             Fill::Once => format!(
                 "  IF NEW.{0} IS NULL THEN NEW.{0} := {1}; END IF;",
                 column.name,
@@ -277,20 +290,34 @@ fn both_body(form: &Form) -> String {
     lines.join("\n")
 }
 
-fn both_column(column: &NewColumn, up: &Mapping) -> String {
+/// The first schema of the writer's path that belongs to a version decides.
+/// An explicit label stands above it.
+fn read_label(label: &Label) -> String {
+    let name = |ident: &Ident| quote_literal(ident.as_str());
+    let old: Vec<String> = label.old.iter().map(name).collect();
+    format!(
+        "  IF writer IS NULL THEN
+    SELECT CASE WHEN e.name = {new} THEN 'new version' END INTO writer
+      FROM unnest(nullif(current_setting('pilothouse.path', true), '')::name[]) WITH ORDINALITY AS e(name, place)
+      WHERE e.name IN ({new}, {old}) ORDER BY e.place LIMIT 1;
+  END IF;",
+        new = name(&label.new),
+        old = old.join(", "),
+    )
+}
+
+/// On UPDATE the side that the statement changed wins; on INSERT it is told
+/// by `insert`.
+fn both_column(form: &Form, column: &NewColumn, up: &Mapping) -> String {
     let (name, made) = (&column.name, up.call("NEW"));
-    let conflict = refuse(
-        code::FORMS_DISAGREE,
-        &format!(
-            "pilothouse: the old form and {} were both written and do not agree",
-            column.name.as_str()
-        ),
-        "write one form, or set pilothouse.writer to 'old' or 'new' for the session",
-    );
+    let conflict = conflict(column);
     let old_changed = any_changed(&old_side(column, up));
     let follows = old_follows(column);
-    let unset = old_is_unset(column);
     let to_old = set_old(column, "      ");
+    let insert = match form.label {
+        Some(_) => labelled_insert(column, up),
+        None => unlabelled_insert(column, up),
+    };
     format!(
         "  IF TG_OP = 'UPDATE' THEN
     IF NEW.{name} IS DISTINCT FROM OLD.{name} THEN
@@ -300,7 +327,28 @@ fn both_column(column: &NewColumn, up: &Mapping) -> String {
       NEW.{name} := {made};
   {NOTE_OLD_WRITER}
     END IF;
-  ELSIF NEW.{name} IS DISTINCT FROM {made} THEN
+{insert}"
+    )
+}
+
+fn conflict(column: &NewColumn) -> String {
+    refuse(
+        code::FORMS_DISAGREE,
+        &format!(
+            "pilothouse: the old form and {} were both written and do not agree",
+            column.shown()
+        ),
+        "write one form, or set pilothouse.writer to 'old' or 'new' for the session",
+    )
+}
+
+/// Both columns have names of their own, and anybody may write both.
+fn unlabelled_insert(column: &NewColumn, up: &Mapping) -> String {
+    let (name, made) = (&column.name, up.call("NEW"));
+    let (follows, unset) = (old_follows(column), old_is_unset(column));
+    let (conflict, to_old) = (conflict(column), set_old(column, "      "));
+    format!(
+        "  ELSIF NEW.{name} IS DISTINCT FROM {made} THEN
     IF writer = 'new' THEN
 {to_old}
     ELSIF NEW.{name} IS NULL THEN
@@ -320,6 +368,47 @@ fn both_column(column: &NewColumn, up: &Mapping) -> String {
     )
 }
 
+/// A version's view shows one of the two columns: who writes the new one uses
+/// the new view, whatever the path says, and what stands in the old one then
+/// is its default. Only a NULL leaves open who wrote it.
+fn labelled_insert(column: &NewColumn, up: &Mapping) -> String {
+    let (name, made) = (&column.name, up.call("NEW"));
+    let constant = |default: &Option<String>| default.as_deref().is_none_or(is_constant);
+    let unset = match column.down.iter().all(|(old, _)| constant(&old.default)) {
+        true => old_is_unset(column),
+        // Nobody can tell what the server made up from what was written.
+        false => "true".into(),
+    };
+    let (follows, to_old) = (old_follows(column), set_old(column, "      "));
+    format!(
+        "  ELSIF coalesce(writer, '') = 'old' OR NEW.{name} IS NULL AND NOT (coalesce(writer, '') IN ('new', 'new version') AND {unset}) THEN
+    IF NEW.{name} IS DISTINCT FROM {made} THEN
+      NEW.{name} := {made};
+  {NOTE_OLD_WRITER}
+    END IF;
+  ELSIF NOT {follows} AND (NEW.{name} IS DISTINCT FROM {made} OR NEW.{name} IS NULL) THEN
+{to_old}
+  END IF;"
+    )
+}
+
+/// A literal, with whatever casts.
+fn is_constant(default: &str) -> bool {
+    let Ok(all) = tokens(default) else {
+        return false;
+    };
+    let mut casts = false;
+    all.iter().all(|token| match &token.kind {
+        TokenKind::Text | TokenKind::Number | TokenKind::Space => true,
+        TokenKind::Word(word) => casts || matches!(word.as_str(), "null" | "true" | "false"),
+        TokenKind::Quoted(_) => casts,
+        _ => {
+            casts = casts || token.text == "::";
+            matches!(token.text, "::" | "-" | "(" | ")" | "[" | "]" | "," | ".")
+        }
+    })
+}
+
 fn new_body(form: &Form) -> String {
     let mut lines = vec!["BEGIN".to_owned()];
     for (column, old, down) in form.replaced() {
@@ -327,7 +416,7 @@ fn new_body(form: &Form) -> String {
         let refusal = refuse(
             code::OLD_TOO_LATE,
             &format!("pilothouse: column {} is retired", old.name.as_str()),
-            &format!("write column {} instead", column.name.as_str()),
+            &format!("write column {} instead", column.shown()),
         );
         let unset = old_is_unset(column);
         lines.push(format!("  IF NEW.{name} IS DISTINCT FROM {made} THEN"));
@@ -345,8 +434,8 @@ fn restore_body(form: &Form) -> String {
     let is_old = |name: &Ident| form.replaced().any(|(_, old, _)| old.name == *name);
     for (_, old, down) in form.replaced() {
         // What `down` reads, but for the old columns that are coming back.
-        let read = down.inputs.iter().filter(|(name, _)| !is_old(name));
-        let read: Vec<String> = read.map(|(name, _)| name.to_string()).collect();
+        let read = down.inputs.iter().filter(|input| !is_old(&input.column));
+        let read: Vec<String> = read.map(|input| input.column.to_string()).collect();
         lines.push(format!(
             "  IF TG_OP = 'INSERT' OR {} THEN\n    NEW.{} := {};\n  END IF;",
             any_changed(&read),

@@ -30,7 +30,7 @@ fn touched(form: &Form) -> BTreeSet<&str> {
     let ups = form.ruled().map(|(_, up)| up);
     let downs = form.replaced().map(|(_, _, down)| down);
     let read = ups.chain(downs).flat_map(|mapping| &mapping.inputs);
-    let mut names: BTreeSet<&str> = read.map(|(name, _)| name.as_str()).collect();
+    let mut names: BTreeSet<&str> = read.map(|input| input.column.as_str()).collect();
     names.extend(form.replaced().map(|(_, old, _)| old.name.as_str()));
     names.extend(form.key.iter().map(|key| key.name.as_str()));
     names

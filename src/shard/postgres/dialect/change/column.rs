@@ -1,6 +1,7 @@
 //! alter_column, where the column can stay where it stands.
 
-use super::constraint::{NotNullCheck, added, validate};
+use super::constraint::{SHORT, added, validate};
+use super::not_null::NotNullCheck;
 use super::safe_type::is_safe;
 use super::{Deed, Pair, Place, Scope, path, plain, quoted, when};
 use crate::base::quote_literal;
@@ -8,8 +9,6 @@ use crate::migration::{AlterColumn, Change};
 use crate::shard::postgres::dialect::action::{Action, is_marked};
 use crate::shard::postgres::dialect::catalog::{Column, Table};
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
-
-const SHORT: &str = "ACCESS EXCLUSIVE, short: catalog only, no scan";
 
 pub(super) fn alter(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>, Impossible> {
     let table = scope.existing(&alter.table)?;

@@ -1,6 +1,7 @@
 //! create_constraint, drop_constraint, rename_constraint.
 
 use super::index_steps::Build;
+use super::not_null::NotNullCheck;
 use super::{Deed, Known, Pair, Place, Scope, path, plain, quoted, spell, when};
 use crate::base::Ident;
 use crate::migration::{
@@ -10,7 +11,7 @@ use crate::shard::postgres::dialect::action::{Action, Mode, has_constraint, is_m
 use crate::shard::postgres::dialect::catalog::{Constraint, ConstraintKind, Table};
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
 
-const SHORT: &str = "ACCESS EXCLUSIVE, short: catalog only, no scan";
+pub(super) const SHORT: &str = "ACCESS EXCLUSIVE, short: catalog only, no scan";
 const BOTH: &str = "SHARE ROW EXCLUSIVE on both tables, short: catalog only, no scan";
 const SCAN: &str = "SHARE UPDATE EXCLUSIVE for one scan: reads and writes go on";
 
@@ -39,11 +40,33 @@ pub(super) fn added(
             "choose another name, or drop that one first",
         );
     }
+    add_rule(scope, table, name, rule)
+}
+
+/// The same over columns that only this migration knows.
+pub(super) fn add_rule(
+    scope: &Scope<'_>,
+    table: &TableName,
+    name: &Ident,
+    rule: &Rule,
+) -> Result<Deed, Impossible> {
     match rule {
-        Rule::Check { .. } => Ok(not_valid(scope, table, name, rule, SHORT)),
+        Rule::Check { .. } => Ok(not_valid(
+            scope,
+            table,
+            name,
+            &spell::rule(rule),
+            name.as_str(),
+        )),
         Rule::ForeignKey(key) => {
             demand_other(scope, table, key)?;
-            Ok(not_valid(scope, table, name, rule, BOTH))
+            Ok(not_valid(
+                scope,
+                table,
+                name,
+                &spell::rule(rule),
+                name.as_str(),
+            ))
         }
         Rule::Unique(key) => unique(scope, table, name, key),
         Rule::PrimaryKey(key) => primary_key(scope, table, name, key),
@@ -71,25 +94,27 @@ fn demand_other(scope: &Scope<'_>, table: &TableName, key: &ForeignKey) -> Resul
 }
 
 /// Holds for new rows at once, for old ones after a scan that blocks nobody.
-fn not_valid(
+/// `body` is what stands behind the name, `shown` what people call it.
+pub(super) fn not_valid(
     scope: &Scope<'_>,
     table: &TableName,
     name: &Ident,
-    rule: &Rule,
-    lock: &'static str,
+    body: &str,
+    shown: &str,
 ) -> Deed {
     let qualified = quoted(&table.schema, &table.table);
-    let what = format!("{} {}", rule.word(), name.as_str());
+    let (what, lock) = match body.starts_with("FOREIGN KEY") {
+        true => (format!("foreign key {shown}"), BOTH),
+        false => (format!("check {shown}"), SHORT),
+    };
+    let body = body.trim_end_matches(" NOT VALID");
     let pair = Pair {
         step: format!("add/{}", name.as_str()),
         title: format!("add {what}, for new rows"),
         undo_title: format!("drop {what}"),
         run: vec![
             path(&table.schema),
-            format!(
-                "ALTER TABLE {qualified} ADD CONSTRAINT {name} {} NOT VALID",
-                spell::rule(rule)
-            ),
+            format!("ALTER TABLE {qualified} ADD CONSTRAINT {name} {body} NOT VALID"),
         ],
         undo: vec![format!(
             "ALTER TABLE IF EXISTS {qualified} DROP CONSTRAINT IF EXISTS {name}"
@@ -147,13 +172,58 @@ fn unique(
 ) -> Result<Deed, Impossible> {
     scope.demand_whole(table)?;
     scope.demand_free(&table.schema, name)?;
+    let using = ("UNIQUE", spell::deferral(key.deferral));
+    Ok(using_index(
+        scope,
+        table,
+        name,
+        key_definition(table, key),
+        using,
+    ))
+}
+
+/// A key like one that is there, over other columns.
+pub(super) fn key_constraint(
+    scope: &Scope<'_>,
+    table: &TableName,
+    name: &Ident,
+    like: &Constraint,
+    definition: String,
+) -> Deed {
+    let using = (key_word(like), deferral_of(like));
+    using_index(scope, table, name, definition, using)
+}
+
+fn key_word(constraint: &Constraint) -> &'static str {
+    if is_primary(constraint) {
+        "PRIMARY KEY"
+    } else {
+        "UNIQUE"
+    }
+}
+
+fn deferral_of(constraint: &Constraint) -> &str {
+    let definition = &constraint.definition;
+    definition
+        .find(" DEFERRABLE")
+        .map_or("", |at| &definition[at..])
+}
+
+/// Builds an index beside the writers, then makes it a constraint.
+fn using_index(
+    scope: &Scope<'_>,
+    table: &TableName,
+    name: &Ident,
+    definition: String,
+    (word, deferral): (&str, &str),
+) -> Deed {
     let qualified = quoted(&table.schema, &table.table);
     let step = format!("add/{}", name.as_str());
     let build = Build {
         table,
         hidden: scope.hidden(name.as_str()),
         is_unique: true,
-        definition: key_definition(table, key),
+        definition,
         what: format!("the index of {}", name.as_str()),
         finished: is_marked(&scope.id(&step)),
     };
@@ -162,9 +232,8 @@ fn unique(
         title: format!("add unique constraint {}", name.as_str()),
         undo_title: format!("drop unique constraint {}", name.as_str()),
         run: vec![format!(
-            "ALTER TABLE {qualified} ADD CONSTRAINT {name} UNIQUE USING INDEX {}{}",
-            build.hidden,
-            spell::deferral(key.deferral)
+            "ALTER TABLE {qualified} ADD CONSTRAINT {name} {word} USING INDEX {}{deferral}",
+            build.hidden
         )],
         undo: vec![format!(
             "ALTER TABLE IF EXISTS {qualified} DROP CONSTRAINT IF EXISTS {name}"
@@ -173,11 +242,11 @@ fn unique(
     };
     let (add, drop) = pair.actions(scope);
     let step = format!("build/{}", name.as_str());
-    Ok(Deed {
+    Deed {
         place: Place::Verify,
         run: vec![build.action(scope, &step), add],
         undo: vec![drop, build.undo(scope, &step)],
-    })
+    }
 }
 
 /// The columns of a key that may still be NULL.
@@ -253,91 +322,6 @@ fn is_primary(constraint: &Constraint) -> bool {
     constraint.definition.starts_with("PRIMARY KEY")
 }
 
-/// A check of ours that stands for NOT NULL until that can be set without a
-/// scan under the lock.
-pub(super) struct NotNullCheck<'a> {
-    scope: &'a Scope<'a>,
-    qualified: String,
-    column: &'a Ident,
-    pub(super) name: Ident,
-}
-
-impl<'a> NotNullCheck<'a> {
-    pub(super) fn of(scope: &'a Scope<'a>, table: &TableName, column: &'a Ident) -> Self {
-        Self {
-            scope,
-            qualified: quoted(&table.schema, &table.table),
-            column,
-            name: scope.hidden(&format!("not null {}", column.as_str())),
-        }
-    }
-
-    fn what(&self) -> String {
-        format!("{} is not null", self.column.as_str())
-    }
-
-    pub(super) fn add(&self) -> String {
-        format!(
-            "ALTER TABLE {0} DROP CONSTRAINT IF EXISTS {1}, ADD CONSTRAINT {1} CHECK ({2} IS NOT NULL) NOT VALID",
-            self.qualified, self.name, self.column
-        )
-    }
-
-    pub(super) fn drop(&self) -> String {
-        format!(
-            "ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {}",
-            self.qualified, self.name
-        )
-    }
-
-    pub(super) fn is_there(&self, extra: &str) -> String {
-        has_constraint(&self.qualified, self.name.as_str(), extra)
-    }
-
-    /// "The column is NOT NULL by itself."
-    pub(super) fn is_set(&self) -> String {
-        format!(
-            "EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attname = {} AND a.attnotnull)",
-            crate::base::quote_literal(&self.qualified),
-            crate::base::quote_literal(self.column.as_str())
-        )
-    }
-
-    /// The check, for new rows and then for all of them.
-    pub(super) fn run(&self) -> [Action; 2] {
-        let step = |word: &str| self.scope.id(&format!("{word}/{}", self.column.as_str()));
-        let what = self.what();
-        let set = self.is_set();
-        let add = Action {
-            id: step("not_null"),
-            title: format!("{what}, for new rows"),
-            probe: when(&format!("{set} OR {}", self.is_there(""))),
-            statements: vec![self.add()],
-            mode: Mode::Transaction,
-            lock: SHORT,
-        };
-        let mut all = validate(step("not_null_valid"), &self.qualified, &self.name, &what);
-        all.probe = when(&format!(
-            "{set} OR {}",
-            self.is_there(" AND c.convalidated")
-        ));
-        [add, all]
-    }
-
-    pub(super) fn undo(&self) -> Action {
-        Action {
-            id: self
-                .scope
-                .id(&format!("undo_not_null/{}", self.column.as_str())),
-            title: format!("{} may be null again", self.column.as_str()),
-            probe: when(&format!("NOT {}", self.is_there(""))),
-            statements: vec![self.drop()],
-            mode: Mode::Transaction,
-            lock: SHORT,
-        }
-    }
-}
-
 /// Clients of the new form count on it being gone: it goes when that is
 /// published.
 pub(super) fn drop(scope: &Scope<'_>, drop: &DropConstraint) -> Result<Deed, Impossible> {
@@ -392,12 +376,7 @@ pub(super) fn dropped(
             let mut action = build.action(scope, &format!("build/{}", name.as_str()));
             action.id = format!("undo/{}", action.id);
             first.push(action);
-            let word = if is_primary(found) {
-                "PRIMARY KEY"
-            } else {
-                "UNIQUE"
-            };
-            let deferral = bare.find(" DEFERRABLE").map_or("", |at| &bare[at..]);
+            let (word, deferral) = (key_word(found), deferral_of(found));
             format!("{word} USING INDEX {}{deferral}", build.hidden)
         }
         _ => {

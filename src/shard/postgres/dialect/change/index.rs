@@ -1,9 +1,10 @@
 //! create_index and drop_index.
 
-use super::index_steps::{Build, is_index};
-use super::{Deed, Pair, Place, Scope, plain, quoted, spell, when};
+use super::index_steps::Build;
+use super::{Deed, Pair, Place, Scope, plain, quoted, spell};
 use crate::migration::{CreateIndex, DropIndex, KeyOf, TableName};
-use crate::shard::postgres::dialect::action::{Action, Mode, is_marked};
+use crate::shard::postgres::dialect::action::is_marked;
+use crate::shard::postgres::dialect::catalog::{Index, Table};
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
 
 /// Its name changes hands in one transaction, never while it is half built.
@@ -65,10 +66,10 @@ fn built(
         is_unique,
         definition,
         what: format!("index {}", name.as_str()),
-        finished: is_marked(&scope.id("name")),
+        finished: is_marked(&scope.id(&format!("name/{}", name.as_str()))),
     };
     let pair = Pair {
-        step: "name".into(),
+        step: format!("name/{}", name.as_str()),
         title: format!("give index {} its name", name.as_str()),
         undo_title: format!("hide index {}", name.as_str()),
         run: vec![format!(
@@ -82,10 +83,11 @@ fn built(
         lock: RENAME,
     };
     let (give, take) = pair.actions(scope);
+    let step = format!("build/{}", name.as_str());
     Deed {
         place: Place::Expand,
-        run: vec![build.action(scope, "build"), give],
-        undo: vec![take, build.undo(scope, "build")],
+        run: vec![build.action(scope, &step), give],
+        undo: vec![take, build.undo(scope, &step)],
     }
 }
 
@@ -102,41 +104,59 @@ pub(super) fn drop(scope: &Scope<'_>, drop: &DropIndex) -> Result<Deed, Impossib
             "correct its schema and name, spelled as the catalog spells it",
         );
     };
+    dropped(scope, table, index, Place::Drop)
+}
+
+/// Drops an index; the way back builds it again.
+pub(super) fn dropped(
+    scope: &Scope<'_>,
+    table: &Table,
+    index: &Index,
+    place: Place,
+) -> Result<Deed, Impossible> {
+    let (schema, name) = (&table.name.schema, &index.name);
     scope.demand_whole(&table.name)?;
     if let Some(bound) = &index.bound {
         return impossible(
             &scope.key("index"),
-            format!("index {} cannot go by itself: {bound}", plain(&drop.index)),
+            format!("index {} cannot go by itself: {bound}", name.as_str()),
             "drop or change what needs it",
         );
     }
-    let definition = index.definition.clone();
-    let back = built(scope, &table.name, name, index.is_unique, definition);
-    let gone = format!("NOT {}", is_index(schema, name, ""));
-    let drop = Action {
-        id: scope.id("drop"),
-        title: format!("drop index {}", name.as_str()),
-        probe: when(&gone),
-        statements: vec![format!(
-            "DROP INDEX CONCURRENTLY IF EXISTS {}",
+    let hidden = scope.hidden(name.as_str());
+    let step = format!("hide/{}", name.as_str());
+    let build = Build {
+        table: &table.name,
+        hidden: hidden.clone(),
+        is_unique: index.is_unique,
+        definition: index.definition.clone(),
+        what: format!("index {}", name.as_str()),
+        finished: format!("NOT {}", is_marked(&scope.id(&step))),
+    };
+    // Under a name of ours first: another index may have its name before the
+    // stop is over, and must not be taken for it.
+    let pair = Pair {
+        step,
+        title: format!("hide index {}", name.as_str()),
+        undo_title: format!("give index {} its name", name.as_str()),
+        run: vec![format!(
+            "ALTER INDEX {} RENAME TO {hidden}",
             quoted(schema, name)
         )],
-        mode: Mode::Build,
-        lock: "SHARE UPDATE EXCLUSIVE: reads and writes go on; waits for transactions that use it",
+        undo: vec![format!(
+            "ALTER INDEX {} RENAME TO {name}",
+            quoted(schema, &hidden)
+        )],
+        lock: RENAME,
     };
-    // The mark of the way back must not outlive another way there.
-    let mut undo = back.run;
-    let there = is_index(schema, name, "");
-    for action in &mut undo {
-        action.id = format!("undo/{}", action.id);
-        action.probe = format!(
-            "SELECT CASE WHEN {there} THEN 'already' ELSE ({}) END",
-            action.probe
-        );
-    }
+    let (hide, give) = pair.actions(scope);
+    let mut drop = build.undo(scope, &format!("drop/{}", name.as_str()));
+    drop.id = scope.id(&format!("drop/{}", name.as_str()));
+    let mut again = build.action(scope, &format!("build/{}", name.as_str()));
+    again.id = format!("undo/{}", again.id);
     Ok(Deed {
-        place: Place::Drop,
-        run: vec![drop],
-        undo,
+        place,
+        run: vec![hide, drop],
+        undo: vec![again, give],
     })
 }

@@ -77,7 +77,7 @@ fn drop_hidden(schema: &Ident, hidden: &Ident) -> String {
 }
 
 /// "There is an index of this name."
-pub(super) fn is_index(schema: &Ident, name: &Ident, extra: &str) -> String {
+fn is_index(schema: &Ident, name: &Ident, extra: &str) -> String {
     format!(
         "EXISTS (SELECT 1 FROM pg_index i WHERE i.indexrelid = to_regclass({}){extra})",
         quote_literal(&quoted(schema, name))

@@ -9,7 +9,10 @@ mod column;
 mod constraint;
 mod index;
 mod index_steps;
+mod not_null;
+mod rename;
 mod safe_type;
+mod second;
 mod spell;
 mod sql;
 mod table;
@@ -27,7 +30,11 @@ pub(super) enum Place {
     Verify,
     Publish,
     Retire,
+    /// Before the old form goes: what hangs on it.
+    Unhook,
     Drop,
+    /// After everything else.
+    Settle,
 }
 
 /// What an operation does at one place. `undo` is in the order in which it
@@ -51,6 +58,9 @@ pub(super) fn deeds(migration: &Migration, catalog: &Catalog) -> Result<Vec<Deed
         };
         match operation {
             Operation::AddColumn(_) | Operation::Backfill(_) => {}
+            Operation::AlterColumn(alter) if alter.has_second_form() => {
+                deeds.extend(second::deeds(&scope, alter)?);
+            }
             Operation::AlterColumn(alter) => deeds.extend(column::alter(&scope, alter)?),
             Operation::CreateConstraint(create) => {
                 deeds.push(constraint::create(&scope, create)?);
@@ -60,6 +70,8 @@ pub(super) fn deeds(migration: &Migration, catalog: &Catalog) -> Result<Vec<Deed
             Operation::DropConstraint(drop) => deeds.push(constraint::drop(&scope, drop)?),
             Operation::DropIndex(drop) => deeds.push(index::drop(&scope, drop)?),
             Operation::DropTable(drop) => deeds.extend(table::drop(&scope, drop)?),
+            Operation::RenameColumn(op) => deeds.push(rename::column(&scope, op)?),
+            Operation::RenameTable(op) => deeds.push(rename::table(&scope, op)?),
             Operation::RenameConstraint(rename) => {
                 deeds.push(constraint::rename(&scope, rename)?);
             }
@@ -264,7 +276,7 @@ impl Pair {
 }
 
 /// Takes a done-mark away.
-fn unmark(id: &str) -> String {
+pub(super) fn unmark(id: &str) -> String {
     format!(
         "DELETE FROM pilothouse.step_done WHERE id = {}",
         quote_literal(id)

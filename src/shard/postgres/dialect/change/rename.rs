@@ -1,0 +1,84 @@
+//! rename_column and rename_table: the new version has the new name from the
+//! first view on; the table itself gets it in contract.
+
+use super::{Deed, Pair, Place, Scope, plain, quoted};
+use crate::migration::{RenameColumn, RenameTable};
+use crate::shard::postgres::dialect::form::{Impossible, impossible};
+
+const SHORT: &str = "ACCESS EXCLUSIVE, short: catalog only";
+
+fn demand_versions(scope: &Scope<'_>) -> Result<(), Impossible> {
+    if scope.migration.versions.is_none() {
+        return impossible(
+            &scope.key("to"),
+            "a rename breaks every client that uses the old name".into(),
+            "say versions = \"schemas\": each version then has its own name",
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn column(scope: &Scope<'_>, op: &RenameColumn) -> Result<Deed, Impossible> {
+    demand_versions(scope)?;
+    let table = scope.existing(&op.table)?;
+    scope.demand_columns(&op.table, [&op.from])?;
+    if table.column(&op.to).is_some() {
+        return impossible(
+            &scope.key("to"),
+            format!(
+                "{} has a column {} already",
+                plain(&op.table),
+                op.to.as_str()
+            ),
+            "choose another name",
+        );
+    }
+    let qualified = quoted(&op.table.schema, &op.table.table);
+    let (from, to) = (&op.from, &op.to);
+    let pair = Pair {
+        step: "rename".into(),
+        title: format!("rename column {} to {}", from.as_str(), to.as_str()),
+        undo_title: format!("rename column {} back to {}", to.as_str(), from.as_str()),
+        run: vec![format!(
+            "ALTER TABLE {qualified} RENAME COLUMN {from} TO {to}"
+        )],
+        undo: vec![format!(
+            "ALTER TABLE {qualified} RENAME COLUMN {to} TO {from}"
+        )],
+        lock: SHORT,
+    };
+    let (run, undo) = pair.actions(scope);
+    Ok(Deed {
+        place: Place::Drop,
+        run: vec![run],
+        undo: vec![undo],
+    })
+}
+
+pub(super) fn table(scope: &Scope<'_>, op: &RenameTable) -> Result<Deed, Impossible> {
+    demand_versions(scope)?;
+    scope.existing(&op.table)?;
+    scope.demand_free(&op.table.schema, &op.to)?;
+    let (schema, from, to) = (&op.table.schema, &op.table.table, &op.to);
+    let pair = Pair {
+        step: "rename".into(),
+        title: format!("rename table {} to {}", from.as_str(), to.as_str()),
+        undo_title: format!("rename table {} back to {}", to.as_str(), from.as_str()),
+        run: vec![format!(
+            "ALTER TABLE {} RENAME TO {to}",
+            quoted(schema, from)
+        )],
+        undo: vec![format!(
+            "ALTER TABLE {} RENAME TO {from}",
+            quoted(schema, to)
+        )],
+        lock: SHORT,
+    };
+    let (run, undo) = pair.actions(scope);
+    // Every other step knows the table by the name that it has until now.
+    Ok(Deed {
+        place: Place::Settle,
+        run: vec![run],
+        undo: vec![undo],
+    })
+}

@@ -1,0 +1,233 @@
+//! alter_column with `up` or `down`: whatever hangs on the old form is made
+//! again on the new one, under names of ours, and gets the real names when
+//! the old form goes.
+
+use super::constraint::{add_rule, dropped, key_constraint, not_valid};
+use super::index::dropped as index_dropped;
+use super::index_steps::Build;
+use super::{Deed, Pair, Place, Scope, plain, quoted};
+use crate::base::Ident;
+use crate::migration::{AlterColumn, Operation, Rule, TableConstraint, rename_columns};
+use crate::shard::postgres::dialect::catalog::{Column, Constraint, ConstraintKind, Index, Table};
+use crate::shard::postgres::dialect::form::{Impossible, impossible};
+use crate::shard::postgres::dialect::second::hidden;
+
+const RENAME: &str = "ACCESS EXCLUSIVE, short: catalog only";
+
+pub(super) fn deeds(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>, Impossible> {
+    let table = scope.existing(&alter.table)?;
+    scope.demand_columns(&alter.table, [&alter.column])?;
+    let Some(column) = table.column(&alter.column) else {
+        return Ok(Vec::new());
+    };
+    let second = Second {
+        scope,
+        table,
+        renamed: renamed(scope, table),
+    };
+    let mut deeds: Vec<Deed> = second.sequence(column).into_iter().collect();
+    let mine = |columns: &[Ident]| second.is_for(&alter.column, columns);
+    for constraint in table.constraints.iter().filter(|c| mine(&c.columns)) {
+        deeds.extend(second.constraint(constraint)?);
+    }
+    let free = table.indexes.iter().filter(|i| i.bound.is_none());
+    for index in free.filter(|index| mine(&index.columns)) {
+        deeds.extend(second.index(index)?);
+    }
+    for constraint in &alter.constraints {
+        deeds.extend(second.added(constraint)?);
+    }
+    Ok(deeds)
+}
+
+/// Every column of the table that gets a second form: its name, and the name
+/// that this has until contract.
+fn renamed(scope: &Scope<'_>, table: &Table) -> Vec<(Ident, Ident)> {
+    let altered = scope
+        .migration
+        .operations
+        .iter()
+        .filter_map(|operation| match operation {
+            Operation::AlterColumn(alter)
+                if alter.table == table.name && alter.has_second_form() =>
+            {
+                let name = hidden(scope.migration, &alter.table, &alter.column);
+                Some((alter.column.clone(), name))
+            }
+            _ => None,
+        });
+    altered.collect()
+}
+
+struct Second<'a> {
+    scope: &'a Scope<'a>,
+    table: &'a Table,
+    renamed: Vec<(Ident, Ident)>,
+}
+
+impl Second<'_> {
+    /// Whether the first altered column of these is this one: what hangs on
+    /// several of them is made again once.
+    fn is_for(&self, column: &Ident, columns: &[Ident]) -> bool {
+        let mut altered = self
+            .renamed
+            .iter()
+            .filter(|(name, _)| columns.contains(name));
+        altered.next().is_some_and(|(first, _)| first == column)
+    }
+
+    fn name(&self, of: &Ident) -> Ident {
+        self.scope.hidden(&format!("new {}", of.as_str()))
+    }
+
+    /// The definition over the new forms.
+    fn moved(&self, definition: &str) -> String {
+        rename_columns(definition, &self.renamed)
+    }
+
+    /// The sequence of a serial column would go with the old form.
+    fn sequence(&self, column: &Column) -> Option<Deed> {
+        let sequence = column.sequence.as_ref()?;
+        let (_, new) = self.renamed.iter().find(|(old, _)| *old == column.name)?;
+        let qualified = quoted(&self.table.name.schema, &self.table.name.table);
+        let own =
+            |column: &Ident| format!("ALTER SEQUENCE {sequence} OWNED BY {qualified}.{column}");
+        let pair = Pair {
+            step: "sequence".into(),
+            title: format!("sequence of {} moves", column.name.as_str()),
+            undo_title: format!("sequence of {} moves back", column.name.as_str()),
+            run: vec![own(new)],
+            undo: vec![own(&column.name)],
+            lock: RENAME,
+        };
+        let (run, undo) = pair.actions(self.scope);
+        Some(Deed {
+            place: Place::Unhook,
+            run: vec![run],
+            undo: vec![undo],
+        })
+    }
+
+    fn constraint(&self, found: &Constraint) -> Result<[Deed; 3], Impossible> {
+        let (scope, at) = (self.scope, &self.table.name);
+        let name = self.name(&found.name);
+        let unhook = dropped(scope, at, self.table, found, Place::Unhook)?;
+        let made = match (found.kind, self.table.index(&found.name)) {
+            (ConstraintKind::ForeignKey, _) => {
+                let (own, other) = found
+                    .definition
+                    .split_once(" REFERENCES ")
+                    .unwrap_or((&found.definition, ""));
+                let body = format!("{} REFERENCES {other}", self.moved(own));
+                not_valid(scope, at, &name, &body, found.name.as_str())
+            }
+            (ConstraintKind::Check, _) => {
+                let body = self.moved(&found.definition);
+                not_valid(scope, at, &name, &body, found.name.as_str())
+            }
+            (ConstraintKind::Key, Some(index)) => {
+                let definition = self.index_definition(index);
+                key_constraint(scope, at, &name, found, definition)
+            }
+            _ => {
+                return impossible(
+                    &scope.key("column"),
+                    format!(
+                        "{} of {} cannot be made again on the new form without blocking writers",
+                        found.name.as_str(),
+                        plain(at)
+                    ),
+                    "drop it first, in an earlier migration",
+                );
+            }
+        };
+        let qualified = quoted(&at.schema, &at.table);
+        let rename = |from: &Ident, to: &Ident| {
+            format!("ALTER TABLE {qualified} RENAME CONSTRAINT {from} TO {to}")
+        };
+        let settle = self.settle(
+            &found.name,
+            rename(&name, &found.name),
+            rename(&found.name, &name),
+        );
+        Ok([unhook, made, settle])
+    }
+
+    /// `ON "s"."t" USING btree (…)` over the new forms.
+    fn index_definition(&self, index: &Index) -> String {
+        let (on, keys) = index
+            .definition
+            .split_once(" USING ")
+            .unwrap_or(("", &index.definition));
+        format!("{on} USING {}", self.moved(keys))
+    }
+
+    fn index(&self, index: &Index) -> Result<[Deed; 3], Impossible> {
+        let (scope, at) = (self.scope, &self.table.name);
+        let unhook = index_dropped(scope, self.table, index, Place::Unhook)?;
+        let name = self.name(&index.name);
+        let build = Build {
+            table: at,
+            hidden: name.clone(),
+            is_unique: index.is_unique,
+            definition: self.index_definition(index),
+            what: format!("index {} over the new form", index.name.as_str()),
+            finished: "false".into(),
+        };
+        let step = format!("new/{}", index.name.as_str());
+        let made = Deed {
+            place: Place::Verify,
+            run: vec![build.action(scope, &step)],
+            undo: vec![build.undo(scope, &step)],
+        };
+        let rename = |from: &Ident, to: &Ident| {
+            format!("ALTER INDEX {} RENAME TO {to}", quoted(&at.schema, from))
+        };
+        let settle = self.settle(
+            &index.name,
+            rename(&name, &index.name),
+            rename(&index.name, &name),
+        );
+        Ok([unhook, made, settle])
+    }
+
+    /// It gets its name when nothing else has it any more.
+    fn settle(&self, name: &Ident, run: String, undo: String) -> Deed {
+        let pair = Pair {
+            step: format!("settle/{}", name.as_str()),
+            title: format!("give {} its name", name.as_str()),
+            undo_title: format!("hide {}", name.as_str()),
+            run: vec![run],
+            undo: vec![undo],
+            lock: RENAME,
+        };
+        let (run, undo) = pair.actions(self.scope);
+        Deed {
+            place: Place::Drop,
+            run: vec![run],
+            undo: vec![undo],
+        }
+    }
+
+    /// A constraint that the operation adds: only the new form has it.
+    fn added(&self, constraint: &TableConstraint) -> Result<Option<Deed>, Impossible> {
+        let Some(name) = &constraint.name else {
+            return Ok(None);
+        };
+        let moved = |columns: &mut Vec<Ident>| {
+            for column in columns {
+                if let Some((_, new)) = self.renamed.iter().find(|(old, _)| old == column) {
+                    *column = new.clone();
+                }
+            }
+        };
+        let mut rule = constraint.rule.clone();
+        match &mut rule {
+            Rule::Check { expression, .. } => *expression = self.moved(expression),
+            Rule::Unique(key) | Rule::PrimaryKey(key) => moved(&mut key.columns),
+            Rule::ForeignKey(key) => moved(&mut key.columns),
+            Rule::Exclude { .. } => {}
+        }
+        add_rule(self.scope, &self.table.name, name, &rule).map(Some)
+    }
+}

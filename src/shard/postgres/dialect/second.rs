@@ -1,0 +1,147 @@
+//! A column that is altered with `up` or `down`: its new form stands beside
+//! the old one, under a name of ours, until contract.
+
+use super::catalog::{Column, Table};
+use super::form::{Impossible, impossible};
+use super::mapping::Input;
+use super::version::renamed_column;
+use crate::base::Ident;
+use crate::migration::{AlterColumn, Change, Migration, Operation, TableName};
+
+/// The name under which the new form of a column lives until contract.
+pub(super) fn hidden(migration: &Migration, table: &TableName, column: &Ident) -> Ident {
+    let tag = super::form::tag(&[
+        migration.name.as_str(),
+        table.schema.as_str(),
+        table.table.as_str(),
+        column.as_str(),
+    ]);
+    #[expect(
+        clippy::expect_used,
+        reason = "a prefix and a short hexadecimal number: never empty, long or odd"
+    )]
+    Ident::new(format!("pilothouse_new_{tag}")).expect("a plain name")
+}
+
+/// The type of the new form.
+pub(super) fn new_type(alter: &AlterColumn, column: &Column) -> String {
+    match &alter.sql_type {
+        Some(sql_type) => sql_type.clone(),
+        None => column.full_type(),
+    }
+}
+
+/// DEFAULT of the new form.
+pub(super) fn new_default(alter: &AlterColumn, column: &Column) -> Option<String> {
+    match &alter.default {
+        Some(change) => change.value().cloned(),
+        None => column.default.clone(),
+    }
+}
+
+/// Comment of the new form.
+pub(super) fn new_comment(alter: &AlterColumn, column: &Column) -> Option<String> {
+    match &alter.comment {
+        Some(Change::Set(text)) => Some(text.clone()),
+        Some(Change::Drop) => None,
+        None => column.comment.clone(),
+    }
+}
+
+/// What the new form of a column cannot take over from the old one.
+pub(super) fn demand_movable(
+    migration: &Migration,
+    table: &Table,
+    column: &Column,
+    at: &str,
+) -> Result<(), Impossible> {
+    let named = format!("{}.{}", table.name.table.as_str(), column.name.as_str());
+    let refuse = |what: String, remedy: &str| impossible(&format!("{at}.column"), what, remedy);
+    if migration.versions.is_none() {
+        return refuse(
+            format!("{named} gets a second form beside the first, and both cannot have its name"),
+            "say versions = \"schemas\", or add a column of another name with add_column and down",
+        );
+    }
+    if column.generated || column.is_identity {
+        return refuse(
+            format!("{named} is filled in by the server"),
+            "alter what it is made from, or use an sql operation",
+        );
+    }
+    if table.key.contains(&column.name) {
+        return refuse(
+            format!("{named} belongs to the key by which rows are found while they are worked on"),
+            "add a column of the new form with add_column, and make it the key in a later migration",
+        );
+    }
+    if !column.dependents.is_empty() {
+        return refuse(
+            format!("{named} is needed by {}", column.dependents.join(", ")),
+            "drop what needs it first, in an earlier migration",
+        );
+    }
+    Ok(())
+}
+
+/// The columns as the old version sees them.
+pub(super) fn before(table: &Table) -> Vec<(Input, bool)> {
+    let columns = table.columns.iter().map(|column| {
+        let input = Input {
+            name: column.name.clone(),
+            column: column.name.clone(),
+            sql_type: column.sql_type.clone(),
+        };
+        (input, column.generated)
+    });
+    columns.collect()
+}
+
+/// The columns as the new version sees them: each name stands for the new
+/// form, where there is one.
+pub(super) fn after(migration: &Migration, table: &Table) -> Vec<(Input, bool)> {
+    let operations = &migration.operations;
+    let mut columns = before(table);
+    for (input, _) in &mut columns {
+        let Some(column) = table.column(&input.column).cloned() else {
+            continue;
+        };
+        let altered = operations.iter().find_map(|operation| match operation {
+            Operation::AlterColumn(alter)
+                if alter.table == table.name
+                    && alter.column == column.name
+                    && alter.has_second_form() =>
+            {
+                Some(alter)
+            }
+            _ => None,
+        });
+        if let Some(alter) = altered {
+            input.column = hidden(migration, &table.name, &column.name);
+            input.sql_type = bare_type(&new_type(alter, &column));
+        }
+        input.name = renamed_column(operations, &table.name, &column.name);
+    }
+    for operation in operations {
+        if let Operation::AddColumn(add) = operation
+            && add.table == table.name
+        {
+            let input = Input {
+                name: add.column.clone(),
+                column: add.column.clone(),
+                sql_type: add.sql_type.clone(),
+            };
+            columns.push((input, false));
+        }
+    }
+    columns
+}
+
+/// A type without its collation, which a parameter cannot have.
+pub(super) fn bare_type(sql_type: &str) -> String {
+    sql_type
+        .split(" COLLATE ")
+        .next()
+        .unwrap_or(sql_type)
+        .to_owned()
+}

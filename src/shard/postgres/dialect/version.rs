@@ -1,0 +1,494 @@
+//! Version schemas: for each schema of the migration a second one of views,
+//! one per table, that shows it as the new version of the application sees it.
+//!
+//! Prepared in expand and closed to everyone, opened when the new form is
+//! published, and kept as the present version after contract, when the schema
+//! of the version before goes last.
+
+use super::action::{Action, Mode, is_marked, when};
+use super::catalog::{Catalog, Column, OldVersion, Table};
+use super::change::{Deed, Place, unmark};
+use super::column::copy_rights;
+use super::form::{Form, Impossible, Label, impossible};
+use crate::base::{Ident, quote_literal};
+use crate::migration::{Migration, Operation, TableName, Versions};
+use std::collections::BTreeSet;
+
+/// Servers from this version on check the rights of whoever uses a view.
+const INVOKER_FROM: u32 = 150_000;
+
+/// One version schema.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    /// The schema that it shows.
+    pub(crate) base: Ident,
+    /// Its own name.
+    pub(crate) schema: Ident,
+    /// The version before, if there is one.
+    pub(crate) old: Option<OldVersion>,
+    views: Vec<View>,
+    is_invoker: bool,
+}
+
+/// One view: a table as the new version sees it.
+#[derive(Clone, Debug)]
+struct View {
+    name: Ident,
+    table: Ident,
+    columns: Vec<Shown>,
+}
+
+/// One column of a view.
+#[derive(Clone, Debug)]
+struct Shown {
+    name: Ident,
+    /// As the table calls it until contract.
+    column: Ident,
+    /// The column whose place it takes in contract.
+    replaces: Option<Ident>,
+    default: Option<String>,
+    comment: Option<String>,
+}
+
+/// What a schema must carry as its comment to count as a version.
+pub(crate) fn version_comment(base: &Ident) -> String {
+    format!("pilothouse: version of {base}")
+}
+
+/// The version schemas of a migration.
+pub(crate) fn versions(
+    migration: &Migration,
+    catalog: &Catalog,
+    forms: &[Form],
+) -> Result<Vec<Version>, Impossible> {
+    let Versions::Schemas { version } = &migration.versions else {
+        return Ok(Vec::new());
+    };
+    let bases: BTreeSet<&Ident> = migration
+        .operations
+        .iter()
+        .filter_map(|operation| operation.table().map(|table| &table.schema))
+        .collect();
+    let one = |base: &Ident| {
+        let name = format!("{}_{}", base.as_str(), version.as_str());
+        let schema = Ident::new(name).map_err(|error| Impossible {
+            key: "version".into(),
+            what: format!("the schema of the version cannot be named: {error}"),
+            remedy: "give version a shorter name, such as \"v2\"".into(),
+        })?;
+        let mut old = catalog.versions.iter().filter(|old| old.base == *base);
+        let before = old.next().cloned();
+        if let Some(second) = old.next() {
+            return impossible(
+                "versions",
+                format!(
+                    "schema {} has two versions already: {} and {}",
+                    base.as_str(),
+                    before.map_or_else(String::new, |b| b.schema.as_str().to_owned()),
+                    second.schema.as_str()
+                ),
+                "end the rollout that made the newer one, or drop it",
+            );
+        }
+        Ok(Version {
+            base: base.clone(),
+            schema,
+            old: before,
+            views: views(migration, catalog, forms, base),
+            is_invoker: catalog.server_version >= INVOKER_FROM,
+        })
+    };
+    bases.into_iter().map(one).collect()
+}
+
+fn views(migration: &Migration, catalog: &Catalog, forms: &[Form], base: &Ident) -> Vec<View> {
+    let operations = &migration.operations;
+    let leaves = |name: &TableName| {
+        let drops = |o: &Operation| matches!(o, Operation::DropTable(drop) if drop.table == *name);
+        operations.iter().any(drops)
+    };
+    let mut views = Vec::new();
+    for table in catalog.tables.iter().filter(|t| t.name.schema == *base) {
+        if leaves(&table.name) {
+            continue;
+        }
+        let form = forms.iter().find(|form| form.table == table.name);
+        views.push(View {
+            name: renamed_table(operations, &table.name),
+            table: table.name.table.clone(),
+            columns: shown(operations, table, form),
+        });
+    }
+    for operation in operations {
+        if let Operation::CreateTable(create) = operation
+            && create.table.schema == *base
+        {
+            let columns = create.columns.iter().map(|column| Shown {
+                name: column.name.clone(),
+                column: column.name.clone(),
+                replaces: None,
+                default: None,
+                comment: column.comment.clone(),
+            });
+            views.push(View {
+                name: create.table.table.clone(),
+                table: create.table.table.clone(),
+                columns: columns.collect(),
+            });
+        }
+    }
+    views
+}
+
+fn renamed_table(operations: &[Operation], table: &TableName) -> Ident {
+    let to = operations
+        .iter()
+        .rev()
+        .find_map(|operation| match operation {
+            Operation::RenameTable(rename) if rename.table == *table => Some(&rename.to),
+            _ => None,
+        });
+    to.unwrap_or(&table.table).clone()
+}
+
+/// What the new version calls a column.
+pub(crate) fn renamed_column(operations: &[Operation], table: &TableName, name: &Ident) -> Ident {
+    let to = operations
+        .iter()
+        .rev()
+        .find_map(|operation| match operation {
+            Operation::RenameColumn(rename) if rename.table == *table && rename.from == *name => {
+                Some(&rename.to)
+            }
+            _ => None,
+        });
+    to.unwrap_or(name).clone()
+}
+
+fn shown(operations: &[Operation], table: &Table, form: Option<&Form>) -> Vec<Shown> {
+    let news = || form.into_iter().flat_map(|form| &form.columns);
+    let mut columns = Vec::new();
+    let plain = |column: &Column| Shown {
+        name: renamed_column(operations, &table.name, &column.name),
+        column: column.name.clone(),
+        replaces: None,
+        default: None,
+        comment: column.comment.clone(),
+    };
+    for column in &table.columns {
+        let second = news().find(|new| new.becomes.as_ref() == Some(&column.name));
+        let replaced = news().any(|new| new.down.iter().any(|(old, _)| old.name == column.name));
+        match second {
+            Some(new) => columns.push(Shown {
+                column: new.name.clone(),
+                replaces: Some(column.name.clone()),
+                default: new.default.clone(),
+                comment: new.comment.clone(),
+                ..plain(column)
+            }),
+            None if replaced => {}
+            None => columns.push(plain(column)),
+        }
+    }
+    for new in news().filter(|new| new.becomes.is_none()) {
+        columns.push(Shown {
+            name: new.name.clone(),
+            column: new.name.clone(),
+            replaces: None,
+            default: new.default.clone(),
+            comment: None,
+        });
+    }
+    columns
+}
+
+impl Version {
+    /// By which schemas a writer's version is known.
+    pub(crate) fn label(&self) -> Label {
+        let old = self.old.iter().map(|old| old.schema.clone());
+        Label {
+            new: self.schema.clone(),
+            old: old.chain([self.base.clone()]).collect(),
+        }
+    }
+
+    /// Statements that make the view of one table, if it has one.
+    pub(crate) fn create_view(&self, table: &Ident) -> Vec<String> {
+        let mut statements = Vec::new();
+        for view in self.views.iter().filter(|view| view.table == *table) {
+            let columns: Vec<String> = view
+                .columns
+                .iter()
+                .map(|shown| format!("t.{} AS {}", shown.column, shown.name))
+                .collect();
+            let with = if self.is_invoker {
+                " WITH (security_invoker=true)"
+            } else {
+                ""
+            };
+            let name = format!("{}.{}", self.schema, view.name);
+            statements.push(format!(
+                "CREATE VIEW {name}{with} AS SELECT {} FROM {}.{} AS t",
+                columns.join(", "),
+                self.base,
+                view.table
+            ));
+            for shown in &view.columns {
+                if let Some(default) = &shown.default {
+                    statements.push(format!(
+                        "ALTER VIEW {name} ALTER COLUMN {} SET DEFAULT {default}",
+                        shown.name
+                    ));
+                }
+                if let Some(comment) = &shown.comment {
+                    statements.push(format!(
+                        "COMMENT ON COLUMN {name}.{} IS {}",
+                        shown.name,
+                        quote_literal(comment)
+                    ));
+                }
+            }
+        }
+        statements
+    }
+
+    /// Statement that drops the view of one table.
+    pub(crate) fn drop_view(&self, table: &Ident) -> Vec<String> {
+        let views = self.views.iter().filter(|view| view.table == *table);
+        let drop = |view: &View| format!("DROP VIEW IF EXISTS {}.{}", self.schema, view.name);
+        views.map(drop).collect()
+    }
+
+    /// Statements that drop what the version before shows of a table: it
+    /// cannot outlive the columns that go.
+    pub(crate) fn drop_old_view(&self, table: &Ident) -> Vec<String> {
+        let views = self.old.iter().flat_map(|old| {
+            let views = old.views.iter().filter(|view| view.table == *table);
+            views.map(|view| format!("DROP VIEW IF EXISTS {}.{}", old.schema, view.name))
+        });
+        views.collect()
+    }
+
+    /// What is done about this version on its way.
+    pub(super) fn deeds(&self) -> Vec<Deed> {
+        let mut deeds = vec![self.prepare(), self.publish()];
+        deeds.extend(self.old.iter().flat_map(|old| self.end(old)));
+        deeds
+    }
+
+    fn prepare(&self) -> Deed {
+        let schema = &self.schema;
+        let mut run = vec![
+            format!("CREATE SCHEMA {schema}"),
+            format!(
+                "COMMENT ON SCHEMA {schema} IS {}",
+                quote_literal(&format!(
+                    "pilothouse: version in the making of {}",
+                    self.base
+                ))
+            ),
+        ];
+        let mut undo = Vec::new();
+        for view in &self.views {
+            run.extend(self.create_view(&view.table));
+            undo.extend(self.drop_view(&view.table));
+        }
+        undo.push(format!("DROP SCHEMA {schema}"));
+        self.pair(
+            Place::Expand,
+            "prepare",
+            (
+                format!("prepare version {}", schema.as_str()),
+                format!("drop version {}", schema.as_str()),
+            ),
+            (run, undo),
+        )
+    }
+
+    /// Whoever may use a table may use its view.
+    fn publish(&self) -> Deed {
+        let (schema, base) = (&self.schema, quote_literal(self.base.as_str()));
+        let mut give = vec![format!(
+            "FOR g IN SELECT a.grantee FROM pg_namespace n, LATERAL aclexplode(n.nspacl) a
+    WHERE n.nspname = {base} AND a.privilege_type = 'USAGE' AND a.grantee <> n.nspowner LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', {}, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END);
+  END LOOP;",
+            quote_literal(&schema.to_string())
+        )];
+        for view in &self.views {
+            give.push(self.give_view(view));
+        }
+        let body = format!("DECLARE g record;\nBEGIN\n  {}\nEND", give.join("\n  "));
+        let mut run = Vec::new();
+        for view in &self.views {
+            let qualified = format!("{}.{}", self.base, view.table);
+            let copies = view.columns.iter().filter_map(|shown| {
+                let old = shown.replaces.as_ref()?;
+                Some(copy_rights(&qualified, old, &shown.column))
+            });
+            run.extend(copies);
+        }
+        run.push(format!("DO {}", quote_literal(&body)));
+        run.push(format!(
+            "COMMENT ON SCHEMA {schema} IS {}",
+            quote_literal(&version_comment(&self.base))
+        ));
+        let take = format!(
+            "DECLARE g record;
+BEGIN
+  FOR g IN SELECT DISTINCT a.grantee FROM pg_namespace n, LATERAL (
+      SELECT grantee FROM aclexplode(n.nspacl) UNION ALL
+      SELECT x.grantee FROM pg_class c, LATERAL aclexplode(c.relacl) x WHERE c.relnamespace = n.oid UNION ALL
+      SELECT x.grantee FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, LATERAL aclexplode(t.attacl) x
+        WHERE c.relnamespace = n.oid) a
+      WHERE n.nspname = {name} AND a.grantee <> n.nspowner LOOP
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM %s', {quoted}, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END);
+    EXECUTE format('REVOKE ALL ON SCHEMA %s FROM %s', {quoted}, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END);
+  END LOOP;
+END",
+            name = quote_literal(schema.as_str()),
+            quoted = quote_literal(&schema.to_string()),
+        );
+        let undo = vec![
+            format!("DO {}", quote_literal(&take)),
+            format!(
+                "COMMENT ON SCHEMA {schema} IS {}",
+                quote_literal(&format!(
+                    "pilothouse: version in the making of {}",
+                    self.base
+                ))
+            ),
+        ];
+        self.pair(
+            Place::Publish,
+            "open",
+            (
+                format!("open version {}", schema.as_str()),
+                format!("close version {}", schema.as_str()),
+            ),
+            (run, undo),
+        )
+    }
+
+    /// Rights on a table and its columns, for its view and the columns there.
+    /// A new column needs those of the one that it replaces, too: the rights
+    /// that count are those of whoever uses the view.
+    fn give_view(&self, view: &View) -> String {
+        let qualified = format!("{}.{}", self.base, view.table);
+        let name = format!("{}.{}", self.schema, view.name);
+        let mut pairs = Vec::new();
+        for shown in &view.columns {
+            pairs.push(format!(
+                "({}, {})",
+                quote_literal(shown.column.as_str()),
+                quote_literal(shown.name.as_str())
+            ));
+        }
+        format!(
+            "FOR g IN SELECT a.privilege_type, a.grantee, a.is_grantable FROM pg_class c, LATERAL aclexplode(c.relacl) a
+    WHERE c.oid = {table}::regclass AND a.grantee <> c.relowner LOOP
+    EXECUTE format('GRANT %s ON %s TO %s%s', g.privilege_type, {view},
+      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END,
+      CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+  END LOOP;
+  FOR g IN SELECT a.privilege_type, a.grantee, v.shown FROM (VALUES {pairs}) AS v(col, shown)
+      JOIN pg_attribute t ON t.attrelid = {table}::regclass AND t.attname = v.col, LATERAL aclexplode(t.attacl) a LOOP
+    EXECUTE format('GRANT %s (%I) ON %s TO %s', g.privilege_type, g.shown, {view},
+      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END);
+  END LOOP;",
+            table = quote_literal(&qualified),
+            view = quote_literal(&name),
+            pairs = pairs.join(", "),
+        )
+    }
+
+    /// The version before goes last, and comes back when everything that it
+    /// shows is there again.
+    fn end(&self, old: &OldVersion) -> [Deed; 2] {
+        let there = format!(
+            "EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = {})",
+            quote_literal(old.schema.as_str())
+        );
+        let whole = |view: &super::catalog::OldView| {
+            let name = format!("{}.{}", old.schema, view.name);
+            format!("to_regclass({}) IS NOT NULL", quote_literal(&name))
+        };
+        let mut whole: Vec<String> = old.views.iter().map(whole).collect();
+        whole.push(there.clone());
+        let mut drop: Vec<String> = old
+            .views
+            .iter()
+            .map(|view| format!("DROP VIEW IF EXISTS {}.{}", old.schema, view.name))
+            .collect();
+        let mut make = drop.clone();
+        drop.push(format!("DROP SCHEMA IF EXISTS {}", old.schema));
+        make.push(format!("CREATE SCHEMA IF NOT EXISTS {}", old.schema));
+        make.push(format!(
+            "COMMENT ON SCHEMA {} IS {}",
+            old.schema,
+            quote_literal(&version_comment(&self.base))
+        ));
+        make.extend(old.views.iter().flat_map(|view| view.statements.clone()));
+        make.extend(old.grants.iter().cloned());
+        let lock = "none on your tables; the views of the old version go";
+        let gone = Action {
+            id: format!("version/{}/end", self.base.as_str()),
+            title: format!("drop version {}", old.schema.as_str()),
+            probe: when(&format!("NOT {there}")),
+            statements: drop,
+            mode: Mode::Transaction,
+            lock,
+        };
+        let back = Action {
+            id: format!("undo/version/{}/end", self.base.as_str()),
+            title: format!("bring version {} back", old.schema.as_str()),
+            probe: when(&whole.join(" AND ")),
+            statements: make,
+            mode: Mode::Transaction,
+            lock,
+        };
+        [
+            Deed {
+                place: Place::Settle,
+                run: vec![gone],
+                undo: vec![],
+            },
+            Deed {
+                place: Place::Unhook,
+                run: vec![],
+                undo: vec![back],
+            },
+        ]
+    }
+
+    fn pair(
+        &self,
+        place: Place,
+        step: &str,
+        (title, undo_title): (String, String),
+        (run, mut undo): (Vec<String>, Vec<String>),
+    ) -> Deed {
+        let id = format!("version/{}/{step}", self.base.as_str());
+        let lock = "ACCESS SHARE on the tables: nobody waits";
+        undo.push(unmark(&id));
+        Deed {
+            place,
+            undo: vec![Action {
+                id: format!("undo/{id}"),
+                title: undo_title,
+                probe: when(&format!("NOT {}", is_marked(&id))),
+                statements: undo,
+                mode: Mode::Transaction,
+                lock,
+            }],
+            run: vec![Action {
+                probe: when(&is_marked(&id)),
+                id,
+                title,
+                statements: run,
+                mode: Mode::Transaction,
+                lock,
+            }],
+        }
+    }
+}
