@@ -32,7 +32,7 @@ pub use digest::{Digest, DigestError};
 pub use document::read_toml;
 pub use findings::Findings;
 pub use ident::{Ident, IdentError, quote_literal};
-pub use name::{MigrationName, NameError, RingName, ShardName};
+pub use name::{MigrationName, NAME_CHARS_MAX, NameError, RingName, ShardName};
 pub use period::{Period, PeriodError};
 pub use secret::Secret;
 pub use signature::{Namespace, PublicKey, Signature, SignatureError, SigningKey};

@@ -1,11 +1,12 @@
 //! Reads the migration file.
 
 use crate::base::{
-    Contacts, Diagnostics, Digest, Findings, Ident, MigrationName, Period, Source, read_toml,
+    Contacts, Diagnostic, Diagnostics, Digest, Findings, Ident, MigrationName, Period, Source,
+    read_toml,
 };
 use crate::migration::model::{Chunks, Invariant, Migration, Operation, UserTriggers, Versions};
 use crate::migration::raw::{RawChunks, RawInvariant, RawMigration};
-use crate::migration::{columns, runbook, section};
+use crate::migration::{columns, pgroll, runbook, section};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -56,7 +57,19 @@ pub fn load_kept(path: &Path, kept_runbook: &Path) -> Result<LoadedMigration, Di
 fn read(path: &Path) -> Result<(RawMigration, LoadedMigration), Diagnostics> {
     let text =
         std::fs::read_to_string(path).map_err(|error| Diagnostics::unreadable(path, &error))?;
-    checked(&text, path)
+    if !pgroll::is_pgroll(path) {
+        return checked(&text, path);
+    }
+    // What is found from here on is found in what it says, put into our words.
+    let ours = pgroll::import(&text, path, "public").map_err(|found| {
+        let remedy = "change the file, or write the operation as an sql operation of ours";
+        Diagnostics(vec![Diagnostic::whole_file(
+            path,
+            found.to_string(),
+            remedy,
+        )])
+    })?;
+    checked(&ours, path)
 }
 
 /// Checks the text of a migration file; `path` is for messages only. The

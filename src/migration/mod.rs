@@ -9,6 +9,7 @@ mod expression_check;
 mod file;
 mod model;
 mod operation;
+pub mod pgroll;
 mod raw;
 mod raw_operation;
 mod rule;

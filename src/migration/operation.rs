@@ -22,6 +22,8 @@ pub enum Operation {
     CreateIndex(CreateIndex),
     /// Creates a table.
     CreateTable(CreateTable),
+    /// Takes a column away.
+    DropColumn(DropColumn),
     /// Takes a constraint away.
     DropConstraint(DropConstraint),
     /// Takes an index away.
@@ -50,6 +52,7 @@ impl Operation {
             Self::CreateConstraint(_) => "create_constraint",
             Self::CreateIndex(_) => "create_index",
             Self::CreateTable(_) => "create_table",
+            Self::DropColumn(_) => "drop_column",
             Self::DropConstraint(_) => "drop_constraint",
             Self::DropIndex(_) => "drop_index",
             Self::DropTable(_) => "drop_table",
@@ -71,6 +74,7 @@ impl Operation {
             Self::CreateConstraint(op) => Some(&op.table),
             Self::CreateIndex(op) => Some(&op.table),
             Self::CreateTable(op) => Some(&op.table),
+            Self::DropColumn(op) => Some(&op.table),
             Self::DropConstraint(op) => Some(&op.table),
             Self::DropTable(op) => Some(&op.table),
             Self::RenameColumn(op) => Some(&op.table),
@@ -138,6 +142,9 @@ pub struct AddColumn {
     pub down: BTreeMap<Ident, String>,
     /// When `up` is evaluated.
     pub fill: Fill,
+    /// A comment for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// When `up` is evaluated.
@@ -371,6 +378,17 @@ pub enum Nulls {
     Last,
 }
 
+/// Takes a column away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropColumn {
+    /// Where.
+    pub table: TableName,
+    /// Which.
+    pub column: Ident,
+    /// What a row has that was written without it, from the new row.
+    pub down: Option<String>,
+}
+
 /// Takes a constraint away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DropConstraint {
@@ -453,7 +471,8 @@ pub enum ReplicaIdentity {
 pub struct Sql {
     /// One transaction with its done-mark unless a probe is given.
     pub up: String,
-    /// Undoes it; only what runs in contract may have none.
+    /// Undoes it; what runs in expand has none only if the file says that
+    /// nothing does.
     pub down: Option<String>,
     /// Returns one boolean: is it already so? Needed for statements that
     /// cannot run in a transaction.

@@ -12,6 +12,7 @@ pub(in crate::migration) enum RawOperation {
     CreateConstraint(RawCreateConstraint),
     CreateIndex(RawCreateIndex),
     CreateTable(RawCreateTable),
+    DropColumn(RawDropColumn),
     DropConstraint(RawNamed),
     DropIndex(RawDropIndex),
     DropTable(RawDropTable),
@@ -42,6 +43,7 @@ pub(in crate::migration) struct RawColumn {
     #[serde(default = "nullable")]
     pub(in crate::migration) nullable: bool,
     pub(in crate::migration) default: Option<String>,
+    pub(in crate::migration) comment: Option<String>,
 }
 
 /// A column is nullable unless it says otherwise, as in SQL.
@@ -199,6 +201,14 @@ pub(in crate::migration) struct RawTableColumn {
     pub(in crate::migration) comment: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::migration) struct RawDropColumn {
+    pub(in crate::migration) table: String,
+    pub(in crate::migration) column: String,
+    pub(in crate::migration) down: Option<String>,
+}
+
 /// A constraint of a table.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -249,4 +259,6 @@ pub(in crate::migration) struct RawSql {
     pub(in crate::migration) down: Option<String>,
     pub(in crate::migration) probe: Option<String>,
     pub(in crate::migration) at: Option<String>,
+    #[serde(default)]
+    pub(in crate::migration) irreversible: bool,
 }

@@ -447,4 +447,31 @@ rename_column = { table = "{s}.person", from = "seen", to = "seen_at" }"#,
         ],
         refused: &[("23503", "UPDATE {v}.person SET boss = 4711 WHERE name = 'n9'")],
     },
+    Both {
+        op: Op {
+            name: "drop_column: with what hangs on it, and one without a value for new rows",
+            setup: "CREATE TABLE {s}.item (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, label text NOT NULL,
+                  size integer DEFAULT 3, note text, CONSTRAINT label_size UNIQUE (label, size), CONSTRAINT short CHECK (length(label) < 9));
+                COMMENT ON COLUMN {s}.item.size IS 'in metres';
+                CREATE INDEX item_label ON {s}.item (lower(label)) WHERE size > 1;
+                INSERT INTO {s}.item (label, size, note) SELECT 'l' || n, n, 'n' || n FROM generate_series(1, 30) n",
+            migration: r#"[[operation]]
+drop_column = { table = "{s}.item", column = "label", down = "'new ' || id" }
+[[operation]]
+drop_column = { table = "{s}.item", column = "size" }
+[[operation]]
+rename_column = { table = "{s}.item", from = "note", to = "remark" }"#,
+            direct: "ALTER TABLE {s}.item DROP label; ALTER TABLE {s}.item DROP size; ALTER TABLE {s}.item RENAME note TO remark",
+            writes: "INSERT INTO {s}.item (label, size, note) SELECT 'w' || max(id), 4, 'w' FROM {s}.item;
+                UPDATE {s}.item SET label = label || '!' WHERE id = 3 AND label NOT LIKE '%!'",
+        },
+        new_writes: "INSERT INTO {v}.item (remark) SELECT 'v' || count(*) FROM {v}.item;
+            UPDATE {v}.item SET remark = 'changed' WHERE id = 5",
+        truths: &[
+            "SELECT bool_and(label = 'new ' || id AND size = 3) FROM {s}.item WHERE note LIKE 'v%'",
+            "SELECT note = 'changed' AND label = 'l5' FROM {s}.item WHERE id = 5",
+            "SELECT count(*) = 2 FROM pg_attribute WHERE attrelid = '{v}.item'::regclass AND attnum > 0",
+        ],
+        refused: &[("42703", "UPDATE {v}.item SET label = 'x' WHERE id = 5")],
+    },
 ];

@@ -231,6 +231,35 @@ async fn in_both(case: &Case, both: &Both, schema: &str, what: &str) {
     }
 }
 
+/// What a drop takes comes back, row by row, with what rows got that were
+/// written in between.
+#[tokio::test]
+async fn a_dropped_column_comes_back_with_its_values() {
+    if !require_postgres() {
+        return;
+    }
+    let both = BOTH
+        .iter()
+        .find(|both| both.op.name.starts_with("drop_column"));
+    let case = two_versions(&both.unwrap().op, "shop").await;
+    let rows = "SELECT id, label, size, note FROM shop.item ORDER BY id";
+    let before = case.rows(rows).await;
+    let mut host = case.host();
+    host.advance_to(Stop::Retire).await;
+    let late = "UPDATE shop.item SET label = 'late' WHERE id = 4";
+    case.refused("PH", late).await;
+    host.advance_to(Stop::Drop).await;
+    case.app("INSERT INTO shop.item (remark) VALUES ('between')")
+        .await;
+    case.app("DELETE FROM shop.item WHERE id = 7").await;
+    host.undo_to(Stop::Preflight).await;
+    let kept = before.replace("7|l7|7|n7, ", "");
+    let between = ", 31|new 31|3|between";
+    assert_eq!(case.rows(rows).await, format!("{kept}{between}"));
+    case.app("UPDATE shop.item SET label = 'again' WHERE id = 4")
+        .await;
+}
+
 #[tokio::test]
 async fn two_versions_live_at_once_and_the_new_one_stays() {
     if !require_postgres() {
@@ -246,9 +275,8 @@ async fn two_versions_live_at_once_and_the_new_one_stays() {
             for stop in [Stop::Expand, Stop::DualWrite, Stop::Verify] {
                 host.advance_to(stop).await;
                 case.app(&writes).await;
-                let early = format!("SELECT 1 FROM {schema}_v2.person");
-                let staff = format!("SELECT 1 FROM {schema}_v2.staff");
-                for early in [early, staff] {
+                for table in ["person", "staff", "item"] {
+                    let early = format!("SELECT 1 FROM {schema}_v2.{table}");
                     assert!(case.run("app", &early).await.is_err(), "{what}: {stop}");
                 }
             }

@@ -44,6 +44,9 @@ pub(super) fn operation(
         RawOperation::CreateTable(raw) => {
             tables::create_table(path, raw, findings).map(Operation::CreateTable)
         }
+        RawOperation::DropColumn(raw) => {
+            tables::drop_column(path, raw, findings).map(Operation::DropColumn)
+        }
         RawOperation::DropConstraint(raw) => {
             drop_constraint(path, raw, findings).map(Operation::DropConstraint)
         }
@@ -200,6 +203,7 @@ fn add_column(path: &str, raw: &RawAddColumn, findings: &mut Findings<'_>) -> Op
         up: raw.up.clone(),
         down,
         fill: fill(path, raw, findings),
+        comment: raw.column.comment.clone(),
     })
 }
 
@@ -254,11 +258,18 @@ fn sql(path: &str, raw: &RawSql, findings: &mut Findings<'_>) -> Sql {
     let at = raw.at.as_ref();
     let at = at.and_then(|at| findings.choose(&format!("{path}.at"), "stage", at, &stages));
     let at = at.unwrap_or_default();
-    if raw.down.is_none() && at == SqlStage::Expand {
+    if raw.down.is_none() && at == SqlStage::Expand && !raw.irreversible {
         findings.report(
             &format!("{path}.down"),
             "nothing undoes these statements",
-            "add down, which a roll back runs; statements of at = \"contract\" may do without",
+            "add down, which a roll back runs, or say irreversible = true: then a roll back leaves what they did",
+        );
+    }
+    if raw.down.is_some() && raw.irreversible {
+        findings.report(
+            &format!("{path}.irreversible"),
+            "down undoes what is said to be irreversible",
+            "remove one of the two",
         );
     }
     let texts = [("up", Some(&raw.up)), ("down", raw.down.as_ref())];

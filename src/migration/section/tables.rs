@@ -3,10 +3,12 @@
 use super::{column, expression, optional, rule, type_of};
 use crate::base::{Findings, Ident};
 use crate::migration::model::{
-    AlterColumn, Change, CreateTable, Generated, IdentityMode, KeyRule, Rule, TableColumn,
-    TableConstraint,
+    AlterColumn, Change, CreateTable, DropColumn, Generated, IdentityMode, KeyRule, Rule,
+    TableColumn, TableConstraint,
 };
-use crate::migration::raw_operation::{RawAlterColumn, RawCreateTable, RawTableColumn};
+use crate::migration::raw_operation::{
+    RawAlterColumn, RawCreateTable, RawDropColumn, RawTableColumn,
+};
 use std::collections::BTreeSet;
 
 pub(super) fn create_table(
@@ -192,6 +194,21 @@ pub(super) fn alter_column(
         );
     }
     Some(altered)
+}
+
+pub(super) fn drop_column(
+    path: &str,
+    raw: &RawDropColumn,
+    findings: &mut Findings<'_>,
+) -> Option<DropColumn> {
+    let table = super::table(path, &raw.table, findings);
+    let name = column(&format!("{path}.column"), &raw.column, findings);
+    optional(&format!("{path}.down"), raw.down.as_ref(), findings);
+    Some(DropColumn {
+        table: table?,
+        column: name?,
+        down: raw.down.clone(),
+    })
 }
 
 fn change(

@@ -110,7 +110,12 @@ async fn volatility_of(
 
 fn mappings(form: &Form) -> impl Iterator<Item = (&Mapping, Fill)> {
     let ups = form.ruled().map(|(column, up)| (up, column.fill));
+    let leaving = form
+        .leaving
+        .iter()
+        .filter_map(|leaving| leaving.down.as_ref());
     ups.chain(form.replaced().map(|(_, _, down)| (down, Fill::Always)))
+        .chain(leaving.map(|down| (down, Fill::Once)))
 }
 
 /// What is known of every expression, and what is wrong with them.

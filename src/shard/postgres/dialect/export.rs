@@ -45,6 +45,9 @@ fn kept(form: &Form) -> Vec<(Ident, String)> {
             }
         }
     }
+    for leaving in &form.leaving {
+        kept.push((leaving.column.name.clone(), leaving.column.sql_type.clone()));
+    }
     kept
 }
 
@@ -125,6 +128,11 @@ pub(super) fn count_restore(form: &Form) -> RestoreCount {
             Some(_) => has_column(&table, column.name.as_str()),
             None => has_column(&table, old.name.as_str()),
         })
+        .chain(
+            form.leaving
+                .iter()
+                .map(|l| has_column(&table, l.column.name.as_str())),
+        )
         .collect();
     // Dropped, a new form has the old one's name already.
     let settled: Vec<String> = form
@@ -173,23 +181,38 @@ fn all_unchanged(form: &Form) -> String {
         .replaced()
         .map(|(column, _, down)| is_unchanged(form, column, down))
         .collect();
+    if same.is_empty() {
+        // Nothing can have changed since: the columns were gone.
+        return "e.pilothouse_found".into();
+    }
     same.join(" AND ")
 }
 
 /// Merge restore: the exported value where the row is unchanged, `down(new)`
 /// elsewhere. Gives the number of rows that got exported values only.
 pub(super) fn restore(form: &Form) -> String {
-    let sets: Vec<String> = form
-        .replaced()
-        .map(|(column, old, down)| {
-            format!(
-                "{old} = CASE WHEN {} THEN e.{old} ELSE {} END",
-                is_unchanged(form, column, down),
-                down.call("t"),
-                old = old.name,
-            )
+    let mut sets: Vec<String> = form
+        .leaving
+        .iter()
+        .map(|leaving| {
+            let name = &leaving.column.name;
+            let made = match (&leaving.down, &leaving.column.default) {
+                (Some(down), _) => down.call("t"),
+                (None, Some(default)) => format!("({default})"),
+                (None, None) => "NULL".to_owned(),
+            };
+            format!("{name} = CASE WHEN e.pilothouse_found THEN e.{name} ELSE {made} END")
         })
         .collect();
+    let replaced = form.replaced().map(|(column, old, down)| {
+        format!(
+            "{old} = CASE WHEN {} THEN e.{old} ELSE {} END",
+            is_unchanged(form, column, down),
+            down.call("t"),
+            old = old.name,
+        )
+    });
+    sets.extend(replaced);
     format!(
         "WITH put AS (UPDATE {table} AS t SET {} FROM {table} AS s LEFT JOIN LATERAL ({}) AS e ON true WHERE {} AND {RANGE} RETURNING coalesce({}, false) AS exact) SELECT count(*) FILTER (WHERE exact) FROM put",
         sets.join(", "),

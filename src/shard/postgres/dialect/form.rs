@@ -2,8 +2,10 @@
 //! other, and under which names our objects live.
 
 use super::catalog::{Catalog, Column, Table};
+use super::leaving::{self, Leaving};
 use super::mapping::Mapping;
-use super::{second, version};
+use super::second::{self, Ends, Over, mapping};
+use super::version;
 use crate::base::{Digest, Ident};
 use crate::migration::{AddColumn, AlterColumn, Fill, Migration, Operation, TableName};
 use std::collections::BTreeMap;
@@ -18,6 +20,9 @@ pub(crate) struct Form {
     pub(crate) tag: String,
     /// By which schemas a writer's version is known, if versions have schemas.
     pub(crate) label: Option<Label>,
+    /// Columns that go without anything in their place. A form has these or
+    /// new columns, never both.
+    pub(crate) leaving: Vec<Leaving>,
 }
 
 /// The schemas by which a writer's version is known.
@@ -82,6 +87,19 @@ pub(super) fn tag(parts: &[&str]) -> String {
 }
 
 impl Form {
+    /// Of a table, with nothing new about it yet.
+    pub(super) fn of(table: &Table, tag: String) -> Self {
+        let key = table.key.iter().filter_map(|name| table.column(name));
+        Self {
+            table: table.name.clone(),
+            key: key.cloned().collect(),
+            columns: Vec::new(),
+            tag,
+            label: None,
+            leaving: Vec::new(),
+        }
+    }
+
     /// Name of the one trigger; sorts after every ordinary name.
     pub(crate) fn trigger(&self) -> String {
         format!("zzzz_pilothouse_{}", self.tag)
@@ -143,8 +161,9 @@ pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
         };
         form.columns.push(column);
     }
-    let forms: Vec<Form> = forms.into_values().collect();
+    let mut forms: Vec<Form> = forms.into_values().collect();
     forms.iter().try_for_each(one_for_one)?;
+    forms.extend(leaving::forms(migration, catalog)?);
     Ok(forms)
 }
 
@@ -256,7 +275,7 @@ fn new_column(
         down,
         tag: label,
         becomes: None,
-        comment: None,
+        comment: add.comment.clone(),
     })
 }
 
@@ -314,20 +333,8 @@ fn second_form(
 }
 
 fn empty_form(migration: &Migration, table: &Table) -> Form {
-    let key = table
-        .key
-        .iter()
-        .filter_map(|name| table.column(name))
-        .cloned()
-        .collect();
     let (schema, name) = (table.name.schema.as_str(), table.name.table.as_str());
-    Form {
-        table: table.name.clone(),
-        key,
-        columns: Vec::new(),
-        tag: tag(&[migration.name.as_str(), schema, name]),
-        label: None,
-    }
+    Form::of(table, tag(&[migration.name.as_str(), schema, name]))
 }
 
 /// Key and expression of the backfill that fills this column.
@@ -343,58 +350,5 @@ fn backfill_set(
             fill.set.get(column).map(|text| (key, text.clone()))
         }
         _ => None,
-    })
-}
-
-/// Which columns an expression may read.
-enum Over {
-    Old,
-    Both,
-}
-
-struct Ends {
-    key: String,
-    function: String,
-    result_type: String,
-    expression: String,
-    over: Over,
-}
-
-/// The inputs of an expression are the columns whose names it mentions: a
-/// superset is harmless, because inputs are parameters.
-fn mapping(migration: &Migration, table: &Table, ends: Ends) -> Result<Mapping, Impossible> {
-    let mentioned = crate::migration::mentioned(&ends.expression).map_err(|e| Impossible {
-        key: ends.key.clone(),
-        what: format!("expression `{}`: {e}", ends.expression),
-        remedy: "correct the expression in the migration".into(),
-    })?;
-    let columns = match ends.over {
-        Over::Old => second::before(table),
-        Over::Both => second::after(migration, table),
-    };
-    let mut inputs = Vec::new();
-    for (input, is_generated) in columns {
-        if !mentioned.contains(input.name.as_str()) {
-            continue;
-        }
-        if is_generated {
-            return impossible(
-                &ends.key,
-                format!(
-                    "expression `{}` reads generated column {}",
-                    ends.expression,
-                    input.name.as_str()
-                ),
-                "read the columns it is generated from",
-            );
-        }
-        inputs.push(input);
-    }
-    Ok(Mapping {
-        function: ends.function,
-        inputs,
-        result_type: ends.result_type,
-        expression: ends.expression,
-        key: ends.key,
     })
 }

@@ -6,6 +6,7 @@ mod change;
 mod column;
 mod export;
 mod form;
+mod leaving;
 mod mapping;
 mod rows;
 mod second;
@@ -60,7 +61,7 @@ pub(super) fn compile(
         let version = versions.iter().find(|v| v.base == form.table.schema);
         form.label = version.map(version::Version::label);
     }
-    let mut deeds = change::deeds(migration, catalog)?;
+    let mut deeds = change::deeds(migration, catalog, &forms)?;
     deeds.extend(versions.iter().flat_map(|version| version.deeds()));
     let mut program = Program::default();
     let source = Source {

@@ -3,7 +3,7 @@
 
 use super::catalog::{Column, Table};
 use super::form::{Impossible, impossible};
-use super::mapping::Input;
+use super::mapping::{Input, Mapping};
 use super::version::renamed_column;
 use crate::base::Ident;
 use crate::migration::{AlterColumn, Change, Migration, Operation, TableName};
@@ -144,4 +144,79 @@ pub(super) fn bare_type(sql_type: &str) -> String {
         .next()
         .unwrap_or(sql_type)
         .to_owned()
+}
+
+/// Which columns an expression may read.
+pub(super) enum Over {
+    Old,
+    Both,
+}
+
+pub(super) struct Ends {
+    pub(super) key: String,
+    pub(super) function: String,
+    pub(super) result_type: String,
+    pub(super) expression: String,
+    pub(super) over: Over,
+}
+
+/// The inputs of an expression are the columns whose names it mentions: a
+/// superset is harmless, because inputs are parameters.
+pub(super) fn mapping(
+    migration: &Migration,
+    table: &Table,
+    ends: Ends,
+) -> Result<Mapping, Impossible> {
+    let mentioned = crate::migration::mentioned(&ends.expression).map_err(|e| Impossible {
+        key: ends.key.clone(),
+        what: format!("expression `{}`: {e}", ends.expression),
+        remedy: "correct the expression in the migration".into(),
+    })?;
+    let columns = match ends.over {
+        Over::Old => before(table),
+        Over::Both => after(migration, table),
+    };
+    let mut inputs = Vec::new();
+    for (input, is_generated) in columns {
+        if !mentioned.contains(input.name.as_str()) {
+            continue;
+        }
+        if is_generated {
+            return impossible(
+                &ends.key,
+                format!(
+                    "expression `{}` reads generated column {}",
+                    ends.expression,
+                    input.name.as_str()
+                ),
+                "read the columns it is generated from",
+            );
+        }
+        inputs.push(input);
+    }
+    Ok(Mapping {
+        function: ends.function,
+        inputs,
+        result_type: ends.result_type,
+        expression: ends.expression,
+        key: ends.key,
+    })
+}
+
+/// The value that a row of the new version has for an old column: where it
+/// stands and the name of its function, the expression and its type.
+pub(super) fn expression(
+    migration: &Migration,
+    table: &Table,
+    (key, function): (String, String),
+    (text, sql_type): (&str, &str),
+) -> Result<Mapping, Impossible> {
+    let ends = Ends {
+        key,
+        function,
+        result_type: sql_type.to_owned(),
+        expression: text.to_owned(),
+        over: Over::Both,
+    };
+    mapping(migration, table, ends)
 }

@@ -38,10 +38,27 @@ pub(super) fn add_column(form: &Form, column: &NewColumn) -> Action {
                 column.sql_type
             ),
             remember(form, column),
-        ],
+        ]
+        .into_iter()
+        .chain(note(form, column))
+        .collect(),
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: catalog only, no rewrite",
     }
+}
+
+/// What people are told of the column.
+fn note(form: &Form, column: &NewColumn) -> Option<String> {
+    let text = column
+        .comment
+        .as_ref()
+        .filter(|_| column.becomes.is_none())?;
+    Some(format!(
+        "COMMENT ON COLUMN {}.{} IS {}",
+        form.qualified(),
+        column.name,
+        quote_literal(text)
+    ))
 }
 
 pub(super) fn drop_new_column(form: &Form, column: &NewColumn) -> Action {

@@ -5,6 +5,7 @@ use super::change::{Deed, Place};
 use super::column::{copy_rights, demand_ours};
 use super::export::create_export;
 use super::form::Form;
+use super::leaving;
 use super::mapping::Volatility;
 use super::steps::{
     add_column, demand_intact, drop_new_column, drop_not_null, drop_old, give_way, lock_writers,
@@ -339,6 +340,24 @@ impl Source<'_> {
             } else {
                 parts.undo.push(Part::Act(loosen(form)));
             }
+        }
+        for form in self.forms.iter().filter(|form| !form.leaving.is_empty()) {
+            let table = form.table.table.as_str();
+            let (export, back) = (
+                format!("export the columns that {table} loses"),
+                format!("bring dropped values of {table} back"),
+            );
+            parts.run.extend([
+                Part::Act(create_export(form)),
+                Part::Rows(row_job("export", form, RowJobKind::Export, &export)),
+                Part::Act(leaving::drop_columns(form, self.version(form))),
+            ]);
+            parts.undo.extend([
+                Part::Act(create_export(form)),
+                Part::Act(leaving::add_columns(form)),
+                Part::Rows(row_job("restore", form, RowJobKind::Restore, &back)),
+                Part::Act(leaving::close(form)),
+            ]);
         }
         // What hangs on the old form goes before it, and comes back after it.
         let mut hooks = Parts::default();

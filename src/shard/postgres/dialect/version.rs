@@ -103,6 +103,11 @@ pub(crate) fn versions(
 
 fn views(migration: &Migration, catalog: &Catalog, forms: &[Form], base: &Ident) -> Vec<View> {
     let operations = &migration.operations;
+    let goes = |table: &Table, column: &Ident| {
+        let of = forms.iter().filter(|form| form.table == table.name);
+        let mut leaving = of.flat_map(|form| &form.leaving);
+        leaving.any(|leaving| leaving.column.name == *column)
+    };
     let leaves = |name: &TableName| {
         let drops = |o: &Operation| matches!(o, Operation::DropTable(drop) if drop.table == *name);
         operations.iter().any(drops)
@@ -113,10 +118,12 @@ fn views(migration: &Migration, catalog: &Catalog, forms: &[Form], base: &Ident)
             continue;
         }
         let form = forms.iter().find(|form| form.table == table.name);
+        let mut columns = shown(operations, table, form);
+        columns.retain(|shown| !goes(table, &shown.column));
         views.push(View {
             name: renamed_table(operations, &table.name),
             table: table.name.table.clone(),
-            columns: shown(operations, table, form),
+            columns,
         });
     }
     for operation in operations {

@@ -7,6 +7,7 @@
 
 mod column;
 mod constraint;
+mod drop_column;
 mod index;
 mod index_steps;
 mod not_null;
@@ -19,7 +20,7 @@ mod table;
 
 use super::action::{Action, Mode, is_marked, when};
 use super::catalog::{Catalog, Table};
-use super::form::{Impossible, impossible, tag};
+use super::form::{Form, Impossible, impossible, tag};
 use crate::base::{Ident, Untrusted, quote_literal};
 use crate::migration::{CreateTable, Migration, Operation, TableName};
 
@@ -47,7 +48,11 @@ pub(super) struct Deed {
 }
 
 /// Every deed of a migration, in the order of its operations.
-pub(super) fn deeds(migration: &Migration, catalog: &Catalog) -> Result<Vec<Deed>, Impossible> {
+pub(super) fn deeds(
+    migration: &Migration,
+    catalog: &Catalog,
+    forms: &[Form],
+) -> Result<Vec<Deed>, Impossible> {
     let mut deeds = Vec::new();
     for (place, operation) in migration.operations.iter().enumerate() {
         let scope = Scope {
@@ -67,6 +72,9 @@ pub(super) fn deeds(migration: &Migration, catalog: &Catalog) -> Result<Vec<Deed
             }
             Operation::CreateIndex(create) => deeds.push(index::create(&scope, create)?),
             Operation::CreateTable(create) => deeds.push(table::create(&scope, create)?),
+            Operation::DropColumn(drop) => {
+                deeds.extend(drop_column::deeds(&scope, drop, forms)?);
+            }
             Operation::DropConstraint(drop) => deeds.push(constraint::drop(&scope, drop)?),
             Operation::DropIndex(drop) => deeds.push(index::drop(&scope, drop)?),
             Operation::DropTable(drop) => deeds.extend(table::drop(&scope, drop)?),
@@ -155,6 +163,16 @@ impl<'a> Scope<'a> {
                 "write it into create_table",
             ),
         }
+    }
+
+    /// Columns of a table that go without anything in their place.
+    fn leaving(&self, table: &TableName) -> Vec<&'a Ident> {
+        let operations = self.migration.operations.iter();
+        let leaves = operations.filter_map(|operation| match operation {
+            Operation::DropColumn(drop) if drop.table == *table => Some(&drop.column),
+            _ => None,
+        });
+        leaves.collect()
     }
 
     /// Fails if the table will not have one of these columns.

@@ -69,6 +69,11 @@ impl Second<'_> {
     /// Whether the first altered column of these is this one: what hangs on
     /// several of them is made again once.
     fn is_for(&self, column: &Ident, columns: &[Ident]) -> bool {
+        // What hangs on a column that goes, goes with it.
+        let leaving = self.scope.leaving(&self.table.name);
+        if leaving.iter().any(|name| columns.contains(name)) {
+            return false;
+        }
         let mut altered = self
             .renamed
             .iter()
