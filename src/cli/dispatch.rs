@@ -15,7 +15,7 @@ use super::summary::Summary;
 use super::terminal::say;
 use super::verbs::{shape, shaped};
 use super::{
-    api, attach, drill, journal, lab, manual, notify, operator, ready, report, serve, verbs,
+    api, attach, drill, import, journal, lab, manual, notify, operator, ready, report, serve, verbs,
 };
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
@@ -93,6 +93,12 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
     let done = |text: String| (text, Exit::Done);
     match command {
         Commands::Plan(args) => plan::plan(&plan_args(args)).await.map(done),
+        Commands::Import(args) => import::run(&import::ImportArgs {
+            folder: args.folder,
+            to: args.to,
+            schema: args.schema,
+            json: args.json,
+        }),
         Commands::Demo(args) => demo::run(demo_args(args)).await,
         Commands::Run(args) => {
             let (summary, exit) = run::run(run_args(args)?).await?;

@@ -233,9 +233,7 @@ fn keep(job: &Job) -> Result<(), Ended> {
     let failed = |path: &Path, e: std::io::Error| {
         Ended::new(Exit::Failed, format!("{}: {e}", path.display()))
     };
-    let text = std::fs::read(&job.migration_path);
-    text.and_then(|text| replace(&kept, &text))
-        .map_err(|e| failed(&kept, e))?;
+    replace(&kept, job.migration.text.as_bytes()).map_err(|e| failed(&kept, e))?;
     let kept = match &job.migration.runbook {
         Some(text) => replace(&runbook, text.as_bytes()),
         None if runbook.exists() => std::fs::remove_file(&runbook),

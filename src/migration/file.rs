@@ -22,6 +22,8 @@ pub struct LoadedMigration {
     pub contacts: Contacts,
     /// What to do when, in Markdown. Not part of what is approved either.
     pub runbook: Option<String>,
+    /// The text that says all this, as our files do.
+    pub text: String,
 }
 
 /// Reads and checks a migration file, and the runbook that it names.
@@ -89,6 +91,7 @@ fn checked(text: &str, path: &Path) -> Result<(RawMigration, LoadedMigration), D
         source,
         contacts,
         runbook: None,
+        text: text.to_owned(),
     };
     Ok((raw, loaded))
 }

@@ -54,6 +54,7 @@ pub fn table(name: &str) -> TableName {
 
 pub fn add_column(of: &str, column: &str, up: &str, down: &[(&str, &str)]) -> AddColumn {
     AddColumn {
+        comment: None,
         table: table(of),
         column: ident(column),
         sql_type: "TEXT".into(),

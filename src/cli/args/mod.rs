@@ -1,6 +1,7 @@
 //! The command line.
 
 mod daemon;
+mod import;
 mod journal;
 mod lab;
 mod people;
@@ -9,6 +10,7 @@ mod scripts;
 mod verbs;
 
 pub use daemon::{AttachCli, ServeCli};
+pub use import::ImportCli;
 pub use journal::JournalCli;
 pub use lab::{FormsCli, LabCli, WriterCli};
 pub use people::{
@@ -52,6 +54,11 @@ pub enum Commands {
         after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml --sql"
     )]
     Plan(PlanCli),
+    /// Turn a folder of pgroll's migrations into migrations of ours.
+    #[command(
+        after_help = "Examples:\n  pilothouse import pgroll/ --to migrations/\n  pilothouse plan --fleet fleet.toml --migration pgroll/03_add_column.yaml\n\nA file of pgroll's can also be planned and run as it is. What is refused is refused by name,\nwith the reason; the exit code is then 3, and every other file was imported."
+    )]
+    Import(ImportCli),
     /// Open a rollout, or go on with it.
     #[command(
         after_help = "Examples:\n  pilothouse run --fleet fleet.toml --migration change.toml\n  pilothouse run --fleet fleet.toml --migration change.toml --headless --promote auto --to verify"
