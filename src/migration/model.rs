@@ -1,5 +1,6 @@
 //! A migration as the rest of the program sees it: checked, plain data.
 
+pub use super::index::*;
 pub use super::operation::*;
 pub use super::rule::*;
 use crate::base::{Ident, MigrationName, Period};

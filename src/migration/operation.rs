@@ -1,5 +1,6 @@
 //! The operations of a migration: pgroll's vocabulary, as checked data.
 
+use super::index::CreateIndex;
 use super::model::TableName;
 use super::rule::Rule;
 use crate::base::Ident;
@@ -82,6 +83,15 @@ impl Operation {
             Self::RenameTable(op) => Some(&op.table),
             Self::SetReplicaIdentity(op) => Some(&op.table),
             Self::DropIndex(_) | Self::Sql(_) => None,
+        }
+    }
+
+    /// The type that it gives to a column of a table that is there.
+    pub fn column_type(&self) -> Option<&str> {
+        match self {
+            Self::AddColumn(op) => Some(&op.sql_type),
+            Self::AlterColumn(op) => op.sql_type.as_deref(),
+            _ => None,
         }
     }
 
@@ -311,73 +321,6 @@ pub enum IdentityMode {
     ByDefault,
 }
 
-/// Builds an index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CreateIndex {
-    /// Where.
-    pub table: TableName,
-    /// Its name, in the schema of the table.
-    pub name: Ident,
-    /// What is indexed, in order.
-    pub keys: Vec<IndexKey>,
-    /// Columns that are kept beside the key.
-    pub include: Vec<Ident>,
-    /// No key twice.
-    pub unique: bool,
-    /// Whether two NULLs are the same key.
-    pub nulls_not_distinct: bool,
-    /// `btree` where absent.
-    pub method: Option<Ident>,
-    /// Storage parameters, as written: `fillfactor = 70`.
-    pub with: Option<String>,
-    /// Only rows of which this is true.
-    pub predicate: Option<String>,
-}
-
-/// One key of an index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexKey {
-    /// A column or an expression.
-    pub of: KeyOf,
-    /// Collation.
-    pub collate: Option<Ident>,
-    /// Operator class.
-    pub opclass: Option<Opclass>,
-    /// Falling instead of rising.
-    pub descending: bool,
-    /// Where NULLs stand; as the direction has it where absent.
-    pub nulls: Option<Nulls>,
-}
-
-/// An operator class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opclass {
-    /// Its name.
-    pub name: Ident,
-    /// Its parameters, as written: `siglen = 32`.
-    pub parameters: Vec<String>,
-}
-
-/// What an index key is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyOf {
-    /// A column.
-    Column(Ident),
-    /// An expression over the row.
-    Expression(String),
-}
-
-/// Where NULLs stand in an index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Nulls {
-    /// Before everything else.
-    First,
-    /// After it.
-    Last,
-}
-
 /// Takes a column away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DropColumn {
@@ -480,6 +423,9 @@ pub struct Sql {
     /// When it runs.
     #[serde(default, skip_serializing_if = "SqlStage::is_expand")]
     pub at: SqlStage,
+    /// The schema of names that say none; without it every name needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Ident>,
 }
 
 /// When statements written by hand run.

@@ -261,4 +261,5 @@ pub(in crate::migration) struct RawSql {
     pub(in crate::migration) at: Option<String>,
     #[serde(default)]
     pub(in crate::migration) irreversible: bool,
+    pub(in crate::migration) schema: Option<String>,
 }

@@ -22,6 +22,7 @@ mod main_job;
 mod operation_cases;
 mod operations;
 mod oracle;
+mod pgroll;
 mod rules_authority;
 mod rules_columns;
 mod rules_forms;

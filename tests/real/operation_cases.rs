@@ -24,7 +24,8 @@ pub struct Both {
     pub refused: &'static [(&'static str, &'static str)],
 }
 
-const SHOP: &str = "CREATE TABLE {s}.customer (
+const SHOP: &str = "CREATE TYPE {s}.size_of_shop AS ENUM ('small', 'large');
+    CREATE TABLE {s}.customer (
       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email varchar(50) NOT NULL DEFAULT 'none',
       phone text, country text DEFAULT 'de', balance numeric(10,2), code integer,
       CONSTRAINT positive CHECK (balance >= 0), CONSTRAINT one_phone UNIQUE (phone));
@@ -216,6 +217,20 @@ alter_column = { table = "{s}.orders", column = "note", constraints = [{ name = 
            ALTER country DROP DEFAULT, ALTER balance TYPE numeric(14,2);
          COMMENT ON COLUMN {s}.customer.country IS NULL;
          ALTER TABLE {s}.orders ADD CONSTRAINT note_phone FOREIGN KEY (note) REFERENCES {s}.customer (phone)",
+    ),
+    shop(
+        "add_column: not null, with a default, a comment and a type of another schema",
+        r#"[[operation]]
+add_column = { table = "{s}.customer", column = { name = "size", type = "size_of_shop", nullable = false, default = "'small'", comment = "it's how large" }, up = "'small'::{s}.size_of_shop" }
+[[operation]]
+add_column = { table = "{s}.customer", column = { name = "token", type = "uuid", nullable = false, default = "gen_random_uuid()" }, up = "gen_random_uuid()", fill = "once" }
+[[operation]]
+add_column = { table = "{s}.customer", column = { name = "plain", type = "text" } }
+[[operation]]
+add_column = { table = "{s}.customer", column = { name = "filled", type = "integer", nullable = false, default = "5" } }"#,
+        "ALTER TABLE {s}.customer ADD size {s}.size_of_shop NOT NULL DEFAULT 'small', ADD token uuid NOT NULL DEFAULT gen_random_uuid(),
+           ADD plain text, ADD filled integer NOT NULL DEFAULT 5;
+         COMMENT ON COLUMN {s}.customer.size IS 'it''s how large'",
     ),
     shop(
         "sql at both ends",

@@ -5,6 +5,7 @@ use pilothouse::fleet::{self, Endpoint, Fleet, LoadedFleet, PostgresEndpoint, Se
 use pilothouse::fleet::{parse_endpoint, parse_secret_ref};
 use pilothouse::migration::{self, Fill, Migration, Operation};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -252,6 +253,9 @@ fn the_example_migrations_load_and_their_digest_ignores_layout() {
     assert_eq!(add.table.to_string(), "\"public\".\"pgbench_accounts\"");
     assert_eq!(add.up.as_deref(), Some("abalance::bigint * 100"));
     assert_eq!((add.nullable, add.fill), (false, Fill::Always));
+    let every = read_migration("operations.toml");
+    let words: BTreeSet<&str> = every.operations.iter().map(Operation::word).collect();
+    assert_eq!(words.len(), 14, "backfill is in migration.toml: {words:?}");
     let full = read_migration("migration.toml");
     assert_eq!(full.operations.len(), 4);
     assert_eq!(full.chunks.rows_per_s_max, Some(20_000));

@@ -30,6 +30,7 @@ mod heart_laws;
 mod help;
 mod hostile;
 mod http_peer;
+mod imported;
 mod inbox;
 mod journal;
 mod journal_cli;

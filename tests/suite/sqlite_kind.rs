@@ -277,6 +277,7 @@ async fn columns_filled_once_and_statements_by_hand_take_part() {
             up: "CREATE INDEX item_token ON item (token)".into(),
             down: Some("DROP INDEX item_token".into()),
             at: Default::default(),
+            schema: None,
             probe: None,
         }),
         Operation::Backfill(Backfill {

@@ -12,6 +12,7 @@ use pilothouse::migration::{Migration, Operation};
 use pilothouse::shard::sqlite::dialect::compile;
 use pilothouse::shard::{Direction, FleetFacts, Shapes};
 use pilothouse::worker::{Check, CheckVerdict, Op, Reply};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Schema, the check that must speak up, `up`, and what it must say.
@@ -92,6 +93,20 @@ fn refusal(migration: &Migration) -> String {
     compile(migration, &route(), &name, None)
         .unwrap_err()
         .to_string()
+}
+
+#[test]
+fn operations_for_postgresql_alone_are_refused_by_name() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples/operations.toml");
+    let example = pilothouse::migration::load(&example).unwrap().migration;
+    assert!(refusal(&example).contains("versions = \"none\""));
+    for operation in example.operations {
+        let word = operation.word();
+        if !matches!(operation, Operation::AddColumn(_) | Operation::Sql(_)) {
+            let says = refusal(&migration(vec![operation]));
+            assert!(says.contains(word), "{word}: {says}");
+        }
+    }
 }
 
 #[test]

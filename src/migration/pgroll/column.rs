@@ -90,7 +90,8 @@ pub(super) fn add_column(to: &mut Conversion, add: &AddColumn) {
         return;
     }
     let up = add.up.as_ref().filter(|up| !up.trim().is_empty());
-    let up = up.or(column.default.as_ref()).map(|up| expression(up));
+    // Without up the default fills what nobody writes, here as there.
+    let up = up.map(|up| expression(up));
     let fill = up
         .as_ref()
         .filter(|up| is_volatile(up))

@@ -239,6 +239,7 @@ fn statements(to: &mut Conversion, sql: &Sql) {
         ("down", down),
         ("at", at),
         ("irreversible", flag(irreversible)),
+        ("schema", text(&to.schema)),
     ]);
     to.push("sql", entries);
 }

@@ -301,6 +301,10 @@ fn sql(path: &str, raw: &RawSql, findings: &mut Findings<'_>) -> Sql {
         down: raw.down.clone(),
         probe: raw.probe.clone(),
         at,
+        schema: raw
+            .schema
+            .as_ref()
+            .and_then(|schema| column(&format!("{path}.schema"), schema, findings)),
     }
 }
 

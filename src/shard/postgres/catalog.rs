@@ -9,7 +9,7 @@ use crate::migration::{Migration, Operation, TableName};
 use crate::worker::ErrorKind;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The catalog of a migration, and whether nothing has begun on the shard yet.
 pub(super) async fn known(
@@ -26,11 +26,17 @@ pub(super) async fn known(
 async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Catalog, Failure> {
     let mut names: BTreeSet<TableName> = BTreeSet::new();
     let mut taken = Vec::new();
+    let mut types = BTreeMap::new();
     for operation in &migration.operations {
         names.extend(operation.table().cloned());
         names.extend(operation.referenced().into_iter().cloned());
         if let Operation::DropIndex(drop) = operation {
             names.extend(structure::owner_of(connection, &drop.index).await?);
+        }
+        if let Some(written) = operation.column_type() {
+            let schema = operation.table().map(|table| &table.schema);
+            let found = structure::full_type(connection, written, schema).await?;
+            types.extend(found.map(|full| (written.to_owned(), full)));
         }
         for name in operation.relations() {
             if structure::is_taken(connection, &name).await? {
@@ -40,6 +46,7 @@ async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Ca
     }
     let mut catalog = Catalog {
         taken,
+        types,
         server_version: views::server_version(connection).await?,
         ..Catalog::default()
     };

@@ -189,6 +189,7 @@ impl PostgresShard {
         let deadlock_ms = connect::deadlock_ms(connection).await.map_err(unreadable)?;
         let known = catalog::known(connection, migration).await;
         let (catalog, fresh) = known.map_err(unreadable)?;
+        let migration = &catalog.qualified(migration);
         let impossible = |e: dialect::Impossible| CompileError::Migration {
             shard: spec.name.clone(),
             key: e.key,

@@ -22,6 +22,25 @@ pub(super) async fn is_taken(
     Ok(found.as_deref() == Some("true"))
 }
 
+/// A type with its schema, where it is not one of the server's own and is
+/// written without: looked for where the table is, then in `public`.
+pub(super) async fn full_type(
+    connection: &mut PgConnection,
+    written: &str,
+    schema: Option<&Ident>,
+) -> Result<Option<String>, Failure> {
+    let plain = |c: char| c.is_alphanumeric() || c == '_';
+    if !written.chars().all(plain) {
+        return Ok(None);
+    }
+    let statement = "SELECT format('%I.%I', n.nspname, t.typname) FROM pg_type t
+        JOIN pg_namespace n ON n.oid = t.typnamespace
+        WHERE t.typname = lower($1) AND n.nspname IN ($2, 'public') AND to_regtype($1) IS NULL
+        ORDER BY n.nspname <> $2 LIMIT 1";
+    let schema = schema.map_or("public", Ident::as_str);
+    Ok(sql::text(connection, statement, vec![written.into(), schema.into()]).await?)
+}
+
 /// The table that an index belongs to.
 pub(super) async fn owner_of(
     connection: &mut PgConnection,
@@ -149,6 +168,8 @@ pub(super) async fn dependents(
           FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
           WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
             AND d.refobjid = $1::text::oid AND v.oid <> d.refobjid
+            -- Views of a version go with it.
+            AND coalesce(obj_description(v.relnamespace, 'pg_namespace'), '') NOT LIKE 'pilothouse: version of %'
         UNION
         SELECT format('table %s, which inherits from it', i.inhrelid::regclass) FROM pg_inherits i
           JOIN pg_class c ON c.oid = i.inhparent WHERE i.inhparent = $1::text::oid AND c.relkind = 'r'

@@ -4,8 +4,9 @@
 //! registry: the way back must know what was there.
 
 use crate::base::Ident;
-use crate::migration::TableName;
+use crate::migration::{Migration, Operation, TableName};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The tables of a migration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,10 @@ pub struct Catalog {
     /// The server's version as a number, 150018 for 15.18.
     #[serde(default)]
     pub server_version: u32,
+    /// Types outside the server's own that the migration names without their
+    /// schema: as written, and with it.
+    #[serde(default)]
+    pub types: BTreeMap<String, String>,
     /// Version schemas that are there already.
     #[serde(default)]
     pub versions: Vec<OldVersion>,
@@ -167,6 +172,24 @@ pub struct Column {
 }
 
 impl Catalog {
+    /// The migration with the schema of every type.
+    pub fn qualified(&self, migration: &Migration) -> Migration {
+        let full = |written: &mut String| {
+            if let Some(full) = self.types.get(written.as_str()) {
+                written.clone_from(full);
+            }
+        };
+        let mut migration = migration.clone();
+        for operation in &mut migration.operations {
+            match operation {
+                Operation::AddColumn(add) => full(&mut add.sql_type),
+                Operation::AlterColumn(alter) => alter.sql_type.iter_mut().for_each(full),
+                _ => {}
+            }
+        }
+        migration
+    }
+
     /// One table.
     pub fn table(&self, name: &TableName) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == *name)

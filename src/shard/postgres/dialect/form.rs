@@ -5,7 +5,7 @@ use super::catalog::{Catalog, Column, Table};
 use super::leaving::{self, Leaving};
 use super::mapping::Mapping;
 use super::second::{self, Ends, Over, mapping};
-use super::version;
+use super::view;
 use crate::base::{Digest, Ident};
 use crate::migration::{AddColumn, AlterColumn, Fill, Migration, Operation, TableName};
 use std::collections::BTreeMap;
@@ -231,7 +231,19 @@ fn new_column(
 ) -> Result<NewColumn, Impossible> {
     let label = tag(&[migration.name.as_str(), &form.tag, add.column.as_str()]);
     let own = add.up.clone().map(|text| (format!("{at}.up"), text));
-    let up_text = own.or_else(|| backfill_set(migration, &add.table, &add.column));
+    let given = own.or_else(|| backfill_set(migration, &add.table, &add.column));
+    // A default alone fills what nobody writes, as it will in the end.
+    let default = || {
+        let text = add.default.as_ref()?;
+        let text = format!("CAST(({text}) AS {})", add.sql_type);
+        Some((format!("{at}.column.default"), text))
+    };
+    let fill = if given.is_some() {
+        add.fill
+    } else {
+        Fill::Once
+    };
+    let up_text = given.or_else(default);
     let up = match up_text {
         Some((key, expression)) => {
             let ends = Ends {
@@ -270,7 +282,7 @@ fn new_column(
         sql_type: add.sql_type.clone(),
         nullable: add.nullable,
         default: add.default.clone(),
-        fill: add.fill,
+        fill,
         up,
         down,
         tag: label,
@@ -310,7 +322,7 @@ fn second_form(
         expression: own(&alter.up, &old.name),
         over: Over::Old,
     };
-    let after = version::renamed_column(&migration.operations, &table.name, &old.name);
+    let after = view::renamed_column(&migration.operations, &table.name, &old.name);
     let down = Ends {
         key: format!("{at}.down"),
         function: format!("down_{label}"),

@@ -14,6 +14,7 @@ mod steps;
 mod stops;
 mod trigger;
 mod version;
+mod view;
 
 pub(super) use action::{Action, MARK, Mode, SILENT_PARTITION};
 pub(super) use catalog::{

@@ -4,7 +4,7 @@
 use super::catalog::{Column, Table};
 use super::form::{Impossible, impossible};
 use super::mapping::{Input, Mapping};
-use super::version::renamed_column;
+use super::view::renamed_column;
 use crate::base::Ident;
 use crate::migration::{AlterColumn, Change, Migration, Operation, TableName};
 

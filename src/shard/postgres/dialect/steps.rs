@@ -1,14 +1,15 @@
 //! The single steps that stops are made of.
 
 use super::action::{
-    Action, Mode, has_column, has_constraint, is_armed, is_armed_as_left, is_disarmed, when,
+    Action, Mode, has_column, has_constraint, is_armed, is_armed_as_left, is_disarmed, is_marked,
+    when,
 };
+use super::change::unmark;
 use super::column::{demand_ours, drop_ours, is_ours, remake_ours, remember};
 use super::form::{Form, NewColumn};
 use super::trigger::{self, Authority};
 use super::version::Version;
 use crate::base::{Ident, code, quote_literal};
-use crate::migration::Fill;
 use crate::worker::{RowJob, RowJobKind};
 
 pub(super) fn row_job(word: &str, form: &Form, kind: RowJobKind, title: &str) -> RowJob {
@@ -232,11 +233,7 @@ pub(super) fn drop_old(form: &Form, version: Option<&Version>) -> Action {
                 constraint_name(column)
             ));
         }
-        if let Some(default) = column
-            .default
-            .as_ref()
-            .filter(|_| column.fill == Fill::Always)
-        {
+        if let Some(default) = &column.default {
             statements.push(format!(
                 "ALTER TABLE {qualified} ALTER COLUMN {} SET DEFAULT {default}",
                 column.name
@@ -258,8 +255,11 @@ pub(super) fn drop_old(form: &Form, version: Option<&Version>) -> Action {
             }
         }
     }
+    let id = format!("drop/{}", form.tag);
+    // Where nothing is replaced, nothing is gone: only the mark tells.
+    gone.push(is_marked(&id));
     Action {
-        id: format!("drop/{}", form.tag),
+        id,
         title: format!("drop the old form of {table}"),
         probe: when(&gone.join(" AND ")),
         statements,
@@ -323,21 +323,12 @@ pub(super) fn loosen(form: &Form) -> Action {
             ));
         }
     }
-    let probe = form
-        .columns
-        .iter()
-        .filter(|c| !c.nullable)
-        .map(|c| has_constraint(&qualified, &constraint_name(c), ""))
-        .collect::<Vec<_>>();
-    let probe = if probe.is_empty() {
-        "true".to_owned()
-    } else {
-        probe.join(" AND ")
-    };
+    let done = format!("drop/{}", form.tag);
+    statements.push(unmark(&done));
     Action {
         id: format!("loosen/{}", form.tag),
         title: format!("{} as retire left it", form.table.table.as_str()),
-        probe: when(&probe),
+        probe: when(&format!("NOT {}", is_marked(&done))),
         statements,
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE while the check is scanned",

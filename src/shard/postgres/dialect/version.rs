@@ -6,12 +6,13 @@
 //! of the version before goes last.
 
 use super::action::{Action, Mode, is_marked, when};
-use super::catalog::{Catalog, Column, OldVersion, Table};
+use super::catalog::{Catalog, OldVersion};
 use super::change::{Deed, Place, unmark};
 use super::column::copy_rights;
 use super::form::{Form, Impossible, Label, impossible};
+use super::view::{View, views};
 use crate::base::{Ident, quote_literal};
-use crate::migration::{Migration, Operation, TableName, Versions};
+use crate::migration::{Migration, Versions};
 use std::collections::BTreeSet;
 
 /// Servers from this version on check the rights of whoever uses a view.
@@ -28,26 +29,6 @@ pub(crate) struct Version {
     pub(crate) old: Option<OldVersion>,
     views: Vec<View>,
     is_invoker: bool,
-}
-
-/// One view: a table as the new version sees it.
-#[derive(Clone, Debug)]
-struct View {
-    name: Ident,
-    table: Ident,
-    columns: Vec<Shown>,
-}
-
-/// One column of a view.
-#[derive(Clone, Debug)]
-struct Shown {
-    name: Ident,
-    /// As the table calls it until contract.
-    column: Ident,
-    /// The column whose place it takes in contract.
-    replaces: Option<Ident>,
-    default: Option<String>,
-    comment: Option<String>,
 }
 
 /// What a schema must carry as its comment to count as a version.
@@ -99,114 +80,6 @@ pub(crate) fn versions(
         })
     };
     bases.into_iter().map(one).collect()
-}
-
-fn views(migration: &Migration, catalog: &Catalog, forms: &[Form], base: &Ident) -> Vec<View> {
-    let operations = &migration.operations;
-    let goes = |table: &Table, column: &Ident| {
-        let of = forms.iter().filter(|form| form.table == table.name);
-        let mut leaving = of.flat_map(|form| &form.leaving);
-        leaving.any(|leaving| leaving.column.name == *column)
-    };
-    let leaves = |name: &TableName| {
-        let drops = |o: &Operation| matches!(o, Operation::DropTable(drop) if drop.table == *name);
-        operations.iter().any(drops)
-    };
-    let mut views = Vec::new();
-    for table in catalog.tables.iter().filter(|t| t.name.schema == *base) {
-        if leaves(&table.name) {
-            continue;
-        }
-        let form = forms.iter().find(|form| form.table == table.name);
-        let mut columns = shown(operations, table, form);
-        columns.retain(|shown| !goes(table, &shown.column));
-        views.push(View {
-            name: renamed_table(operations, &table.name),
-            table: table.name.table.clone(),
-            columns,
-        });
-    }
-    for operation in operations {
-        if let Operation::CreateTable(create) = operation
-            && create.table.schema == *base
-        {
-            let columns = create.columns.iter().map(|column| Shown {
-                name: column.name.clone(),
-                column: column.name.clone(),
-                replaces: None,
-                default: None,
-                comment: column.comment.clone(),
-            });
-            views.push(View {
-                name: create.table.table.clone(),
-                table: create.table.table.clone(),
-                columns: columns.collect(),
-            });
-        }
-    }
-    views
-}
-
-fn renamed_table(operations: &[Operation], table: &TableName) -> Ident {
-    let to = operations
-        .iter()
-        .rev()
-        .find_map(|operation| match operation {
-            Operation::RenameTable(rename) if rename.table == *table => Some(&rename.to),
-            _ => None,
-        });
-    to.unwrap_or(&table.table).clone()
-}
-
-/// What the new version calls a column.
-pub(crate) fn renamed_column(operations: &[Operation], table: &TableName, name: &Ident) -> Ident {
-    let to = operations
-        .iter()
-        .rev()
-        .find_map(|operation| match operation {
-            Operation::RenameColumn(rename) if rename.table == *table && rename.from == *name => {
-                Some(&rename.to)
-            }
-            _ => None,
-        });
-    to.unwrap_or(name).clone()
-}
-
-fn shown(operations: &[Operation], table: &Table, form: Option<&Form>) -> Vec<Shown> {
-    let news = || form.into_iter().flat_map(|form| &form.columns);
-    let mut columns = Vec::new();
-    let plain = |column: &Column| Shown {
-        name: renamed_column(operations, &table.name, &column.name),
-        column: column.name.clone(),
-        replaces: None,
-        default: None,
-        comment: column.comment.clone(),
-    };
-    for column in &table.columns {
-        let second = news().find(|new| new.becomes.as_ref() == Some(&column.name));
-        let replaced = news().any(|new| new.down.iter().any(|(old, _)| old.name == column.name));
-        match second {
-            Some(new) => columns.push(Shown {
-                column: new.name.clone(),
-                replaces: Some(column.name.clone()),
-                default: new.default.clone(),
-                comment: new.comment.clone(),
-                ..plain(column)
-            }),
-            None if replaced => {}
-            None => columns.push(plain(column)),
-        }
-    }
-    for new in news().filter(|new| new.becomes.is_none()) {
-        columns.push(Shown {
-            name: new.name.clone(),
-            column: new.name.clone(),
-            replaces: None,
-            default: new.default.clone(),
-            comment: None,
-        });
-    }
-    columns
 }
 
 impl Version {

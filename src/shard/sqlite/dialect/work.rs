@@ -118,13 +118,19 @@ impl Work {
             user_triggers: migration.user_triggers,
         };
         let refusal = Refusal { shard };
+        if !migration.versions.is_none() {
+            return Err(refusal.of(
+                "SQLite has no schemas that clients could choose a version by".into(),
+                "say versions = \"none\", and let clients move by flag",
+            ));
+        }
         for operation in &migration.operations {
             match operation {
                 Operation::AddColumn(add) => work.add_column(add, &refusal)?,
-                Operation::Sql(sql) if !sql.at.is_expand() => {
+                Operation::Sql(sql) if !sql.at.is_expand() || sql.schema.is_some() => {
                     return Err(refusal.of(
-                        "SQLite runs statements written by hand in expand alone".into(),
-                        "leave out at, or run them by hand after the rollout",
+                        "on SQLite statements written by hand run in expand, and every name stands for itself".into(),
+                        "leave out at and schema, or run them by hand after the rollout",
                     ));
                 }
                 Operation::Sql(sql) => {
@@ -179,6 +185,12 @@ impl Work {
             return Err(refusal.of(
                 format!("{place}: SQLite cannot add NOT NULL to a table that has rows, nor later"),
                 "give a constant DEFAULT, or say nullable = true and add an invariant",
+            ));
+        }
+        if add.comment.is_some() {
+            return Err(refusal.of(
+                format!("{place}: SQLite keeps no comments on columns"),
+                "leave the comment out",
             ));
         }
         check_type(&add.sql_type).map_err(|why| {

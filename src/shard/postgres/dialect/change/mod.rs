@@ -244,15 +244,16 @@ fn quoted(schema: &Ident, name: &Ident) -> String {
     format!("{schema}.{name}")
 }
 
-/// Names in the migration's own SQL are looked up where its table is. What
-/// others may create comes last.
+/// Names in the migration's own SQL are looked up where its table is, after
+/// those of the server itself, which stand before every path. What others may
+/// create comes last.
 fn path(schema: &Ident) -> String {
-    format!("SET LOCAL search_path = pg_catalog, {schema}, public, pg_temp")
+    format!("SET LOCAL search_path = {schema}, public, pg_temp")
 }
 
 /// The same, for statements that cannot run in a transaction.
 fn session_path(schema: &Ident) -> String {
-    format!("SET search_path = pg_catalog, {schema}, public, pg_temp")
+    format!("SET search_path = {schema}, public, pg_temp")
 }
 
 const RESET_PATH: &str = "RESET search_path";

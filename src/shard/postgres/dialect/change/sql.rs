@@ -1,6 +1,6 @@
 //! Statements written by hand.
 
-use super::{Deed, Place, Scope, unmark, when};
+use super::{Deed, Place, RESET_PATH, Scope, path, session_path, unmark, when};
 use crate::migration::{Sql, SqlStage};
 use crate::shard::postgres::dialect::action::{Action, Mode, is_marked};
 
@@ -23,12 +23,22 @@ pub(super) fn run(scope: &Scope<'_>, sql: &Sql) -> Deed {
         Some(probe) => (format!("coalesce(({probe}), false)"), Mode::Alone),
         None => (is_marked(&id), Mode::Transaction),
     };
+    let within = |statements: Vec<String>| match (&sql.schema, mode) {
+        (None, _) => statements,
+        (Some(schema), Mode::Transaction) => [path(schema)].into_iter().chain(statements).collect(),
+        (Some(schema), Mode::Alone | Mode::Build) => {
+            let mut all = vec![session_path(schema)];
+            all.extend(statements);
+            all.push(RESET_PATH.to_owned());
+            all
+        }
+    };
     let undone = when(&format!("NOT {is_done}"));
     let undo = sql.down.as_ref().map(|down| Action {
         id: back,
         title: format!("undo sql {}", scope.number),
         probe: undone,
-        statements: vec![down.clone(), unmark(&id)],
+        statements: within(vec![down.clone(), unmark(&id)]),
         mode,
         lock: LOCK,
     });
@@ -41,7 +51,7 @@ pub(super) fn run(scope: &Scope<'_>, sql: &Sql) -> Deed {
             id,
             title: format!("sql {}", scope.number),
             probe: when(&is_done),
-            statements: vec![sql.up.clone()],
+            statements: within(vec![sql.up.clone()]),
             mode,
             lock: LOCK,
         }],

@@ -1,0 +1,105 @@
+//! pgroll's files, read as they are and turned into ours.
+
+use pilothouse::migration::{self, Operation, pgroll};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pgroll")
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(folder().join(name)).unwrap()
+}
+
+fn ours(name: &str) -> String {
+    pgroll::import(&text(name), Path::new(name), "shop").unwrap()
+}
+
+#[test]
+fn what_a_file_of_pgrolls_becomes() {
+    for name in ["01_tables.yaml", "02_columns.yaml", "03_the_rest.json"] {
+        let ours = ours(name);
+        insta::assert_snapshot!(name, ours);
+        // What is written is what is read, by the way of every file of ours.
+        migration::parse(&ours, Path::new(name)).unwrap_or_else(|bad| panic!("{bad}"));
+    }
+}
+
+#[test]
+fn a_file_is_read_as_it_is() {
+    let loaded = migration::load(&folder().join("02_columns.yaml")).unwrap();
+    assert_eq!(loaded.migration.name.as_str(), "02_columns");
+    let words: Vec<&str> = loaded
+        .migration
+        .operations
+        .iter()
+        .map(Operation::word)
+        .collect();
+    let expected = [
+        "add_column",
+        "add_column",
+        "add_column",
+        "create_constraint",
+        "rename_column",
+        "drop_column",
+        "alter_column",
+    ];
+    assert_eq!(words, expected);
+    let Operation::AlterColumn(alter) = &loaded.migration.operations[6] else {
+        panic!("not alter_column");
+    };
+    // A null is not a key that is missing.
+    assert_eq!(alter.default, Some(migration::Change::Drop));
+    assert_eq!(alter.comment, Some(migration::Change::Drop));
+    // What is kept for a way back is in our words.
+    let kept = migration::parse(&loaded.text, Path::new("kept.toml")).unwrap();
+    assert_eq!(kept.migration.plan_digest(), loaded.migration.plan_digest());
+}
+
+#[test]
+fn what_is_refused_is_refused_by_name() {
+    for name in ["04_refused.yaml", "05_unknown.yaml"] {
+        let found = pgroll::import(&text(name), Path::new(name), "public").unwrap_err();
+        insta::assert_snapshot!(name, found);
+    }
+}
+
+fn import(words: &[&str], to: &Path) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pilothouse"));
+    command
+        .arg("import")
+        .arg(folder())
+        .args(words)
+        .arg("--to")
+        .arg(to);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(said).unwrap(),
+    )
+}
+
+#[test]
+fn a_folder_is_imported_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let to = scratch.path().join("ours");
+    let (code, said) = import(&["--schema", "shop"], &to);
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("04_refused.yaml refused: operation 1, alter_column"),
+        "{said}"
+    );
+    assert!(said.contains("3 of 5 files imported, 2 refused"), "{said}");
+    let loaded = migration::load(&to.join("the-rest.toml")).unwrap();
+    let table = loaded.migration.operations[2].table().unwrap().to_string();
+    assert_eq!(table, "\"shop\".\"loan\"");
+    // Nothing is written over.
+    let mine = to.join("01_tables.toml");
+    std::fs::write(&mine, "mine").unwrap();
+    let (code, said) = import(&["--json"], &to);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("nothing was written"), "{said}");
+    assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
+}
