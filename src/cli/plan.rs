@@ -3,7 +3,7 @@
 
 use super::exit::{Ended, Exit};
 use super::prepare::{Job, load_fleet};
-use crate::shard::{Direction, Listed};
+use crate::shard::{Direction, Frame, Listed};
 use crate::worker::Variant;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -171,6 +171,10 @@ fn undo(listings: &BTreeMap<&str, &[Listed]>) -> String {
             let back =
                 |s: &&Listed| s.stop == stop && s.direction == Direction::Undo && !s.sql.is_empty();
             for step in listing.iter().filter(back) {
+                if step.frame == Frame::Alone {
+                    statements(&mut out, step);
+                    continue;
+                }
                 let _ = writeln!(out, "BEGIN;");
                 statements(&mut out, step);
                 let _ = writeln!(out, "COMMIT;");

@@ -113,6 +113,20 @@ pub struct Listed {
     pub sql: Vec<String>,
     /// The strongest lock it takes and for how long, in plain words.
     pub lock: String,
+    /// What stands around the statements.
+    #[serde(default)]
+    pub frame: Frame,
+}
+
+/// What stands around the statements of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frame {
+    /// One transaction around all of them.
+    #[default]
+    Transaction,
+    /// Nothing: some of them cannot run in a transaction.
+    Alone,
 }
 
 /// Towards a stop, or back from it.

@@ -8,6 +8,7 @@ use crate::operation_cases::{BOTH, Both, OPS, Op};
 use crate::support::require_postgres;
 use pilothouse::base::Stop;
 use pilothouse::rollout::{Job, Report};
+use pilothouse::shard::{Direction, Frame, Shard};
 
 const SCHEMAS: [&str; 2] = ["public", "shop"];
 
@@ -300,6 +301,58 @@ async fn two_versions_live_at_once_and_the_new_one_stays() {
             let what = format!("{what}, rolled back from the end");
             same(&back, &sorted(&before), &what);
             case.app(&writes).await;
+        }
+    }
+}
+
+/// The way back by hand, as `plan --undo` prints it, for the night when
+/// pilothouse itself is broken.
+async fn undo_by_hand(case: &Case, from: Stop, what: &str) {
+    let mut conn = case.connect("postgres").await;
+    run_on(&mut conn, "SET ROLE owner; SET search_path = pg_catalog")
+        .await
+        .unwrap();
+    let mut steps: Vec<_> = case.shard.plan().listing.iter().collect();
+    steps.retain(|s| s.direction == Direction::Undo && (Stop::Expand..=from).contains(&s.stop));
+    // Stops from the last to the first, the steps of each in their order.
+    steps.sort_by_key(|step| std::cmp::Reverse(step.stop));
+    for step in steps {
+        let whole = step.sql.join(";\n");
+        let statements = match step.frame {
+            Frame::Transaction => vec![format!("BEGIN; {whole}; COMMIT")],
+            Frame::Alone => step.sql.clone(),
+        };
+        for statement in statements {
+            let done = run_on(&mut conn, &statement).await;
+            assert_eq!(done, Ok(()), "{what}: {}: {statement}", step.title);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_can_be_undone_by_hand() {
+    if !require_postgres() {
+        return;
+    }
+    let both = BOTH.iter().map(|both| (&both.op, true));
+    for (op, has_versions) in OPS.iter().map(|op| (op, false)).chain(both) {
+        let case = match has_versions {
+            true => two_versions(op, "shop").await,
+            false => case(op, "shop").await,
+        };
+        let before = case.dump();
+        let mut host = case.host();
+        for from in [Stop::Shift(100), Stop::Drop] {
+            host.advance_to(from).await;
+            undo_by_hand(&case, from, op.name).await;
+            let what = format!("{}, undone by hand from {from}", op.name);
+            same(&sorted(&case.dump()), &sorted(&before), &what);
+            // What pilothouse keeps of it is void now.
+            let mut conn = case.connect("postgres").await;
+            run_on(&mut conn, "DROP SCHEMA pilothouse CASCADE")
+                .await
+                .unwrap();
+            host = case.host();
         }
     }
 }

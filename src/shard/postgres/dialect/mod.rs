@@ -28,7 +28,7 @@ pub(super) use version::version_comment;
 
 use crate::base::Stop;
 use crate::migration::{Migration, Operation, TableName};
-use crate::shard::{CompiledPlan, Direction, Listed};
+use crate::shard::{CompiledPlan, Direction, Frame, Listed};
 use crate::worker::{RowJobKind, StopPlan};
 use std::collections::BTreeMap;
 use stops::{Part, Source};
@@ -96,6 +96,7 @@ pub(super) fn compile(
         title: "forget what pilothouse keeps here, exported values too".into(),
         sql: vec!["DROP SCHEMA IF EXISTS pilothouse CASCADE".into()],
         lock: "none on your tables".into(),
+        frame: Frame::Transaction,
     });
     let estimate = |form: &Form| catalog.table(&form.table).map_or(0, |t| t.rows_estimate);
     program.plan.rows_estimate = forms.iter().filter(|f| f.is_dual()).map(estimate).sum();
@@ -131,11 +132,15 @@ impl Program {
             title: part.step().title(),
             sql: Vec::new(),
             lock: "none".into(),
+            frame: Frame::Transaction,
         };
         match part {
             Part::Act(action) => {
                 listed.sql.clone_from(&action.statements);
                 listed.lock = action.lock.into();
+                if action.mode.is_long() {
+                    listed.frame = Frame::Alone;
+                }
                 self.actions.insert(action.id.clone(), action.clone());
             }
             Part::Rows(job) => {

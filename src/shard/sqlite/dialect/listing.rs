@@ -6,7 +6,7 @@ use super::shape::TableShape;
 use super::steps::{Action, JobTarget, Steps};
 use super::trigger::Authority;
 use super::work::{Expansion, Work};
-use crate::shard::{Direction, Listed};
+use crate::shard::{Direction, Frame, Listed};
 use crate::worker::{RowJobKind, Step};
 
 /// The tables of our own that are always there.
@@ -37,6 +37,7 @@ pub(super) fn listing(work: &Work, steps: &Steps, shapes: &[TableShape]) -> Vec<
                 title: step.title(),
                 sql,
                 lock,
+                frame: Frame::Transaction,
             });
         }
     }
@@ -46,6 +47,7 @@ pub(super) fn listing(work: &Work, steps: &Steps, shapes: &[TableShape]) -> Vec<
         title: "forget what pilothouse keeps here, exported values too".into(),
         sql: forget(work),
         lock: "the file's write lock, for milliseconds".into(),
+        frame: Frame::Transaction,
     });
     listed
 }
