@@ -98,7 +98,10 @@ fn heading(job: &Job) -> String {
 
 fn table(job: &Job, listings: &BTreeMap<&str, &[Listed]>) -> String {
     let mut out = heading(job);
-    let _ = writeln!(out, "\n{:<12} {:<5} {:<40} lock", "stop", "way", "step");
+    let titles = listings.values().flat_map(|listing| listing.iter());
+    let widest = titles.map(|step| step.title.chars().count()).max();
+    let width = widest.unwrap_or_default().clamp(40, 64);
+    let _ = writeln!(out, "\n{:<12} {:<5} {:<width$} lock", "stop", "way", "step");
     // Shards of one kind have the same steps; each different list is shown.
     let mut shown: Vec<(&[Listed], Vec<&str>)> = Vec::new();
     for (name, listing) in listings {
@@ -121,7 +124,7 @@ fn table(job: &Job, listings: &BTreeMap<&str, &[Listed]>) -> String {
             };
             let _ = writeln!(
                 out,
-                "{:<12} {way:<5} {:<40} {}",
+                "{:<12} {way:<5} {:<width$} {}",
                 step.stop.to_string(),
                 step.title,
                 step.lock

@@ -51,6 +51,14 @@ pub enum Versions {
 }
 
 impl Versions {
+    /// Name of the version's schema that shows a schema; it may be too long.
+    pub fn schema_of(&self, base: &Ident) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Schemas { version } => Some(format!("{}_{}", base.as_str(), version.as_str())),
+        }
+    }
+
     /// Whether there are no version schemas.
     pub fn is_none(&self) -> bool {
         *self == Self::None

@@ -82,7 +82,7 @@ pub(in crate::migration) struct RawBackfill {
 #[serde(deny_unknown_fields)]
 pub(in crate::migration) struct RawCreateConstraint {
     pub(in crate::migration) table: String,
-    pub(in crate::migration) constraint: RawConstraint,
+    pub(in crate::migration) constraint: Box<RawConstraint>,
 }
 
 /// Exactly one of the rules.

@@ -2,7 +2,7 @@
 //! exact schema, contract gives what the direct statements give, and an
 //! engine may die after any call on either way.
 
-use crate::bench::{Case, connect, database, run_on};
+use crate::bench::{Case, connect, database, endpoint, open, run_on, spec};
 use crate::contract_cases::host::Host;
 use crate::operation_cases::{BOTH, Both, OPS, Op};
 use crate::support::require_postgres;
@@ -136,7 +136,7 @@ async fn every_operation_goes_there_and_back_under_writes() {
 
 /// Goes on after the engine died, until the job is done.
 async fn finish(host: &mut Host, job: Job) -> bool {
-    let report = host.run(job.clone()).await;
+    let report = host.run(job).await;
     match (&report, &job) {
         (Some(Report::Finished { .. }), Job::Advance(_))
         | (Some(Report::Undone { .. }), Job::Undo(_)) => true,
@@ -151,11 +151,11 @@ async fn die_after(host: &mut Host, jobs: &[Job], effects: u32) -> bool {
     host.gone_after_effect = Some(host.effects + effects);
     let mut died = false;
     for job in jobs {
-        if !finish(host, job.clone()).await {
+        if !finish(host, *job).await {
             assert!(!died, "{job:?} fails with an engine that lives");
             died = true;
             host.gone_after_effect = None;
-            assert!(finish(host, job.clone()).await, "{job:?} cannot be resumed");
+            assert!(finish(host, *job).await, "{job:?} cannot be resumed");
         }
     }
     host.gone_after_effect = None;
@@ -302,6 +302,105 @@ async fn two_versions_live_at_once_and_the_new_one_stays() {
             same(&back, &sorted(&before), &what);
             case.app(&writes).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_by_name_before_anything_is_touched() {
+    if !require_postgres() {
+        return;
+    }
+    let setup = "CREATE SCHEMA shop_v2;
+        CREATE TABLE public.parent (id bigint PRIMARY KEY, a text UNIQUE, g text GENERATED ALWAYS AS (lower(a)) STORED, n integer);
+        CREATE TABLE public.child (p text REFERENCES parent (a));
+        CREATE VIEW public.seen AS SELECT n FROM parent;
+        CREATE TABLE public.split (id bigint PRIMARY KEY, n integer) PARTITION BY RANGE (id);
+        CREATE TABLE shop_v2.t (id bigint PRIMARY KEY); CREATE SCHEMA shop; CREATE TABLE shop.t (id bigint PRIMARY KEY, n integer)";
+    let (_lab, port, name) = database(setup).await;
+    let spec = spec(vec![endpoint(port, &name)], Vec::new());
+    let versions = "versions = \"schemas\"\nversion = \"v2\"\n";
+    for (migration, says) in [
+        (
+            "drop_table = { table = 'parent' }",
+            "foreign key child_p_fkey of public.child",
+        ),
+        ("drop_table = { table = 'nobody' }", "not there"),
+        (
+            "drop_column = { table = 'parent', column = 'n' }",
+            "view public.seen",
+        ),
+        ("drop_column = { table = 'parent', column = 'id' }", "key"),
+        (
+            "drop_index = { index = 'parent_a_key' }",
+            "constraint parent_a_key needs it",
+        ),
+        (
+            "create_index = { table = 'parent', name = 'child', keys = [{ column = 'n' }] }",
+            "there is a public.child already",
+        ),
+        (
+            "create_index = { table = 'split', name = 'i', keys = [{ column = 'n' }] }",
+            "partitioned",
+        ),
+        (
+            "create_index = { table = 'parent', name = 'i', keys = [{ column = 'x' }] }",
+            "no column x",
+        ),
+        (
+            "create_table = { table = 'parent', columns = [{ name = 'a', type = 'text' }] }",
+            "there already",
+        ),
+        (
+            "rename_column = { table = 'parent', from = 'n', to = 'a' }",
+            "versions",
+        ),
+        (
+            "rename_constraint = { table = 'parent', from = 'x', to = 'y' }",
+            "no constraint x",
+        ),
+        (
+            "set_replica_identity = { table = 'parent', identity = 'index', index = 'x' }",
+            "no index x",
+        ),
+        (
+            "alter_column = { table = 'parent', column = 'n', type = 'bigint' }",
+            "rewrites",
+        ),
+        (
+            "alter_column = { table = 'parent', column = 'id', nullable = true }",
+            "primary key",
+        ),
+        (
+            "alter_column = { table = 'parent', column = 'n', up = 'n + 1' }",
+            "versions",
+        ),
+        (
+            "V alter_column = { table = 'parent', column = 'a', up = 'a' }",
+            "foreign key child_p_fkey of public.child",
+        ),
+        (
+            "V alter_column = { table = 'parent', column = 'g', up = 'g' }",
+            "filled in by the server",
+        ),
+        (
+            "V alter_column = { table = 'shop.t', column = 'n', up = 'n' }",
+            "there is a schema shop_v2 already",
+        ),
+        (
+            "V rename_table = { table = 'parent', to = 'child' }",
+            "there is a public.child already",
+        ),
+    ] {
+        let (head, operation) = match migration.strip_prefix("V ") {
+            Some(operation) => (versions, operation),
+            None => ("", migration),
+        };
+        let text = format!("{head}[[operation]]\n{operation}");
+        let refused = match open(&spec, &crate::bench::read(&text)).await {
+            Ok(_) => panic!("accepted: {migration}"),
+            Err(refused) => refused.to_string(),
+        };
+        assert!(refused.contains(says), "{migration}: {refused}");
     }
 }
 

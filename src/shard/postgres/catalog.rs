@@ -55,6 +55,14 @@ async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Ca
         for schema in &schemas {
             names.extend(views::tables(connection, schema).await?);
         }
+        for schema in &schemas {
+            let name = migration.versions.schema_of(schema);
+            if let Some(name) = name.and_then(|name| Ident::new(name).ok())
+                && views::is_schema(connection, &name).await?
+            {
+                catalog.taken_schemas.push(name);
+            }
+        }
         catalog.versions = views::old_versions(connection, &schemas).await?;
     }
     for name in &names {

@@ -19,6 +19,16 @@ pub(super) async fn server_version(connection: &mut PgConnection) -> Result<u32,
     Ok(found.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
+/// Whether there is a schema of this name.
+pub(super) async fn is_schema(
+    connection: &mut PgConnection,
+    name: &Ident,
+) -> Result<bool, Failure> {
+    let statement = "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)::text";
+    let found = sql::text(connection, statement, vec![name.as_str().into()]).await?;
+    Ok(found.as_deref() == Some("true"))
+}
+
 /// Every table of a schema that a version shows.
 pub(super) async fn tables(
     connection: &mut PgConnection,

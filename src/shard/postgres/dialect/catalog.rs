@@ -24,6 +24,9 @@ pub struct Catalog {
     /// schema: as written, and with it.
     #[serde(default)]
     pub types: BTreeMap<String, String>,
+    /// Schemas that have the name of a version to be.
+    #[serde(default)]
+    pub taken_schemas: Vec<Ident>,
     /// Version schemas that are there already.
     #[serde(default)]
     pub versions: Vec<OldVersion>,

@@ -55,6 +55,14 @@ pub(crate) struct NewColumn {
 }
 
 impl NewColumn {
+    /// The column as plans and screens call it.
+    pub(crate) fn title(&self) -> String {
+        match &self.becomes {
+            Some(name) => format!("the new form of {}", name.as_str()),
+            None => format!("column {}", self.name.as_str()),
+        }
+    }
+
     /// What its users call it.
     pub(crate) fn shown(&self) -> &str {
         self.becomes.as_ref().unwrap_or(&self.name).as_str()

@@ -24,11 +24,7 @@ pub(super) fn add_column(form: &Form, column: &NewColumn) -> Action {
     let (qualified, name) = (form.qualified(), &column.name);
     Action {
         id: format!("expand/{}", column.tag),
-        title: format!(
-            "add column {} to {}",
-            name.as_str(),
-            form.table.table.as_str()
-        ),
+        title: format!("add {} to {}", column.title(), form.table.table.as_str()),
         probe: when(&is_ours(form, column)),
         statements: vec![
             // Nobody can add one between the look and the statement.
@@ -63,14 +59,10 @@ fn note(form: &Form, column: &NewColumn) -> Option<String> {
 }
 
 pub(super) fn drop_new_column(form: &Form, column: &NewColumn) -> Action {
-    let (qualified, name) = (form.qualified(), &column.name);
+    let qualified = form.qualified();
     Action {
         id: format!("undo_expand/{}", column.tag),
-        title: format!(
-            "drop column {} of {}",
-            name.as_str(),
-            form.table.table.as_str()
-        ),
+        title: format!("drop {} of {}", column.title(), form.table.table.as_str()),
         probe: when(&format!("NOT {}", is_ours(form, column))),
         statements: vec![
             format!("LOCK TABLE {qualified} IN ACCESS EXCLUSIVE MODE"),
@@ -109,7 +101,7 @@ pub(super) fn constraint_name(column: &NewColumn) -> String {
 
 pub(super) fn not_null(form: &Form, column: &NewColumn) -> [Action; 2] {
     let (qualified, constraint) = (form.qualified(), constraint_name(column));
-    let title = format!("{} is not null", column.name.as_str());
+    let title = format!("{} is not null", column.shown());
     [
         Action {
             id: format!("not_null/{}", column.tag),
@@ -143,7 +135,7 @@ pub(super) fn drop_not_null(form: &Form, column: &NewColumn) -> Action {
     let (qualified, constraint) = (form.qualified(), constraint_name(column));
     Action {
         id: format!("undo_not_null/{}", column.tag),
-        title: format!("{} may be null again", column.name.as_str()),
+        title: format!("{} may be null again", column.shown()),
         probe: when(&format!(
             "NOT {}",
             has_constraint(&qualified, &constraint, "")

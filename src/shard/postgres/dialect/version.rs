@@ -12,7 +12,7 @@ use super::column::copy_rights;
 use super::form::{Form, Impossible, Label, impossible};
 use super::view::{View, views};
 use crate::base::{Ident, quote_literal};
-use crate::migration::{Migration, Versions};
+use crate::migration::Migration;
 use std::collections::BTreeSet;
 
 /// Servers from this version on check the rights of whoever uses a view.
@@ -42,21 +42,28 @@ pub(crate) fn versions(
     catalog: &Catalog,
     forms: &[Form],
 ) -> Result<Vec<Version>, Impossible> {
-    let Versions::Schemas { version } = &migration.versions else {
+    if migration.versions.is_none() {
         return Ok(Vec::new());
-    };
+    }
     let bases: BTreeSet<&Ident> = migration
         .operations
         .iter()
         .filter_map(|operation| operation.table().map(|table| &table.schema))
         .collect();
     let one = |base: &Ident| {
-        let name = format!("{}_{}", base.as_str(), version.as_str());
-        let schema = Ident::new(name).map_err(|error| Impossible {
+        let name = migration.versions.schema_of(base);
+        let schema = Ident::new(name.unwrap_or_default()).map_err(|error| Impossible {
             key: "version".into(),
             what: format!("the schema of the version cannot be named: {error}"),
             remedy: "give version a shorter name, such as \"v2\"".into(),
         })?;
+        if catalog.taken_schemas.contains(&schema) {
+            return impossible(
+                "version",
+                format!("there is a schema {} already", schema.as_str()),
+                "give version another name, or drop that schema if it is a leftover",
+            );
+        }
         let mut old = catalog.versions.iter().filter(|old| old.base == *base);
         let before = old.next().cloned();
         if let Some(second) = old.next() {

@@ -137,20 +137,16 @@ impl<'a> Scope<'a> {
         if let Some(table) = self.catalog.table(name) {
             return Ok(Known::Before(table));
         }
-        let earlier = self.migration.operations.iter().take(self.number - 1);
-        let created = earlier.filter_map(|operation| match operation {
+        let mut earlier = self.migration.operations.iter().take(self.number - 1);
+        let created = earlier.find_map(|operation| match operation {
             Operation::CreateTable(create) if create.table == *name => Some(create),
             _ => None,
         });
-        created
-            .last()
-            .map(Known::Created)
-            .ok_or_else(|| Impossible {
-                key: self.key("table"),
-                what: format!("table {} is not there", plain(name)),
-                remedy: "correct the table's name or schema, spelled as the catalog spells it"
-                    .into(),
-            })
+        created.map(Known::Created).ok_or_else(|| Impossible {
+            key: self.key("table"),
+            what: format!("table {} is not there", plain(name)),
+            remedy: "correct the table's name or schema, spelled as the catalog spells it".into(),
+        })
     }
 
     /// A table that was there before the migration.
