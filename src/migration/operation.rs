@@ -207,6 +207,7 @@ impl AlterColumn {
             && self.default.is_none()
             && self.comment.is_none()
             && self.constraints.is_empty()
+            && !self.has_second_form()
     }
 }
 
