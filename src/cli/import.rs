@@ -5,6 +5,7 @@ use crate::migration::pgroll::{import, is_pgroll};
 use crate::migration::{TableName, parse};
 use crate::store::replace;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,14 @@ pub fn run(args: &ImportArgs) -> Result<(String, Exit), Ended> {
         outcomes.push(outcome);
     }
     // All or nothing: a name that is taken is found before anything is written.
+    let mut seen = BTreeSet::new();
+    if let Some((twice, _)) = texts.iter().find(|(path, _)| !seen.insert(path)) {
+        let text = format!(
+            "two files would become {}; nothing was written: give one of them another name",
+            twice.display()
+        );
+        return Err(Ended::new(Exit::BadInput, text));
+    }
     if let Some((taken, _)) = texts.iter().find(|(path, _)| path.exists()) {
         let text = format!(
             "{} is there already; nothing was written: choose another folder with --to",

@@ -111,10 +111,19 @@ pub(super) fn columns_read(sql: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
+/// Who wrote some SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// The server, which spells key words in capitals and names as they are:
+    /// a column named `last` is not the `LAST` of an index.
+    Server,
+    /// A person: names are folded.
+    Person,
+}
+
 /// The same SQL over columns of other names: each first one of a pair becomes
-/// the second one. For text that the server spelled, which qualifies and
-/// quotes whatever could be taken for something else.
-pub fn rename_columns(sql: &str, names: &[(Ident, Ident)]) -> String {
+/// the second one.
+pub fn rename_columns(sql: &str, names: &[(Ident, Ident)], spelling: Spelling) -> String {
     let all = without_space(sql).unwrap_or_default();
     let mut renamed = String::with_capacity(sql.len());
     let mut done = 0;
@@ -122,6 +131,10 @@ pub fn rename_columns(sql: &str, names: &[(Ident, Ident)]) -> String {
         let Some(column) = column_at(&all, position) else {
             continue;
         };
+        let is_bare = matches!(token.kind, TokenKind::Word(_));
+        if spelling == Spelling::Server && is_bare && token.text != column {
+            continue;
+        }
         let Some((_, to)) = names.iter().find(|(from, _)| from.as_str() == column) else {
             continue;
         };
@@ -311,4 +324,43 @@ fn parameter(
     let marker = matches!(token.text, ":" | "@") && !in_brackets;
     let name = touching.filter(|_| marker)?;
     Some(Problem::Parameter(format!("{}{}", token.text, name.text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Spelling, rename_columns};
+    use crate::base::{Ident, IdentError};
+
+    #[test]
+    fn columns_are_renamed_and_nothing_else() -> Result<(), IdentError> {
+        let names = [
+            (Ident::new("last")?, Ident::new("new_1")?),
+            (Ident::new("text")?, Ident::new("new_2")?),
+            (Ident::new("Odd one")?, Ident::new("new_3")?),
+        ];
+        let server = |sql| rename_columns(sql, &names, Spelling::Server);
+        for (sql, renamed) in [
+            (
+                "btree (last DESC NULLS LAST, lower(text))",
+                "btree (\"new_1\" DESC NULLS LAST, lower(\"new_2\"))",
+            ),
+            (
+                "CHECK (((last)::text <> 'last'::text))",
+                "CHECK (((\"new_1\")::text <> 'last'::text))",
+            ),
+            (
+                "gin (\"Odd one\") WHERE (text IS NOT NULL)",
+                "gin (\"new_3\") WHERE (\"new_2\" IS NOT NULL)",
+            ),
+            (
+                "btree (lasting, text_id, last(text))",
+                "btree (lasting, text_id, last(\"new_2\"))",
+            ),
+        ] {
+            assert_eq!(server(sql), renamed, "{sql}");
+        }
+        let person = rename_columns("LAST > 3 AND Text <> ''", &names, Spelling::Person);
+        assert_eq!(person, "\"new_1\" > 3 AND \"new_2\" <> ''");
+        Ok(())
+    }
 }

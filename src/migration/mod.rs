@@ -21,7 +21,9 @@ mod table_name;
 
 pub use crate::base::Source;
 pub use expression::{ExpressionError, Problem, Token, TokenKind, mentioned, tokens};
-pub use expression_check::{check_expression, check_query, check_statements, rename_columns};
+pub use expression_check::{
+    Spelling, check_expression, check_query, check_statements, rename_columns,
+};
 pub use file::{LoadedMigration, load, load_kept, parse};
 pub use index::*;
 pub use model::{Chunks, Invariant, Migration, TableName, UserTriggers, Versions};

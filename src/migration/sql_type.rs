@@ -57,6 +57,11 @@ const SERIAL_WORDS: [&str; 6] = [
     "serial8",
 ];
 
+/// Whether it is not a type but a type with a sequence and a default.
+pub(super) fn is_serial(text: &str) -> bool {
+    SERIAL_WORDS.contains(&text.trim().to_ascii_lowercase().as_str())
+}
+
 /// Checks the text of a type.
 pub fn check_type(text: &str) -> Result<(), TypeError> {
     let all = meaningful(text)?;

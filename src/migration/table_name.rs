@@ -1,6 +1,6 @@
 //! Table names as migration files write them.
 
-use crate::base::{Ident, IdentError};
+use crate::base::{Ident, IdentError, Untrusted};
 use crate::migration::model::TableName;
 use std::fmt;
 use std::str::FromStr;
@@ -66,6 +66,14 @@ fn part(text: &str) -> Result<(String, &str), TableNameError> {
         }
     }
     Err(TableNameError::Parts)
+}
+
+impl TableName {
+    /// `shop.customers`, for people.
+    pub fn plain(&self) -> String {
+        let bare = format!("{}.{}", self.schema.as_str(), self.table.as_str());
+        Untrusted::new(bare).to_string()
+    }
 }
 
 /// Quoted where SQL needs it, and read back by [`TableName::from_str`].

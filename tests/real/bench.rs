@@ -188,8 +188,22 @@ impl Case {
         (case, host)
     }
 
+    /// The same database with another migration, once what pilothouse kept of
+    /// the first one is forgotten.
+    pub async fn another(&self, migration: &str) -> Arc<PostgresShard> {
+        let port = self.lab.record().server("s01").unwrap().port;
+        let spec = spec(vec![endpoint(port, &self.database)], Vec::new());
+        match open(&spec, &read(migration)).await {
+            Ok(shard) => Arc::new(shard),
+            Err(found) => panic!("{found}"),
+        }
+    }
+
     pub fn host(&self) -> Host {
-        let shard = Arc::<PostgresShard>::clone(&self.shard);
+        self.host_of(Arc::<PostgresShard>::clone(&self.shard))
+    }
+
+    pub fn host_of(&self, shard: Arc<PostgresShard>) -> Host {
         Host::new(shard as Arc<dyn Shard>, &route(), &identity().id)
     }
 

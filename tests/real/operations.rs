@@ -305,6 +305,59 @@ async fn two_versions_live_at_once_and_the_new_one_stays() {
     }
 }
 
+/// A version over a version: the one before goes last, and a way back brings
+/// it back with its views, defaults and rights.
+#[tokio::test]
+async fn the_version_before_goes_last_and_comes_back() {
+    if !require_postgres() {
+        return;
+    }
+    let first = BOTH
+        .iter()
+        .find(|both| both.op.name.contains("null allowed"));
+    let case = two_versions(&first.unwrap().op, "shop").await;
+    case.host().advance_to(Stop::Drop).await;
+    let owner = "DROP SCHEMA pilothouse CASCADE;
+        GRANT SELECT (rating) ON shop_v2.person TO PUBLIC; COMMENT ON COLUMN shop_v2.person.name IS 'who'";
+    case.run("postgres", owner).await.unwrap();
+    let before = case.dump();
+    assert!(before.contains("CREATE VIEW shop_v2.person"), "{before}");
+    let text = "versions = \"schemas\"\nversion = \"v3\"
+[[operation]]
+alter_column = { table = \"shop.person\", column = \"number\", type = \"bigint\", up = \"number::bigint\", down = \"number::integer\" }
+[[operation]]
+drop_column = { table = \"shop.person\", column = \"seen\" }
+[[operation]]
+rename_column = { table = \"shop.person\", from = \"name\", to = \"called\" }";
+    let shard = case.another(text).await;
+    let mut host = case.host_of(shard);
+    host.advance_to(Stop::Shift(100)).await;
+    let write = |version: &str, name: &str| {
+        format!(
+            "SET search_path = shop_{version}; INSERT INTO person ({name}, rating) VALUES ('{version}', '1')"
+        )
+    };
+    case.app(&write("v2", "name")).await;
+    case.app(&write("v3", "called")).await;
+    let both = "SELECT (SELECT count(*) FROM shop_v2.person WHERE name IN ('v2', 'v3')), (SELECT count(number) FROM shop_v3.person WHERE called IN ('v2', 'v3'))";
+    assert_eq!(case.rows(both).await, "2|2");
+    host.undo_to(Stop::Preflight).await;
+    same(&case.dump(), &before, "rolled back from shift");
+    host.advance_to(Stop::Drop).await;
+    let schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'shop\\_v%'";
+    assert_eq!(case.rows(schemas).await, "shop_v3");
+    case.app("SET search_path = shop_v3; INSERT INTO person (called) VALUES ('late')")
+        .await;
+    host.undo_to(Stop::Preflight).await;
+    same(
+        &sorted(&case.dump()),
+        &sorted(&before),
+        "rolled back from the end",
+    );
+    case.app("SET search_path = shop_v2; INSERT INTO person (name) VALUES ('again')")
+        .await;
+}
+
 #[tokio::test]
 async fn what_cannot_be_is_refused_by_name_before_anything_is_touched() {
     if !require_postgres() {

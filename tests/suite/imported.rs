@@ -103,3 +103,45 @@ fn a_folder_is_imported_once() {
     assert!(said.contains("nothing was written"), "{said}");
     assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
 }
+
+#[test]
+fn two_files_never_become_one() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (from, to) = (scratch.path().join("theirs"), scratch.path().join("ours"));
+    std::fs::create_dir(&from).unwrap();
+    for name in ["a b.yaml", "a-b.yaml"] {
+        let text = "operations: [{ drop_table: { name: t } }]";
+        std::fs::write(from.join(name), text).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pilothouse"));
+    let output = command
+        .arg("import")
+        .arg(&from)
+        .arg("--to")
+        .arg(&to)
+        .output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("two files would become"), "{said}");
+    assert!(!to.exists());
+}
+
+#[test]
+fn a_dropped_constraint_keeps_values_only_if_both_ways_name_one_column() {
+    let of = |up: &str, down: &str| {
+        let text = format!(
+            "operations: [{{ drop_constraint: {{ table: t, name: c, up: {up}, down: {down} }} }}]"
+        );
+        pgroll::import(&text, Path::new("x.yaml"), "public").is_ok()
+    };
+    assert!(of("a", "a") && of("SELECT a", "a") && of("a", "''"));
+    for (up, down) in [
+        ("a", "b"),
+        ("a", "'NULL'"),
+        ("a", "lower(a)"),
+        ("'0'", "'0'"),
+    ] {
+        assert!(!of(up, down), "{up} and {down}");
+    }
+}

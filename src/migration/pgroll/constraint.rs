@@ -183,20 +183,9 @@ pub(super) fn create_constraint(to: &mut Conversion, create: &CreateConstraint) 
         nulls_not_distinct: false,
         no_inherit: create.no_inherit,
         check: create.check.clone(),
-        references: create.references.as_ref().map(|key| TableReferences {
-            table: key.table.clone(),
-            columns: key.columns.clone(),
-            match_type: key.match_type.clone(),
-            on_delete: key.on_delete.clone(),
-            on_update: key.on_update.clone(),
-            on_delete_set_columns: key.on_delete_set_columns.clone(),
-        }),
+        references: create.references.clone(),
         exclude: None,
-        index_parameters: create.index_parameters.as_ref().map(|p| IndexParameters {
-            tablespace: p.tablespace.clone(),
-            storage_parameters: p.storage_parameters.clone(),
-            include_columns: p.include_columns.clone(),
-        }),
+        index_parameters: create.index_parameters.clone(),
     };
     let Some(constraint) = of_table(to, &constraint) else {
         return;

@@ -127,8 +127,7 @@ fn one(to: &mut Conversion, operation: &Operation) {
         Operation::CreateTable(create) => create_table(to, create),
         Operation::DropColumn(drop) => drop_column(to, drop),
         Operation::DropConstraint(drop) => {
-            let plain = |sql: &Option<String>| sql.as_ref().is_none_or(|sql| is_name(sql));
-            match plain(&drop.up) && plain(&drop.down) {
+            match leaves_values(drop.up.as_ref(), drop.down.as_ref()) {
                 true => drop_constraint(to, &drop.table, &drop.name),
                 false => to.refuse(NOT_BESIDE),
             }
@@ -168,10 +167,19 @@ fn one(to: &mut Conversion, operation: &Operation) {
 
 const NOT_BESIDE: &str = "a column with the constraint beside one without it is not in this version; drop the constraint without up and down, or alter the column";
 
-/// A bare column name: the value itself.
-fn is_name(sql: &str) -> bool {
-    let sql = expression(sql);
-    sql.is_empty() || sql.chars().all(|c| c.is_alphanumeric() || c == '_')
+/// Whether both ways name the column itself. Which column that is only the
+/// database knows, so nothing but one bare name on both sides counts.
+fn leaves_values(up: Option<&String>, down: Option<&String>) -> bool {
+    let given = [up, down].into_iter().flatten().map(|sql| expression(sql));
+    let mut names: Vec<String> = given.filter(|sql| !sql.is_empty()).collect();
+    names.dedup();
+    let is_name = |sql: &String| {
+        let constant = ["null", "true", "false", "default"];
+        let plain = |c: char| c.is_alphanumeric() || c == '_';
+        let starts = sql.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        starts && sql.chars().all(plain) && !constant.contains(&sql.to_lowercase().as_str())
+    };
+    names.len() <= 1 && names.iter().all(is_name)
 }
 
 fn drop_constraint(to: &mut Conversion, of: &str, name: &str) {

@@ -88,7 +88,7 @@ pub(super) struct References {
     pub(super) initially_deferred: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TableReferences {
     pub(super) table: String,
@@ -130,7 +130,7 @@ pub(super) struct Exclude {
     pub(super) predicate: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IndexParameters {
     pub(super) tablespace: Option<String>,

@@ -9,6 +9,7 @@ use crate::migration::model::{
 use crate::migration::raw_operation::{
     RawAlterColumn, RawCreateTable, RawDropColumn, RawTableColumn,
 };
+use crate::migration::sql_type::is_serial;
 use std::collections::BTreeSet;
 
 pub(super) fn create_table(
@@ -33,7 +34,7 @@ pub(super) fn create_table(
             let message = format!("column {:?} is there twice", raw.name);
             findings.report(&format!("{path}.name"), message, "remove one of the two");
         }
-        columns.push(table_column(&path, raw, findings)?);
+        columns.extend(table_column(&path, raw, findings));
     }
     let mut constraints = Vec::new();
     if !raw.primary_key.is_empty() {
@@ -51,7 +52,10 @@ pub(super) fn create_table(
         let path = format!("{path}.constraints[{}]", place + 1);
         constraints.extend(rule::constraint(&path, raw, &[], findings));
     }
-    unknown_columns(path, &columns, &constraints, findings);
+    // A column that could not be read would look unknown.
+    if columns.len() == raw.columns.len() {
+        unknown_columns(path, &columns, &constraints, findings);
+    }
     Some(CreateTable {
         table: table?,
         columns,
@@ -80,6 +84,7 @@ fn table_column(
     findings: &mut Findings<'_>,
 ) -> Option<TableColumn> {
     let name = column(&format!("{path}.name"), &raw.name, findings);
+    // They bring a sequence with them, which a new table may have.
     if !is_serial(&raw.sql_type) {
         type_of(&format!("{path}.type"), &raw.sql_type, findings);
     }
@@ -92,19 +97,6 @@ fn table_column(
         generated: generated(path, raw, findings),
         comment: raw.comment.clone(),
     })
-}
-
-/// A new table may have these: they bring a sequence of their own with them.
-fn is_serial(sql_type: &str) -> bool {
-    let words = [
-        "serial",
-        "bigserial",
-        "smallserial",
-        "serial2",
-        "serial4",
-        "serial8",
-    ];
-    words.contains(&sql_type.trim().to_ascii_lowercase().as_str())
 }
 
 fn generated(path: &str, raw: &RawTableColumn, findings: &mut Findings<'_>) -> Option<Generated> {

@@ -17,8 +17,7 @@ pub(super) async fn is_taken(
     name: &TableName,
 ) -> Result<bool, Failure> {
     let statement = "SELECT (to_regclass($1) IS NOT NULL)::text";
-    let qualified = format!("{}.{}", name.schema, name.table);
-    let found = sql::text(connection, statement, vec![qualified.into()]).await?;
+    let found = sql::text(connection, statement, vec![name.to_string().into()]).await?;
     Ok(found.as_deref() == Some("true"))
 }
 
@@ -49,8 +48,7 @@ pub(super) async fn owner_of(
     let statement = "SELECT n.nspname::text, c.relname::text FROM pg_index i
         JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE i.indexrelid = to_regclass($1)";
-    let qualified = format!("{}.{}", index.schema, index.table);
-    let Some(row) = sql::row(connection, statement, vec![qualified.into()]).await? else {
+    let Some(row) = sql::row(connection, statement, vec![index.to_string().into()]).await? else {
         return Ok(None);
     };
     Ok(Some(TableName {

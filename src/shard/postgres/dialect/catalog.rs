@@ -103,6 +103,13 @@ pub struct Constraint {
     pub columns: Vec<Ident>,
 }
 
+impl Constraint {
+    /// Whether it is the primary key.
+    pub fn is_primary(&self) -> bool {
+        self.definition.starts_with("PRIMARY KEY")
+    }
+}
+
 /// What a constraint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -203,6 +210,11 @@ impl Table {
     /// One constraint.
     pub fn constraint(&self, name: &Ident) -> Option<&Constraint> {
         self.constraints.iter().find(|c| c.name == *name)
+    }
+
+    /// The primary key.
+    pub fn primary_key(&self) -> Option<&Constraint> {
+        self.constraints.iter().find(|c| c.is_primary())
     }
 
     /// One index.

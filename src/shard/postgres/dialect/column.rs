@@ -62,6 +62,10 @@ pub(super) fn demand_ours(form: &Form, column: &NewColumn) -> String {
     ))
 }
 
+/// The grantee of row `g` of an exploded list of rights, as GRANT spells it.
+pub(super) const GRANTEE: &str =
+    "CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END";
+
 /// Gives whoever has rights on one column of a table the same on another.
 pub(super) fn copy_rights(qualified: &str, from: &Ident, to: &Ident) -> String {
     let body = format!(
@@ -70,7 +74,7 @@ BEGIN
   FOR g IN SELECT a.privilege_type, a.grantee, a.is_grantable FROM pg_attribute t, LATERAL aclexplode(t.attacl) a
       WHERE t.attrelid = to_regclass({table}) AND t.attname = {from} AND NOT t.attisdropped LOOP
     EXECUTE format('GRANT %s (%I) ON %s TO %s%s', g.privilege_type, {to}, {table},
-      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END,
+      {GRANTEE},
       CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
   END LOOP;
 END",

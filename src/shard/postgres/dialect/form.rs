@@ -8,7 +8,7 @@ use super::second::{self, Ends, Over, mapping};
 use super::view;
 use crate::base::{Digest, Ident};
 use crate::migration::{AddColumn, AlterColumn, Fill, Migration, Operation, TableName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A table that gets a new form.
 #[derive(Clone, Debug)]
@@ -147,6 +147,13 @@ impl Form {
     }
 }
 
+/// One form of each table: a table that gets new columns and loses others has
+/// two.
+pub(crate) fn by_table(forms: &[Form]) -> impl Iterator<Item = &Form> {
+    let mut seen = BTreeSet::new();
+    forms.iter().filter(move |form| seen.insert(&form.table))
+}
+
 /// Builds the forms of every table that the migration gives new columns.
 pub(crate) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form>, Impossible> {
     let mut forms: BTreeMap<TableName, Form> = BTreeMap::new();
@@ -200,14 +207,10 @@ fn one_for_one(form: &Form) -> Result<(), Impossible> {
     Ok(())
 }
 
-fn plain(table: &TableName) -> String {
-    format!("table {}.{}", table.schema.as_str(), table.table.as_str())
-}
-
 fn existing<'a>(catalog: &'a Catalog, name: &TableName, at: &str) -> Result<&'a Table, Impossible> {
     catalog.table(name).ok_or_else(|| Impossible {
         key: format!("{at}.table"),
-        what: format!("{} is not there", plain(name)),
+        what: format!("table {} is not there", name.plain()),
         remedy: "correct the table's name or schema, spelled as the catalog spells it".into(),
     })
 }
@@ -219,7 +222,7 @@ fn free_place<'a>(
     at: &str,
 ) -> Result<&'a Table, Impossible> {
     let table = existing(catalog, &add.table, at)?;
-    let named = plain(&add.table);
+    let named = format!("table {}", add.table.plain());
     if table.column(&add.column).is_some() {
         return impossible(
             &format!("{at}.column"),
@@ -312,8 +315,8 @@ fn second_form(
         return impossible(
             &format!("{at}.column"),
             format!(
-                "{} has no column {named} before this migration",
-                plain(&alter.table)
+                "table {} has no column {named} before this migration",
+                alter.table.plain()
             ),
             "correct the column's name, spelled as the catalog spells it",
         );

@@ -64,10 +64,9 @@ fn find<'c>(
     found.ok_or_else(|| Impossible {
         key: format!("{at}.column"),
         what: format!(
-            "there is no column {} in {}.{}",
+            "there is no column {} in {}",
             drop.column.as_str(),
-            drop.table.schema.as_str(),
-            drop.table.table.as_str()
+            drop.table.plain()
         ),
         remedy: "correct the names, spelled as the catalog spells them".into(),
     })
@@ -80,7 +79,10 @@ fn demand_free(
     at: &str,
 ) -> Result<(), Impossible> {
     let named = format!("{}.{}", table.name.table.as_str(), column.name.as_str());
-    if table.key.contains(&column.name) {
+    let is_primary = table
+        .primary_key()
+        .is_some_and(|key| key.columns.contains(&column.name));
+    if is_primary || table.key.contains(&column.name) {
         return impossible(
             &format!("{at}.column"),
             format!("{named} belongs to the key by which rows are found"),

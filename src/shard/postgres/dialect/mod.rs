@@ -20,7 +20,7 @@ pub(super) use action::{Action, MARK, Mode, SILENT_PARTITION};
 pub(super) use catalog::{
     Catalog, Column, Constraint, ConstraintKind, Index, OldVersion, OldView, Table, TriggerTime,
 };
-pub(super) use form::{Form, Impossible, forms};
+pub(super) use form::{Form, Impossible, by_table, forms};
 pub(super) use mapping::{Mapping, Volatility};
 pub(super) use rows::{Bound, RowSql};
 pub(super) use trigger::{Authority, install};

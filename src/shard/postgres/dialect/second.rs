@@ -69,7 +69,10 @@ pub(super) fn demand_movable(
             "alter what it is made from, or use an sql operation",
         );
     }
-    if table.key.contains(&column.name) {
+    let is_primary = table
+        .primary_key()
+        .is_some_and(|key| key.columns.contains(&column.name));
+    if is_primary || table.key.contains(&column.name) {
         return refuse(
             format!("{named} belongs to the key by which rows are found while they are worked on"),
             "add a column of the new form with add_column, and make it the key in a later migration",

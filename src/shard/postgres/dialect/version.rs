@@ -5,10 +5,10 @@
 //! published, and kept as the present version after contract, when the schema
 //! of the version before goes last.
 
-use super::action::{Action, Mode, is_marked, when};
-use super::catalog::{Catalog, OldVersion};
-use super::change::{Deed, Place, unmark};
-use super::column::copy_rights;
+use super::action::{Action, Mode, when};
+use super::catalog::{Catalog, OldVersion, OldView};
+use super::change::{Deed, Pair, Place};
+use super::column::{GRANTEE, copy_rights};
 use super::form::{Form, Impossible, Label, impossible};
 use super::view::{View, views};
 use crate::base::{Ident, quote_literal};
@@ -34,6 +34,10 @@ pub(crate) struct Version {
 /// What a schema must carry as its comment to count as a version.
 pub(crate) fn version_comment(base: &Ident) -> String {
     format!("pilothouse: version of {base}")
+}
+
+fn drop_view(schema: &Ident, name: &Ident) -> String {
+    format!("DROP VIEW IF EXISTS {schema}.{name}")
 }
 
 /// The version schemas of a migration.
@@ -142,8 +146,9 @@ impl Version {
     /// Statement that drops the view of one table.
     pub(crate) fn drop_view(&self, table: &Ident) -> Vec<String> {
         let views = self.views.iter().filter(|view| view.table == *table);
-        let drop = |view: &View| format!("DROP VIEW IF EXISTS {}.{}", self.schema, view.name);
-        views.map(drop).collect()
+        views
+            .map(|view| drop_view(&self.schema, &view.name))
+            .collect()
     }
 
     /// Statements that drop what the version before shows of a table: it
@@ -151,9 +156,14 @@ impl Version {
     pub(crate) fn drop_old_view(&self, table: &Ident) -> Vec<String> {
         let views = self.old.iter().flat_map(|old| {
             let views = old.views.iter().filter(|view| view.table == *table);
-            views.map(|view| format!("DROP VIEW IF EXISTS {}.{}", old.schema, view.name))
+            views.map(|view| drop_view(&old.schema, &view.name))
         });
         views.collect()
+    }
+
+    /// The comment of the schema while it is closed.
+    fn unfinished(&self) -> String {
+        format!("pilothouse: version in the making of {}", self.base)
     }
 
     /// What is done about this version on its way.
@@ -169,10 +179,7 @@ impl Version {
             format!("CREATE SCHEMA {schema}"),
             format!(
                 "COMMENT ON SCHEMA {schema} IS {}",
-                quote_literal(&format!(
-                    "pilothouse: version in the making of {}",
-                    self.base
-                ))
+                quote_literal(&self.unfinished())
             ),
         ];
         let mut undo = Vec::new();
@@ -198,7 +205,7 @@ impl Version {
         let mut give = vec![format!(
             "FOR g IN SELECT a.grantee FROM pg_namespace n, LATERAL aclexplode(n.nspacl) a
     WHERE n.nspname = {base} AND a.privilege_type = 'USAGE' AND a.grantee <> n.nspowner LOOP
-    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', {}, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END);
+    EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', {}, {GRANTEE});
   END LOOP;",
             quote_literal(&schema.to_string())
         )];
@@ -229,8 +236,8 @@ BEGIN
       SELECT x.grantee FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, LATERAL aclexplode(t.attacl) x
         WHERE c.relnamespace = n.oid) a
       WHERE n.nspname = {name} AND a.grantee <> n.nspowner LOOP
-    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM %s', {quoted}, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END);
-    EXECUTE format('REVOKE ALL ON SCHEMA %s FROM %s', {quoted}, CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END);
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM %s', {quoted}, {GRANTEE});
+    EXECUTE format('REVOKE ALL ON SCHEMA %s FROM %s', {quoted}, {GRANTEE});
   END LOOP;
 END",
             name = quote_literal(schema.as_str()),
@@ -240,10 +247,7 @@ END",
             format!("DO {}", quote_literal(&take)),
             format!(
                 "COMMENT ON SCHEMA {schema} IS {}",
-                quote_literal(&format!(
-                    "pilothouse: version in the making of {}",
-                    self.base
-                ))
+                quote_literal(&self.unfinished())
             ),
         ];
         self.pair(
@@ -275,13 +279,13 @@ END",
             "FOR g IN SELECT a.privilege_type, a.grantee, a.is_grantable FROM pg_class c, LATERAL aclexplode(c.relacl) a
     WHERE c.oid = {table}::regclass AND a.grantee <> c.relowner LOOP
     EXECUTE format('GRANT %s ON %s TO %s%s', g.privilege_type, {view},
-      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END,
+      {GRANTEE},
       CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
   END LOOP;
   FOR g IN SELECT a.privilege_type, a.grantee, v.shown FROM (VALUES {pairs}) AS v(col, shown)
       JOIN pg_attribute t ON t.attrelid = {table}::regclass AND t.attname = v.col, LATERAL aclexplode(t.attacl) a LOOP
     EXECUTE format('GRANT %s (%I) ON %s TO %s', g.privilege_type, g.shown, {view},
-      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END);
+      {GRANTEE});
   END LOOP;",
             table = quote_literal(&qualified),
             view = quote_literal(&name),
@@ -296,7 +300,7 @@ END",
             "EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = {})",
             quote_literal(old.schema.as_str())
         );
-        let whole = |view: &super::catalog::OldView| {
+        let whole = |view: &OldView| {
             let name = format!("{}.{}", old.schema, view.name);
             format!("to_regclass({}) IS NOT NULL", quote_literal(&name))
         };
@@ -305,7 +309,7 @@ END",
         let mut drop: Vec<String> = old
             .views
             .iter()
-            .map(|view| format!("DROP VIEW IF EXISTS {}.{}", old.schema, view.name))
+            .map(|view| drop_view(&old.schema, &view.name))
             .collect();
         let mut make = drop.clone();
         drop.push(format!("DROP SCHEMA IF EXISTS {}", old.schema));
@@ -353,29 +357,16 @@ END",
         place: Place,
         step: &str,
         (title, undo_title): (String, String),
-        (run, mut undo): (Vec<String>, Vec<String>),
+        (run, undo): (Vec<String>, Vec<String>),
     ) -> Deed {
-        let id = format!("version/{}/{step}", self.base.as_str());
-        let lock = "ACCESS SHARE on the tables: nobody waits";
-        undo.push(unmark(&id));
-        Deed {
-            place,
-            undo: vec![Action {
-                id: format!("undo/{id}"),
-                title: undo_title,
-                probe: when(&format!("NOT {}", is_marked(&id))),
-                statements: undo,
-                mode: Mode::Transaction,
-                lock,
-            }],
-            run: vec![Action {
-                probe: when(&is_marked(&id)),
-                id,
-                title,
-                statements: run,
-                mode: Mode::Transaction,
-                lock,
-            }],
-        }
+        let pair = Pair {
+            id: format!("version/{}/{step}", self.base.as_str()),
+            title,
+            undo_title,
+            run,
+            undo,
+            lock: "ACCESS SHARE on the tables: nobody waits",
+        };
+        pair.deed(place)
     }
 }

@@ -49,6 +49,10 @@ pub(super) fn views(
         let form = forms.iter().find(|form| form.table == table.name);
         let mut columns = shown(operations, table, form);
         columns.retain(|shown| !goes(table, &shown.column));
+        // A view must show something.
+        if columns.is_empty() {
+            continue;
+        }
         views.push(View {
             name: renamed_table(operations, &table.name),
             table: table.name.table.clone(),

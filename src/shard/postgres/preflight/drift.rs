@@ -2,7 +2,7 @@
 //! means nothing: order of columns, owners, names of constraints.
 
 use crate::shard::postgres::Failure;
-use crate::shard::postgres::dialect::Form;
+use crate::shard::postgres::dialect::{Form, by_table};
 use crate::shard::postgres::sql;
 use crate::shard::{Part, Shape};
 use sqlx::Row;
@@ -15,8 +15,9 @@ pub(in crate::shard::postgres) async fn shape(
     forms: &[Form],
 ) -> Result<Shape, Failure> {
     let mut shape = Shape::default();
-    for form in forms {
-        let touched = touched(form);
+    for form in by_table(forms) {
+        let of_table = forms.iter().filter(|other| other.table == form.table);
+        let touched: BTreeSet<&str> = of_table.flat_map(touched).collect();
         table(connection, form, &mut shape).await?;
         columns(connection, form, &touched, &mut shape).await?;
         constraints(connection, form, &touched, &mut shape).await?;
@@ -33,6 +34,11 @@ fn touched(form: &Form) -> BTreeSet<&str> {
     let mut names: BTreeSet<&str> = read.map(|input| input.column.as_str()).collect();
     names.extend(form.replaced().map(|(_, old, _)| old.name.as_str()));
     names.extend(form.key.iter().map(|key| key.name.as_str()));
+    for leaving in &form.leaving {
+        names.insert(leaving.column.name.as_str());
+        let read = leaving.down.iter().flat_map(|down| &down.inputs);
+        names.extend(read.map(|input| input.column.as_str()));
+    }
     names
 }
 

@@ -2,6 +2,7 @@
 
 use super::{finding, pass_or};
 use crate::base::Untrusted;
+use crate::shard::postgres::dialect::by_table;
 use crate::shard::postgres::sql;
 use crate::shard::postgres::{Failure, Inner};
 use crate::worker::{Check, CheckVerdict};
@@ -19,7 +20,7 @@ pub(super) async fn checks(
     shard: &Inner,
 ) -> Result<Vec<Check>, Failure> {
     let mut out = missing(connection).await?;
-    for form in &shard.program().forms {
+    for form in by_table(&shard.program().forms) {
         out.push(schema_usage(connection, form.table.schema.as_str()).await?);
     }
     for schema in schemas_grown(shard) {

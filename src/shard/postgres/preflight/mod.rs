@@ -15,6 +15,7 @@ mod table;
 pub(super) use drift::shape;
 pub(super) use grants::closed;
 
+use super::dialect::by_table;
 use super::sql;
 use super::{Failure, Inner, expression};
 use crate::worker::{Check, CheckVerdict};
@@ -54,13 +55,14 @@ async fn checks(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
     let mut out = server::checks(connection).await?;
     out.push(server::deadlock(connection, shard).await?);
     out.extend(grants::checks(connection, shard).await?);
-    for form in &shard.program().forms {
+    for form in by_table(&shard.program().forms) {
         out.extend(table::checks(connection, shard, form).await?);
+    }
+    for form in &shard.program().forms {
         out.extend(expression::checks(connection, form).await?);
     }
     for table in &shard.program().restructured {
-        let qualified = format!("{}.{}", table.schema, table.table);
-        out.extend(table::owned(connection, shard, &qualified).await?);
+        out.extend(table::owned(connection, shard, &table.to_string()).await?);
     }
     let shape = shape(connection, &shard.program().forms).await?;
     shard.fleet.shapes.post(&shard.spec.name, shape.clone());
@@ -70,7 +72,7 @@ async fn checks(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
     sql::run(connection, "SET LOCAL ROLE NONE").await?;
     out.push(clients::long_transactions(connection).await?);
     out.extend(slots::checks(connection, shard).await?);
-    for form in &shard.program().forms {
+    for form in by_table(&shard.program().forms) {
         out.push(clients::unnamed_columns(connection, form).await?);
     }
     Ok(out)

@@ -3,6 +3,7 @@
 use super::{finding, pass_or};
 use crate::base::quote_literal;
 use crate::shard::postgres::connect::{self, Purpose};
+use crate::shard::postgres::dialect::by_table;
 use crate::shard::postgres::sql;
 use crate::shard::postgres::{Failure, Inner};
 use crate::worker::{Check, CheckVerdict};
@@ -129,12 +130,8 @@ pub(super) async fn checks(connection: &mut PgConnection) -> Result<Vec<Check>, 
 /// PostgreSQL does not show free disk space to SQL: without a limit that is
 /// told, with one it cannot be kept and the throttle would never open.
 pub(super) async fn disk(connection: &mut PgConnection, shard: &Inner) -> Result<Check, Failure> {
-    let names: Vec<String> = shard
-        .program()
-        .forms
-        .iter()
-        .map(|f| f.qualified())
-        .collect();
+    let forms = by_table(&shard.program().forms);
+    let names: Vec<String> = forms.map(|form| form.qualified()).collect();
     let size = "SELECT pg_size_pretty(coalesce(sum(pg_total_relation_size(to_regclass(name))), 0))
         FROM unnest($1::text[]) AS name";
     let size = sql::text(connection, size, vec![sql::Value::List(names)]).await?;

@@ -2,6 +2,7 @@
 
 use super::{finding, pass_or};
 use crate::base::Untrusted;
+use crate::shard::postgres::dialect::by_table;
 use crate::shard::postgres::sql;
 use crate::shard::postgres::{Failure, Inner};
 use crate::worker::{Check, CheckVerdict};
@@ -23,7 +24,7 @@ pub(super) async fn checks(
     shard: &Inner,
 ) -> Result<Vec<Check>, Failure> {
     let mut out = Vec::new();
-    for form in &shard.program().forms {
+    for form in by_table(&shard.program().forms) {
         // Of a partitioned table the partitions may be what is published.
         let statement =
             "SELECT string_agg(DISTINCT p.pubname::text, ', ') FROM pg_publication_tables p

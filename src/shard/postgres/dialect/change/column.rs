@@ -3,7 +3,7 @@
 use super::constraint::{SHORT, added, validate};
 use super::not_null::NotNullCheck;
 use super::safe_type::is_safe;
-use super::{Deed, Pair, Place, Scope, path, plain, quoted, when};
+use super::{Deed, Pair, Place, Scope, path, when};
 use crate::base::quote_literal;
 use crate::migration::{AlterColumn, Change};
 use crate::shard::postgres::dialect::action::{Action, is_marked};
@@ -25,7 +25,7 @@ pub(super) fn alter(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>,
     };
     let mut deeds = Vec::new();
     if let Some(sql_type) = &alter.sql_type {
-        deeds.extend(retyped(scope, table, column, sql_type)?);
+        deeds.push(retyped(scope, table, column, sql_type)?);
     }
     match alter.nullable {
         Some(false) if !column.not_null => deeds.extend(not_null(scope, alter)),
@@ -53,22 +53,22 @@ fn retyped(
     table: &Table,
     column: &Column,
     sql_type: &str,
-) -> Result<Option<Deed>, Impossible> {
+) -> Result<Deed, Impossible> {
     let from = column.sql_type.as_str();
     if !is_safe(from, sql_type) {
         return impossible(
             &scope.key("type"),
             format!(
                 "changing {}.{} from {from} to {sql_type} rewrites or scans the table under a lock",
-                plain(&table.name),
+                table.name.plain(),
                 column.name.as_str()
             ),
             "add a column of the new type with add_column, with up, and with down for the old one",
         );
     }
-    let (qualified, name) = (quoted(&table.name.schema, &table.name.table), &column.name);
+    let (qualified, name) = (table.name.to_string(), &column.name);
     let pair = Pair {
-        step: "type".into(),
+        id: scope.id("type"),
         title: format!("{} becomes {sql_type}", name.as_str()),
         undo_title: format!("{} becomes {from} again, if every row fits", name.as_str()),
         run: vec![
@@ -80,24 +80,16 @@ fn retyped(
         )],
         lock: "ACCESS EXCLUSIVE, short: catalog only; the way back reads every row",
     };
-    let (run, undo) = pair.actions(scope);
-    Ok(Some(Deed {
-        place: Place::Publish,
-        run: vec![run],
-        undo: vec![undo],
-    }))
+    Ok(pair.deed(Place::Publish))
 }
 
 /// A check in verify, NOT NULL itself in contract: that finds the check and
 /// scans nothing.
 fn not_null(scope: &Scope<'_>, alter: &AlterColumn) -> [Deed; 2] {
-    let (qualified, name) = (
-        quoted(&alter.table.schema, &alter.table.table),
-        &alter.column,
-    );
+    let (qualified, name) = (alter.table.to_string(), &alter.column);
     let check = NotNullCheck::of(scope, &alter.table, name);
     let pair = Pair {
-        step: "set_not_null".into(),
+        id: scope.id("set_not_null"),
         title: format!("{} not null", name.as_str()),
         undo_title: format!("{} not null by a check", name.as_str()),
         run: vec![
@@ -110,7 +102,7 @@ fn not_null(scope: &Scope<'_>, alter: &AlterColumn) -> [Deed; 2] {
         ],
         lock: "ACCESS EXCLUSIVE, short: the validated check spares the scan",
     };
-    let (set, back) = pair.actions(scope);
+    let (set, back) = pair.actions();
     let id = format!("undo/{}", scope.id("set_not_null_valid"));
     let valid = validate(id, &qualified, &check.name, name.as_str());
     [
@@ -132,25 +124,23 @@ fn not_null(scope: &Scope<'_>, alter: &AlterColumn) -> [Deed; 2] {
 fn loosened(scope: &Scope<'_>, table: &Table, alter: &AlterColumn) -> Result<Deed, Impossible> {
     let name = &alter.column;
     let is_key = table
-        .constraints
-        .iter()
-        .any(|c| c.definition.starts_with("PRIMARY KEY"))
-        && table.key.contains(name);
+        .primary_key()
+        .is_some_and(|key| key.columns.contains(name));
     if is_key {
         return impossible(
             &scope.key("nullable"),
             format!(
                 "{} belongs to the primary key of {}",
                 name.as_str(),
-                plain(&alter.table)
+                alter.table.plain()
             ),
             "drop the primary key in an earlier migration",
         );
     }
-    let qualified = quoted(&alter.table.schema, &alter.table.table);
+    let qualified = alter.table.to_string();
     let check = NotNullCheck::of(scope, &alter.table, name);
     let pair = Pair {
-        step: "drop_not_null".into(),
+        id: scope.id("drop_not_null"),
         title: format!("{} may be null", name.as_str()),
         undo_title: format!("{} not null again", name.as_str()),
         run: vec![format!(
@@ -162,7 +152,7 @@ fn loosened(scope: &Scope<'_>, table: &Table, alter: &AlterColumn) -> Result<Dee
         ],
         lock: SHORT,
     };
-    let (run, back) = pair.actions(scope);
+    let (run, back) = pair.actions();
     let still = format!("NOT {}", is_marked(&run.id));
     let [add, valid] = check.run();
     let guard = |action: Action, done: String| Action {
@@ -182,51 +172,35 @@ fn loosened(scope: &Scope<'_>, table: &Table, alter: &AlterColumn) -> Result<Dee
 }
 
 fn new_default(scope: &Scope<'_>, alter: &AlterColumn, column: &Column, to: &Change) -> Deed {
-    let (qualified, name) = (
-        quoted(&alter.table.schema, &alter.table.table),
-        &column.name,
-    );
+    let (qualified, name) = (alter.table.to_string(), &column.name);
     let set = |default: Option<&String>| match default {
         Some(value) => format!("ALTER TABLE {qualified} ALTER COLUMN {name} SET DEFAULT {value}"),
         None => format!("ALTER TABLE {qualified} ALTER COLUMN {name} DROP DEFAULT"),
     };
     let pair = Pair {
-        step: "default".into(),
+        id: scope.id("default"),
         title: format!("default of {}", name.as_str()),
         undo_title: format!("default of {} as it was", name.as_str()),
         run: vec![path(&alter.table.schema), set(to.value())],
         undo: vec![path(&alter.table.schema), set(column.default.as_ref())],
         lock: SHORT,
     };
-    let (run, undo) = pair.actions(scope);
-    Deed {
-        place: Place::Drop,
-        run: vec![run],
-        undo: vec![undo],
-    }
+    pair.deed(Place::Drop)
 }
 
 fn new_comment(scope: &Scope<'_>, alter: &AlterColumn, column: &Column, to: &Change) -> Deed {
-    let (qualified, name) = (
-        quoted(&alter.table.schema, &alter.table.table),
-        &column.name,
-    );
+    let (qualified, name) = (alter.table.to_string(), &column.name);
     let set = |text: Option<&String>| {
         let text = text.map_or_else(|| "NULL".to_owned(), |text| quote_literal(text));
         format!("COMMENT ON COLUMN {qualified}.{name} IS {text}")
     };
     let pair = Pair {
-        step: "comment".into(),
+        id: scope.id("comment"),
         title: format!("comment of {}", name.as_str()),
         undo_title: format!("comment of {} as it was", name.as_str()),
         run: vec![set(to.value())],
         undo: vec![set(column.comment.as_ref())],
         lock: "SHARE UPDATE EXCLUSIVE, short: reads and writes go on",
     };
-    let (run, undo) = pair.actions(scope);
-    Deed {
-        place: Place::Drop,
-        run: vec![run],
-        undo: vec![undo],
-    }
+    pair.deed(Place::Drop)
 }

@@ -2,7 +2,7 @@
 
 use super::index_steps::Build;
 use super::not_null::NotNullCheck;
-use super::{Deed, Known, Pair, Place, Scope, path, plain, quoted, spell, when};
+use super::{Deed, Known, Pair, Place, Scope, path, spell, when};
 use crate::base::Ident;
 use crate::migration::{
     CreateConstraint, DropConstraint, ForeignKey, KeyRule, RenameConstraint, Rule, TableName,
@@ -34,7 +34,7 @@ pub(super) fn added(
             &scope.key("name"),
             format!(
                 "{} has a constraint {} already",
-                plain(table),
+                table.plain(),
                 name.as_str()
             ),
             "choose another name, or drop that one first",
@@ -51,24 +51,19 @@ pub(super) fn add_rule(
     rule: &Rule,
 ) -> Result<Deed, Impossible> {
     match rule {
-        Rule::Check { .. } => Ok(not_valid(
-            scope,
-            table,
-            name,
-            &spell::rule(rule),
-            name.as_str(),
-        )),
-        Rule::ForeignKey(key) => {
-            demand_other(scope, table, key)?;
-            Ok(not_valid(
-                scope,
-                table,
-                name,
-                &spell::rule(rule),
-                name.as_str(),
-            ))
+        Rule::Check { .. } | Rule::ForeignKey(_) => {
+            if let Rule::ForeignKey(key) = rule {
+                demand_other(scope, table, key)?;
+            }
+            let body = spell::rule(rule);
+            Ok(not_valid(scope, table, name, &body, name.as_str()))
         }
-        Rule::Unique(key) => unique(scope, table, name, key),
+        Rule::Unique(key) => {
+            demand_index(scope, table, name)?;
+            let using = Using::of("UNIQUE", spell::deferral(key.deferral));
+            let definition = key_definition(table, key);
+            Ok(using_index(scope, table, name, definition, using))
+        }
         Rule::PrimaryKey(key) => primary_key(scope, table, name, key),
         Rule::Exclude { .. } => impossible(
             &scope.key("constraint"),
@@ -78,6 +73,12 @@ pub(super) fn add_rule(
     }
 }
 
+/// Whether an index can be built for the constraint.
+fn demand_index(scope: &Scope<'_>, table: &TableName, name: &Ident) -> Result<(), Impossible> {
+    scope.demand_whole(table)?;
+    scope.demand_free(&table.schema, name)
+}
+
 fn demand_other(scope: &Scope<'_>, table: &TableName, key: &ForeignKey) -> Result<(), Impossible> {
     scope.demand_columns(&key.table, &key.referenced)?;
     match scope.catalog.table(table) {
@@ -85,7 +86,7 @@ fn demand_other(scope: &Scope<'_>, table: &TableName, key: &ForeignKey) -> Resul
             &scope.key("table"),
             format!(
                 "{} is partitioned: a foreign key on it cannot be added without checking every row under a lock",
-                plain(table)
+                table.plain()
             ),
             "add it to each partition",
         ),
@@ -102,14 +103,14 @@ pub(super) fn not_valid(
     body: &str,
     shown: &str,
 ) -> Deed {
-    let qualified = quoted(&table.schema, &table.table);
+    let qualified = table.to_string();
     let (what, lock) = match body.starts_with("FOREIGN KEY") {
         true => (format!("foreign key {shown}"), BOTH),
         false => (format!("check {shown}"), SHORT),
     };
     let body = body.trim_end_matches(" NOT VALID");
     let pair = Pair {
-        step: format!("add/{}", name.as_str()),
+        id: scope.id(&format!("add/{}", name.as_str())),
         title: format!("add {what}, for new rows"),
         undo_title: format!("drop {what}"),
         run: vec![
@@ -121,7 +122,7 @@ pub(super) fn not_valid(
         )],
         lock,
     };
-    let (add, drop) = pair.actions(scope);
+    let (add, drop) = pair.actions();
     let id = scope.id(&format!("validate/{}", name.as_str()));
     Deed {
         place: Place::Verify,
@@ -157,29 +158,11 @@ fn key_definition(table: &TableName, key: &KeyRule) -> String {
     };
     format!(
         "ON {} ({}){}{nulls}{}",
-        quoted(&table.schema, &table.table),
+        table,
         spell::list(&key.columns),
         spell::include(&key.include),
         spell::with(key.with.as_ref())
     )
-}
-
-fn unique(
-    scope: &Scope<'_>,
-    table: &TableName,
-    name: &Ident,
-    key: &KeyRule,
-) -> Result<Deed, Impossible> {
-    scope.demand_whole(table)?;
-    scope.demand_free(&table.schema, name)?;
-    let using = ("UNIQUE", spell::deferral(key.deferral));
-    Ok(using_index(
-        scope,
-        table,
-        name,
-        key_definition(table, key),
-        using,
-    ))
 }
 
 /// A key like one that is there, over other columns.
@@ -190,12 +173,12 @@ pub(super) fn key_constraint(
     like: &Constraint,
     definition: String,
 ) -> Deed {
-    let using = (key_word(like), deferral_of(like));
+    let using = Using::of(key_word(like), deferral_of(like));
     using_index(scope, table, name, definition, using)
 }
 
 fn key_word(constraint: &Constraint) -> &'static str {
-    if is_primary(constraint) {
+    if constraint.is_primary() {
         "PRIMARY KEY"
     } else {
         "UNIQUE"
@@ -209,38 +192,61 @@ fn deferral_of(constraint: &Constraint) -> &str {
         .map_or("", |at| &definition[at..])
 }
 
+/// What an index becomes.
+struct Using<'a> {
+    word: &'static str,
+    deferral: &'a str,
+    /// Statements of the same transaction: there, and on the way back.
+    also: (Vec<String>, Vec<String>),
+}
+
+impl<'a> Using<'a> {
+    fn of(word: &'static str, deferral: &'a str) -> Self {
+        Self {
+            word,
+            deferral,
+            also: (Vec::new(), Vec::new()),
+        }
+    }
+}
+
 /// Builds an index beside the writers, then makes it a constraint.
 fn using_index(
     scope: &Scope<'_>,
     table: &TableName,
     name: &Ident,
     definition: String,
-    (word, deferral): (&str, &str),
+    using: Using<'_>,
 ) -> Deed {
-    let qualified = quoted(&table.schema, &table.table);
-    let step = format!("add/{}", name.as_str());
+    let qualified = table.to_string();
+    let id = scope.id(&format!("add/{}", name.as_str()));
     let build = Build {
         table,
         hidden: scope.hidden(name.as_str()),
         is_unique: true,
         definition,
         what: format!("the index of {}", name.as_str()),
-        finished: is_marked(&scope.id(&step)),
+        finished: is_marked(&id),
     };
+    let mut run = vec![format!(
+        "ALTER TABLE {qualified} ADD CONSTRAINT {name} {} USING INDEX {}{}",
+        using.word, build.hidden, using.deferral
+    )];
+    let mut undo = vec![format!(
+        "ALTER TABLE IF EXISTS {qualified} DROP CONSTRAINT IF EXISTS {name}"
+    )];
+    run.extend(using.also.0);
+    undo.extend(using.also.1);
+    let kind = using.word.to_lowercase();
     let pair = Pair {
-        step,
-        title: format!("add unique constraint {}", name.as_str()),
-        undo_title: format!("drop unique constraint {}", name.as_str()),
-        run: vec![format!(
-            "ALTER TABLE {qualified} ADD CONSTRAINT {name} {word} USING INDEX {}{deferral}",
-            build.hidden
-        )],
-        undo: vec![format!(
-            "ALTER TABLE IF EXISTS {qualified} DROP CONSTRAINT IF EXISTS {name}"
-        )],
+        id,
+        title: format!("add {kind} constraint {}", name.as_str()),
+        undo_title: format!("drop {kind} constraint {}", name.as_str()),
+        run,
+        undo,
         lock: SHORT,
     };
-    let (add, drop) = pair.actions(scope);
+    let (add, drop) = pair.actions();
     let step = format!("build/{}", name.as_str());
     Deed {
         place: Place::Verify,
@@ -266,6 +272,8 @@ fn nullable<'k>(
     Ok(key.columns.iter().filter(may).collect())
 }
 
+/// Its columns are NOT NULL by a validated check before it is added, which
+/// spares it the scan; it makes them so itself.
 fn primary_key(
     scope: &Scope<'_>,
     table: &TableName,
@@ -273,53 +281,36 @@ fn primary_key(
     key: &KeyRule,
 ) -> Result<Deed, Impossible> {
     if let Known::Before(found) = scope.table(table)?
-        && let Some(other) = found.constraints.iter().find(|c| is_primary(c))
+        && let Some(other) = found.primary_key()
     {
         return impossible(
             &scope.key("constraint"),
             format!(
                 "{} has a primary key already: {}",
-                plain(table),
+                table.plain(),
                 other.name.as_str()
             ),
             "drop that one in an earlier migration",
         );
     }
-    let mut deed = unique(scope, table, name, key)?;
-    let qualified = quoted(&table.schema, &table.table);
+    demand_index(scope, table, name)?;
     let loose = nullable(scope, table, key)?;
-    let mut first = Vec::new();
-    let mut last = Vec::new();
-    let (mut drop_checks, mut loosen) = (Vec::new(), Vec::new());
-    for column in loose {
-        let check = NotNullCheck::of(scope, table, column);
-        first.extend(check.run());
-        last.push(check.undo());
-        drop_checks.push(check.drop());
-        loosen.push(format!(
-            "ALTER TABLE {qualified} ALTER COLUMN {column} DROP NOT NULL"
-        ));
-    }
-    if let [_, add] = deed.run.as_mut_slice() {
-        add.title = format!("add primary key {}", name.as_str());
-        add.statements = add
-            .statements
-            .iter()
-            .map(|s| s.replacen(" UNIQUE USING INDEX ", " PRIMARY KEY USING INDEX ", 1))
-            .collect();
-        add.statements.extend(drop_checks);
-    }
-    if let Some(drop) = deed.undo.first_mut() {
-        drop.title = format!("drop primary key {}", name.as_str());
-        drop.statements.splice(1..1, loosen);
-    }
-    deed.run.splice(0..0, first);
-    deed.undo.extend(last);
+    let of = |column| NotNullCheck::of(scope, table, column);
+    let checks: Vec<NotNullCheck<'_>> = loose.iter().copied().map(of).collect();
+    let loosen =
+        |column: &&Ident| format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL");
+    let using = Using {
+        also: (
+            checks.iter().map(NotNullCheck::drop).collect(),
+            loose.iter().map(loosen).collect(),
+        ),
+        ..Using::of("PRIMARY KEY", spell::deferral(key.deferral))
+    };
+    let mut deed = using_index(scope, table, name, key_definition(table, key), using);
+    deed.run
+        .splice(0..0, checks.iter().flat_map(NotNullCheck::run));
+    deed.undo.extend(checks.iter().map(NotNullCheck::undo));
     Ok(deed)
-}
-
-fn is_primary(constraint: &Constraint) -> bool {
-    constraint.definition.starts_with("PRIMARY KEY")
 }
 
 /// Clients of the new form count on it being gone: it goes when that is
@@ -337,7 +328,7 @@ fn the_constraint<'t>(
 ) -> Result<&'t Constraint, Impossible> {
     table.constraint(name).ok_or_else(|| Impossible {
         key: scope.key("name"),
-        what: format!("{} has no constraint {}", plain(&table.name), name.as_str()),
+        what: format!("{} has no constraint {}", table.name.plain(), name.as_str()),
         remedy: "correct its name, spelled as the catalog spells it".into(),
     })
 }
@@ -350,9 +341,8 @@ pub(super) fn dropped(
     found: &Constraint,
     place: Place,
 ) -> Result<Deed, Impossible> {
-    let (qualified, name) = (quoted(&at.schema, &at.table), &found.name);
-    let step = format!("drop/{}", name.as_str());
-    let id = scope.id(&step);
+    let (qualified, name) = (at.to_string(), &found.name);
+    let id = scope.id(&format!("drop/{}", name.as_str()));
     let mut first = Vec::new();
     let mut last = Vec::new();
     let bare = found.definition.trim_end_matches(" NOT VALID");
@@ -385,14 +375,14 @@ pub(super) fn dropped(
                 format!(
                     "{} of {} is of a kind that could not be put back without blocking writers",
                     name.as_str(),
-                    plain(at)
+                    at.plain()
                 ),
                 "drop it with an sql operation that says how it is put back",
             );
         }
     };
     let pair = Pair {
-        step,
+        id,
         title: format!("drop constraint {}", name.as_str()),
         undo_title: format!("put constraint {} back", name.as_str()),
         run: vec![format!("ALTER TABLE {qualified} DROP CONSTRAINT {name}")],
@@ -401,7 +391,7 @@ pub(super) fn dropped(
         )],
         lock: SHORT,
     };
-    let (run, back) = pair.actions(scope);
+    let (run, back) = pair.actions();
     first.push(back);
     first.extend(last);
     Ok(Deed {
@@ -419,7 +409,7 @@ pub(super) fn rename(scope: &Scope<'_>, rename: &RenameConstraint) -> Result<Dee
             &scope.key("to"),
             format!(
                 "{} has a constraint {} already",
-                plain(&rename.table),
+                rename.table.plain(),
                 rename.to.as_str()
             ),
             "choose another name",
@@ -428,10 +418,10 @@ pub(super) fn rename(scope: &Scope<'_>, rename: &RenameConstraint) -> Result<Dee
     if found.kind == ConstraintKind::Key {
         scope.demand_free(&rename.table.schema, &rename.to)?;
     }
-    let qualified = quoted(&rename.table.schema, &rename.table.table);
+    let qualified = rename.table.to_string();
     let (from, to) = (&rename.from, &rename.to);
     let pair = Pair {
-        step: "rename".into(),
+        id: scope.id("rename"),
         title: format!("rename constraint {} to {}", from.as_str(), to.as_str()),
         undo_title: format!(
             "rename constraint {} back to {}",
@@ -446,10 +436,5 @@ pub(super) fn rename(scope: &Scope<'_>, rename: &RenameConstraint) -> Result<Dee
         )],
         lock: SHORT,
     };
-    let (run, undo) = pair.actions(scope);
-    Ok(Deed {
-        place: Place::Drop,
-        run: vec![run],
-        undo: vec![undo],
-    })
+    Ok(pair.deed(Place::Drop))
 }

@@ -3,7 +3,7 @@
 
 use super::constraint::dropped;
 use super::index::dropped as index_dropped;
-use super::{Deed, Pair, Place, Scope, quoted};
+use super::{Deed, Pair, Place, Scope};
 use crate::base::{Ident, code, quote_literal};
 use crate::migration::DropColumn;
 use crate::shard::postgres::dialect::catalog::ConstraintKind;
@@ -35,7 +35,7 @@ pub(super) fn deeds(
     for leaving in leaving.filter(|leaving| leaving.column.name == drop.column) {
         let going = Going {
             scope,
-            qualified: quoted(&drop.table.schema, &drop.table.table),
+            qualified: drop.table.to_string(),
             leaving,
             name: scope.hidden("leaving").as_str().to_owned(),
         };
@@ -108,14 +108,14 @@ impl Going<'_> {
         self.leaving.down.as_ref()?;
         let name = self.leaving.column.name.as_str();
         let pair = Pair {
-            step: format!("fill/{name}"),
+            id: self.scope.id(&format!("fill/{name}")),
             title: format!("{name} gets a value where a client does not write it"),
             undo_title: format!("{name} is written by clients alone"),
             run: self.fill_statements(),
             undo: self.drop_statements("fill"),
             lock: WRITERS,
         };
-        Some(self.deed(Place::Publish, pair))
+        Some(pair.deed(Place::Publish))
     }
 
     /// Once it is retired nobody changes it: what is exported is what is lost.
@@ -149,14 +149,14 @@ impl Going<'_> {
     fn guard(&self) -> Deed {
         let name = self.leaving.column.name.as_str();
         let pair = Pair {
-            step: format!("guard/{name}"),
+            id: self.scope.id(&format!("guard/{name}")),
             title: format!("{name} cannot be changed any more"),
             undo_title: format!("{name} can be changed again"),
             run: self.guard_statements(),
             undo: self.drop_statements("guard"),
             lock: WRITERS,
         };
-        self.deed(Place::Retire, pair)
+        pair.deed(Place::Retire)
     }
 
     /// The triggers name the column: they go before it and come back after it.
@@ -167,22 +167,13 @@ impl Going<'_> {
         let mut undo = self.fill_statements();
         undo.extend(self.guard_statements());
         let pair = Pair {
-            step: format!("unhook/{name}"),
+            id: self.scope.id(&format!("unhook/{name}")),
             title: format!("take our triggers off {name}"),
             undo_title: format!("put our triggers over {name} again"),
             run,
             undo,
             lock: WRITERS,
         };
-        self.deed(Place::Unhook, pair)
-    }
-
-    fn deed(&self, place: Place, pair: Pair) -> Deed {
-        let (run, undo) = pair.actions(self.scope);
-        Deed {
-            place,
-            run: vec![run],
-            undo: vec![undo],
-        }
+        pair.deed(Place::Unhook)
     }
 }

@@ -1,8 +1,9 @@
 //! create_index and drop_index.
 
 use super::index_steps::Build;
-use super::{Deed, Pair, Place, Scope, plain, quoted, spell};
-use crate::migration::{CreateIndex, DropIndex, KeyOf, TableName};
+use super::{Deed, Pair, Place, Scope, quoted, spell};
+use crate::base::Ident;
+use crate::migration::{CreateIndex, DropIndex, KeyOf};
 use crate::shard::postgres::dialect::action::is_marked;
 use crate::shard::postgres::dialect::catalog::{Index, Table};
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
@@ -18,16 +19,40 @@ pub(super) fn create(scope: &Scope<'_>, create: &CreateIndex) -> Result<Deed, Im
     scope.demand_columns(&create.table, columns.chain(&create.include))?;
     scope.demand_whole(&create.table)?;
     scope.demand_free(&create.table.schema, &create.name)?;
+    let (schema, name) = (&create.table.schema, &create.name);
+    let hidden = scope.hidden(name.as_str());
+    let id = scope.id(&format!("name/{}", name.as_str()));
+    let build = Build {
+        table: &create.table,
+        hidden: hidden.clone(),
+        is_unique: create.unique,
+        definition: definition(create),
+        what: format!("index {}", name.as_str()),
+        finished: is_marked(&id),
+    };
+    let pair = Pair {
+        id,
+        title: format!("give index {} its name", name.as_str()),
+        undo_title: format!("hide index {}", name.as_str()),
+        run: vec![renamed(schema, &hidden, name)],
+        undo: vec![renamed(schema, name, &hidden)],
+        lock: RENAME,
+    };
+    let (give, take) = pair.actions();
+    let step = format!("build/{}", name.as_str());
     Ok(Deed {
         place: Place::Expand,
-        ..built(
-            scope,
-            &create.table,
-            &create.name,
-            create.unique,
-            definition(create),
-        )
+        run: vec![build.action(scope, &step), give],
+        undo: vec![take, build.undo(scope, &step)],
     })
+}
+
+/// Somebody may have dropped the index in the meantime.
+fn renamed(schema: &Ident, from: &Ident, to: &Ident) -> String {
+    format!(
+        "ALTER INDEX IF EXISTS {} RENAME TO {to}",
+        quoted(schema, from)
+    )
 }
 
 /// What stands behind the name, from `ON` on.
@@ -42,53 +67,13 @@ fn definition(create: &CreateIndex) -> String {
     let only = create.predicate.as_ref();
     format!(
         "ON {}{} ({}){}{nulls}{}{}",
-        quoted(&create.table.schema, &create.table.table),
+        create.table,
         method.map_or_else(String::new, |m| format!(" USING {m}")),
         keys.join(", "),
         spell::include(&create.include),
         spell::with(create.with.as_ref()),
         only.map_or_else(String::new, |p| format!(" WHERE ({p})"))
     )
-}
-
-/// Builds an index, gives it its name, and takes both back.
-fn built(
-    scope: &Scope<'_>,
-    table: &TableName,
-    name: &crate::base::Ident,
-    is_unique: bool,
-    definition: String,
-) -> Deed {
-    let hidden = scope.hidden(name.as_str());
-    let build = Build {
-        table,
-        hidden: hidden.clone(),
-        is_unique,
-        definition,
-        what: format!("index {}", name.as_str()),
-        finished: is_marked(&scope.id(&format!("name/{}", name.as_str()))),
-    };
-    let pair = Pair {
-        step: format!("name/{}", name.as_str()),
-        title: format!("give index {} its name", name.as_str()),
-        undo_title: format!("hide index {}", name.as_str()),
-        run: vec![format!(
-            "ALTER INDEX {} RENAME TO {name}",
-            quoted(&table.schema, &hidden)
-        )],
-        undo: vec![format!(
-            "ALTER INDEX IF EXISTS {} RENAME TO {hidden}",
-            quoted(&table.schema, name)
-        )],
-        lock: RENAME,
-    };
-    let (give, take) = pair.actions(scope);
-    let step = format!("build/{}", name.as_str());
-    Deed {
-        place: Place::Expand,
-        run: vec![build.action(scope, &step), give],
-        undo: vec![take, build.undo(scope, &step)],
-    }
 }
 
 /// Contract drops it; the way back builds it again.
@@ -100,7 +85,7 @@ pub(super) fn drop(scope: &Scope<'_>, drop: &DropIndex) -> Result<Deed, Impossib
     let Some((table, index)) = found else {
         return impossible(
             &scope.key("index"),
-            format!("there is no index {}", plain(&drop.index)),
+            format!("there is no index {}", drop.index.plain()),
             "correct its schema and name, spelled as the catalog spells it",
         );
     };
@@ -124,32 +109,26 @@ pub(super) fn dropped(
         );
     }
     let hidden = scope.hidden(name.as_str());
-    let step = format!("hide/{}", name.as_str());
+    let id = scope.id(&format!("hide/{}", name.as_str()));
     let build = Build {
         table: &table.name,
         hidden: hidden.clone(),
         is_unique: index.is_unique,
         definition: index.definition.clone(),
         what: format!("index {}", name.as_str()),
-        finished: format!("NOT {}", is_marked(&scope.id(&step))),
+        finished: format!("NOT {}", is_marked(&id)),
     };
     // Under a name of ours first: another index may have its name before the
     // stop is over, and must not be taken for it.
     let pair = Pair {
-        step,
+        id,
         title: format!("hide index {}", name.as_str()),
         undo_title: format!("give index {} its name", name.as_str()),
-        run: vec![format!(
-            "ALTER INDEX {} RENAME TO {hidden}",
-            quoted(schema, name)
-        )],
-        undo: vec![format!(
-            "ALTER INDEX {} RENAME TO {name}",
-            quoted(schema, &hidden)
-        )],
+        run: vec![renamed(schema, name, &hidden)],
+        undo: vec![renamed(schema, &hidden, name)],
         lock: RENAME,
     };
-    let (hide, give) = pair.actions(scope);
+    let (hide, give) = pair.actions();
     let mut drop = build.undo(scope, &format!("drop/{}", name.as_str()));
     drop.id = scope.id(&format!("drop/{}", name.as_str()));
     let mut again = build.action(scope, &format!("build/{}", name.as_str()));

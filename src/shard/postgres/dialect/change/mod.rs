@@ -21,7 +21,7 @@ mod table;
 use super::action::{Action, Mode, is_marked, when};
 use super::catalog::{Catalog, Table};
 use super::form::{Form, Impossible, impossible, tag};
-use crate::base::{Ident, Untrusted, quote_literal};
+use crate::base::{Ident, quote_literal};
 use crate::migration::{CreateTable, Migration, Operation, TableName};
 
 /// Where on the way an operation acts.
@@ -116,6 +116,11 @@ impl<'a> Scope<'a> {
         format!("operation.{}.{}.{key}", self.number, self.word)
     }
 
+    /// What stands before this operation in the migration.
+    fn earlier(&self) -> impl Iterator<Item = &'a Operation> {
+        self.migration.operations.iter().take(self.number - 1)
+    }
+
     /// Id of a step.
     fn id(&self, step: &str) -> String {
         format!("{}/{}/{step}", self.word, self.number)
@@ -137,14 +142,13 @@ impl<'a> Scope<'a> {
         if let Some(table) = self.catalog.table(name) {
             return Ok(Known::Before(table));
         }
-        let mut earlier = self.migration.operations.iter().take(self.number - 1);
-        let created = earlier.find_map(|operation| match operation {
+        let created = self.earlier().find_map(|operation| match operation {
             Operation::CreateTable(create) if create.table == *name => Some(create),
             _ => None,
         });
         created.map(Known::Created).ok_or_else(|| Impossible {
             key: self.key("table"),
-            what: format!("table {} is not there", plain(name)),
+            what: format!("table {} is not there", name.plain()),
             remedy: "correct the table's name or schema, spelled as the catalog spells it".into(),
         })
     }
@@ -155,7 +159,7 @@ impl<'a> Scope<'a> {
             Known::Before(table) => Ok(table),
             Known::Created(_) => impossible(
                 &self.key("table"),
-                format!("{} is created by this migration itself", plain(name)),
+                format!("{} is created by this migration itself", name.plain()),
                 "write it into create_table",
             ),
         }
@@ -190,7 +194,7 @@ impl<'a> Scope<'a> {
             None => Ok(()),
             Some(name) => impossible(
                 &self.key("table"),
-                format!("table {} has no column {}", plain(table), name.as_str()),
+                format!("table {} has no column {}", table.plain(), name.as_str()),
                 "correct the column's name, spelled as the catalog spells it",
             ),
         }
@@ -205,7 +209,7 @@ impl<'a> Scope<'a> {
         if self.catalog.taken.contains(&wanted) {
             return impossible(
                 &self.key("name"),
-                format!("there is a {} already", plain(&wanted)),
+                format!("there is a {} already", wanted.plain()),
                 "choose another name, or drop what has it if it is a leftover",
             );
         }
@@ -220,7 +224,7 @@ impl<'a> Scope<'a> {
                 &self.key("table"),
                 format!(
                     "{} is partitioned: PostgreSQL cannot build an index over it beside its writers",
-                    plain(table)
+                    table.plain()
                 ),
                 "create the index on each partition with create_index, then attach them with an sql operation",
             ),
@@ -229,13 +233,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// `shop.customers`, for people.
-fn plain(name: &TableName) -> String {
-    let bare = format!("{}.{}", name.schema.as_str(), name.table.as_str());
-    Untrusted::new(bare).to_string()
-}
-
-/// `"shop"."customers"`.
+/// `"shop"."customers_country"`, of what stands beside a table.
 fn quoted(schema: &Ident, name: &Ident) -> String {
     format!("{schema}.{name}")
 }
@@ -256,18 +254,28 @@ const RESET_PATH: &str = "RESET search_path";
 
 /// Statements in one transaction, and those that take them back in one: the
 /// done-mark tells which of the two holds.
-struct Pair {
-    step: String,
-    title: String,
-    undo_title: String,
-    run: Vec<String>,
-    undo: Vec<String>,
-    lock: &'static str,
+pub(super) struct Pair {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) undo_title: String,
+    pub(super) run: Vec<String>,
+    pub(super) undo: Vec<String>,
+    pub(super) lock: &'static str,
 }
 
 impl Pair {
-    fn actions(self, scope: &Scope<'_>) -> (Action, Action) {
-        let id = scope.id(&self.step);
+    /// The two steps as all that is done at one place.
+    pub(super) fn deed(self, place: Place) -> Deed {
+        let (run, undo) = self.actions();
+        Deed {
+            place,
+            run: vec![run],
+            undo: vec![undo],
+        }
+    }
+
+    fn actions(self) -> (Action, Action) {
+        let id = self.id;
         let mut undo = self.undo;
         undo.push(unmark(&id));
         let back = Action {

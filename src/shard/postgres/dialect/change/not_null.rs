@@ -1,7 +1,7 @@
 //! NOT NULL without a scan under the lock.
 
 use super::constraint::{SHORT, validate};
-use super::{Scope, quoted, when};
+use super::{Scope, when};
 use crate::base::{Ident, quote_literal};
 use crate::migration::TableName;
 use crate::shard::postgres::dialect::action::{Action, Mode, has_constraint};
@@ -19,7 +19,7 @@ impl<'a> NotNullCheck<'a> {
     pub(super) fn of(scope: &'a Scope<'a>, table: &TableName, column: &'a Ident) -> Self {
         Self {
             scope,
-            qualified: quoted(&table.schema, &table.table),
+            qualified: table.to_string(),
             column,
             name: scope.hidden(&format!("not null {}", column.as_str())),
         }

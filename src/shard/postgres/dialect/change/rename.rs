@@ -1,7 +1,7 @@
 //! rename_column and rename_table: the new version has the new name from the
 //! first view on; the table itself gets it in contract.
 
-use super::{Deed, Pair, Place, Scope, plain, quoted};
+use super::{Deed, Pair, Place, Scope, quoted};
 use crate::migration::{RenameColumn, RenameTable};
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
 
@@ -27,16 +27,16 @@ pub(super) fn column(scope: &Scope<'_>, op: &RenameColumn) -> Result<Deed, Impos
             &scope.key("to"),
             format!(
                 "{} has a column {} already",
-                plain(&op.table),
+                op.table.plain(),
                 op.to.as_str()
             ),
             "choose another name",
         );
     }
-    let qualified = quoted(&op.table.schema, &op.table.table);
+    let qualified = op.table.to_string();
     let (from, to) = (&op.from, &op.to);
     let pair = Pair {
-        step: "rename".into(),
+        id: scope.id("rename"),
         title: format!("rename column {} to {}", from.as_str(), to.as_str()),
         undo_title: format!("rename column {} back to {}", to.as_str(), from.as_str()),
         run: vec![format!(
@@ -47,12 +47,7 @@ pub(super) fn column(scope: &Scope<'_>, op: &RenameColumn) -> Result<Deed, Impos
         )],
         lock: SHORT,
     };
-    let (run, undo) = pair.actions(scope);
-    Ok(Deed {
-        place: Place::Drop,
-        run: vec![run],
-        undo: vec![undo],
-    })
+    Ok(pair.deed(Place::Drop))
 }
 
 pub(super) fn table(scope: &Scope<'_>, op: &RenameTable) -> Result<Deed, Impossible> {
@@ -61,7 +56,7 @@ pub(super) fn table(scope: &Scope<'_>, op: &RenameTable) -> Result<Deed, Impossi
     scope.demand_free(&op.table.schema, &op.to)?;
     let (schema, from, to) = (&op.table.schema, &op.table.table, &op.to);
     let pair = Pair {
-        step: "rename".into(),
+        id: scope.id("rename"),
         title: format!("rename table {} to {}", from.as_str(), to.as_str()),
         undo_title: format!("rename table {} back to {}", to.as_str(), from.as_str()),
         run: vec![format!(
@@ -74,11 +69,6 @@ pub(super) fn table(scope: &Scope<'_>, op: &RenameTable) -> Result<Deed, Impossi
         )],
         lock: SHORT,
     };
-    let (run, undo) = pair.actions(scope);
     // Every other step knows the table by the name that it has until now.
-    Ok(Deed {
-        place: Place::Settle,
-        run: vec![run],
-        undo: vec![undo],
-    })
+    Ok(pair.deed(Place::Settle))
 }

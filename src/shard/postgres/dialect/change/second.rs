@@ -5,9 +5,9 @@
 use super::constraint::{add_rule, dropped, key_constraint, not_valid};
 use super::index::dropped as index_dropped;
 use super::index_steps::Build;
-use super::{Deed, Pair, Place, Scope, plain, quoted};
+use super::{Deed, Pair, Place, Scope, quoted};
 use crate::base::Ident;
-use crate::migration::{AlterColumn, Operation, Rule, TableConstraint, rename_columns};
+use crate::migration::{AlterColumn, Operation, Rule, Spelling, TableConstraint, rename_columns};
 use crate::shard::postgres::dialect::catalog::{Column, Constraint, ConstraintKind, Index, Table};
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
 use crate::shard::postgres::dialect::second::hidden;
@@ -85,32 +85,27 @@ impl Second<'_> {
         self.scope.hidden(&format!("new {}", of.as_str()))
     }
 
-    /// The definition over the new forms.
+    /// A definition of the server's over the new forms.
     fn moved(&self, definition: &str) -> String {
-        rename_columns(definition, &self.renamed)
+        rename_columns(definition, &self.renamed, Spelling::Server)
     }
 
     /// The sequence of a serial column would go with the old form.
     fn sequence(&self, column: &Column) -> Option<Deed> {
         let sequence = column.sequence.as_ref()?;
         let (_, new) = self.renamed.iter().find(|(old, _)| *old == column.name)?;
-        let qualified = quoted(&self.table.name.schema, &self.table.name.table);
+        let qualified = self.table.name.to_string();
         let own =
             |column: &Ident| format!("ALTER SEQUENCE {sequence} OWNED BY {qualified}.{column}");
         let pair = Pair {
-            step: "sequence".into(),
+            id: self.scope.id("sequence"),
             title: format!("sequence of {} moves", column.name.as_str()),
             undo_title: format!("sequence of {} moves back", column.name.as_str()),
             run: vec![own(new)],
             undo: vec![own(&column.name)],
             lock: RENAME,
         };
-        let (run, undo) = pair.actions(self.scope);
-        Some(Deed {
-            place: Place::Unhook,
-            run: vec![run],
-            undo: vec![undo],
-        })
+        Some(pair.deed(Place::Unhook))
     }
 
     fn constraint(&self, found: &Constraint) -> Result<[Deed; 3], Impossible> {
@@ -140,13 +135,13 @@ impl Second<'_> {
                     format!(
                         "{} of {} cannot be made again on the new form without blocking writers",
                         found.name.as_str(),
-                        plain(at)
+                        at.plain()
                     ),
                     "drop it first, in an earlier migration",
                 );
             }
         };
-        let qualified = quoted(&at.schema, &at.table);
+        let qualified = at.to_string();
         let rename = |from: &Ident, to: &Ident| {
             format!("ALTER TABLE {qualified} RENAME CONSTRAINT {from} TO {to}")
         };
@@ -199,19 +194,14 @@ impl Second<'_> {
     /// It gets its name when nothing else has it any more.
     fn settle(&self, name: &Ident, run: String, undo: String) -> Deed {
         let pair = Pair {
-            step: format!("settle/{}", name.as_str()),
+            id: self.scope.id(&format!("settle/{}", name.as_str())),
             title: format!("give {} its name", name.as_str()),
             undo_title: format!("hide {}", name.as_str()),
             run: vec![run],
             undo: vec![undo],
             lock: RENAME,
         };
-        let (run, undo) = pair.actions(self.scope);
-        Deed {
-            place: Place::Drop,
-            run: vec![run],
-            undo: vec![undo],
-        }
+        pair.deed(Place::Drop)
     }
 
     /// A constraint that the operation adds: only the new form has it.
@@ -228,7 +218,9 @@ impl Second<'_> {
         };
         let mut rule = constraint.rule.clone();
         match &mut rule {
-            Rule::Check { expression, .. } => *expression = self.moved(expression),
+            Rule::Check { expression, .. } => {
+                *expression = rename_columns(expression, &self.renamed, Spelling::Person);
+            }
             Rule::Unique(key) | Rule::PrimaryKey(key) => moved(&mut key.columns),
             Rule::ForeignKey(key) => moved(&mut key.columns),
             Rule::Exclude { .. } => {}

@@ -1,7 +1,7 @@
 //! create_table, drop_table, set_replica_identity.
 
 use super::constraint::dropped;
-use super::{Deed, Known, Pair, Place, Scope, path, plain, quoted, spell};
+use super::{Deed, Known, Pair, Place, Scope, path, quoted, spell};
 use crate::base::{Ident, quote_literal};
 use crate::migration::{
     CreateTable, DropTable, Operation, ReplicaIdentity, SetReplicaIdentity, TableName,
@@ -11,12 +11,11 @@ use crate::shard::postgres::dialect::form::{Impossible, impossible};
 
 pub(super) fn create(scope: &Scope<'_>, create: &CreateTable) -> Result<Deed, Impossible> {
     let (schema, name) = (&create.table.schema, &create.table.table);
-    let earlier = scope.migration.operations.iter().take(scope.number - 1);
     let twice = |other: &Operation| matches!(other, Operation::CreateTable(other) if other.table == create.table);
-    if scope.catalog.table(&create.table).is_some() || earlier.clone().any(twice) {
+    if scope.catalog.table(&create.table).is_some() || scope.earlier().any(twice) {
         return impossible(
             &scope.key("table"),
-            format!("table {} is there already", plain(&create.table)),
+            format!("table {} is there already", create.table.plain()),
             "choose another name, or drop that table if it is a leftover",
         );
     }
@@ -25,23 +24,18 @@ pub(super) fn create(scope: &Scope<'_>, create: &CreateTable) -> Result<Deed, Im
         scope.table(other)?;
     }
     let pair = Pair {
-        step: "create".into(),
+        id: scope.id("create"),
         title: format!("create table {}", name.as_str()),
         undo_title: format!("drop table {}, or keep its rows apart", name.as_str()),
         run: statements(create),
         undo: vec![take_away(scope, create)],
         lock: "none on your tables; SHARE ROW EXCLUSIVE, short, on those it refers to",
     };
-    let (run, undo) = pair.actions(scope);
-    Ok(Deed {
-        place: Place::Expand,
-        run: vec![run],
-        undo: vec![undo],
-    })
+    Ok(pair.deed(Place::Expand))
 }
 
 fn statements(create: &CreateTable) -> Vec<String> {
-    let qualified = quoted(&create.table.schema, &create.table.table);
+    let qualified = create.table.to_string();
     let mut parts: Vec<String> = create.columns.iter().map(spell::column).collect();
     parts.extend(create.constraints.iter().map(spell::constraint));
     let mut statements = vec![
@@ -64,7 +58,7 @@ fn statements(create: &CreateTable) -> Vec<String> {
 /// Drops the table if it is empty. Rows that somebody wrote are not lost:
 /// the table is put away, closed to everyone, until `pilothouse forget`.
 fn take_away(scope: &Scope<'_>, create: &CreateTable) -> String {
-    let qualified = quoted(&create.table.schema, &create.table.table);
+    let qualified = create.table.to_string();
     let kept = scope.hidden("kept");
     let body = format!(
         "DECLARE kept text; n integer := 0; gone record;
@@ -99,7 +93,7 @@ pub(super) fn drop(scope: &Scope<'_>, drop: &DropTable) -> Result<Vec<Deed>, Imp
             &scope.key("table"),
             format!(
                 "{} is needed by {}",
-                plain(&drop.table),
+                drop.table.plain(),
                 table.dependents.join(", ")
             ),
             "drop what needs it first, in an earlier migration",
@@ -108,7 +102,7 @@ pub(super) fn drop(scope: &Scope<'_>, drop: &DropTable) -> Result<Vec<Deed>, Imp
     let (schema, name) = (&drop.table.schema, &drop.table.table);
     let hidden = scope.hidden("gone");
     let pair = Pair {
-        step: "hide".into(),
+        id: scope.id("hide"),
         title: format!("put table {} away", name.as_str()),
         undo_title: format!("bring table {} back", name.as_str()),
         run: vec![
@@ -124,12 +118,7 @@ pub(super) fn drop(scope: &Scope<'_>, drop: &DropTable) -> Result<Vec<Deed>, Imp
         ],
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     };
-    let (hide, show) = pair.actions(scope);
-    let mut deeds = vec![Deed {
-        place: Place::Retire,
-        run: vec![hide],
-        undo: vec![show],
-    }];
+    let mut deeds = vec![pair.deed(Place::Retire)];
     let away = TableName {
         schema: pilothouse(),
         table: hidden,
@@ -163,9 +152,9 @@ pub(super) fn replica_identity(
             format!("USING INDEX {name}")
         }
     };
-    let qualified = quoted(&set.table.schema, &set.table.table);
+    let qualified = set.table.to_string();
     let pair = Pair {
-        step: "set".into(),
+        id: scope.id("set"),
         title: format!("replica identity of {}", set.table.table.as_str()),
         undo_title: format!("replica identity of {} as it was", set.table.table.as_str()),
         run: vec![format!("ALTER TABLE {qualified} REPLICA IDENTITY {after}")],
@@ -174,12 +163,7 @@ pub(super) fn replica_identity(
         )],
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     };
-    let (run, undo) = pair.actions(scope);
-    Ok(Deed {
-        place: Place::Expand,
-        run: vec![run],
-        undo: vec![undo],
-    })
+    Ok(pair.deed(Place::Expand))
 }
 
 fn demand_index(scope: &Scope<'_>, table: &TableName, name: &Ident) -> Result<(), Impossible> {
@@ -187,14 +171,13 @@ fn demand_index(scope: &Scope<'_>, table: &TableName, name: &Ident) -> Result<()
         // Its constraints name their indexes when it is created.
         return Ok(());
     };
-    let earlier = scope.migration.operations.iter().take(scope.number - 1);
     let creates = |operation: &Operation| matches!(operation, Operation::CreateIndex(create) if create.table == *table && create.name == *name);
-    if found.index(name).is_some() || earlier.clone().any(creates) {
+    if found.index(name).is_some() || scope.earlier().any(creates) {
         return Ok(());
     }
     impossible(
         &scope.key("index"),
-        format!("{} has no index {}", plain(table), name.as_str()),
+        format!("{} has no index {}", table.plain(), name.as_str()),
         "name a unique index over columns that are NOT NULL",
     )
 }
