@@ -65,6 +65,7 @@ fn opening(shards: u32) -> Opening {
         rings: vec![(ring(), members)],
         instance_caps: BTreeMap::new(),
         production: false,
+        waived: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ mod heads;
 mod import;
 pub mod journal;
 pub mod lab;
+pub mod lint;
 mod manual;
 mod moment;
 mod notify;

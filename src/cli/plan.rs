@@ -2,6 +2,7 @@
 //! nothing anywhere.
 
 use super::exit::{Ended, Exit};
+use super::lint;
 use super::prepare::{Job, load_fleet};
 use crate::shard::{Direction, Frame, Listed};
 use crate::worker::Variant;
@@ -43,6 +44,7 @@ struct PlanView<'a> {
     production: bool,
     rings: Vec<RingPlan<'a>>,
     shards: BTreeMap<&'a str, &'a [Listed]>,
+    lint: Vec<lint::Found>,
 }
 
 #[derive(Serialize)]
@@ -131,6 +133,10 @@ fn table(job: &Job, listings: &BTreeMap<&str, &[Listed]>) -> String {
             );
         }
     }
+    let told = lint::told(&job.migration);
+    if !told.is_empty() {
+        let _ = write!(out, "\n{}\n", told.trim_end());
+    }
     out
 }
 
@@ -205,6 +211,7 @@ fn json(job: &Job, shards: BTreeMap<&str, &[Listed]>) -> Result<String, Ended> {
         production: opening.production,
         rings,
         shards,
+        lint: lint::found(&job.migration),
     };
     serde_json::to_string_pretty(&view)
         .map(|text| text + "\n")

@@ -157,6 +157,7 @@ impl Job {
                 .collect(),
             instance_caps: fleet.instances.clone(),
             production: fleet.environment.production,
+            waived: self.migration.migration.waivers.clone(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `pilothouse run`: opens a rollout or resumes it, and drives it.
 
 use super::exit::{Ended, Exit};
+use super::lint;
 use super::prepare::{Job, Opened, book, kept_migration, kept_runbook, lease, load_fleet};
 use super::sign::Signer;
 use super::summary::{Summary, summary};
@@ -213,6 +214,7 @@ pub(super) async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
             ),
         ));
     }
+    lint::allows(&ready.job)?;
     keep(&ready.job)?;
     let command = Command::Open(Box::new(opening), person());
     recorded(ready.book.take(&Observations::default(), &command).await)?;

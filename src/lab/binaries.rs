@@ -24,13 +24,15 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The newest version below `/usr/lib/postgresql`, else the directory on
-    /// `PATH`, else the one that `PILOTHOUSE_PG_BIN` names.
+    /// The directory that `PILOTHOUSE_PG_BIN` names, if it is set; else the
+    /// newest version below `/usr/lib/postgresql`, else one on `PATH`.
     pub fn locate() -> Result<Self, LabError> {
+        if let Some(named) = env::var_os(DIRECTORY_VARIABLE) {
+            return Self::among(&[PathBuf::from(named)]);
+        }
         let on_path = env::var_os("PATH").unwrap_or_default();
         let mut places = versions(Path::new(DEBIAN_ROOT));
         places.extend(env::split_paths(&on_path));
-        places.extend(env::var_os(DIRECTORY_VARIABLE).map(PathBuf::from));
         Self::among(&places)
     }
 
@@ -48,7 +50,9 @@ impl Binaries {
         let everything = || NEEDED.iter().map(|name| (*name).to_owned()).collect();
         Err(LabError::MissingBinaries {
             missing: best.unwrap_or_else(everything),
-            looked_in: format!("{DEBIAN_ROOT}/*/bin, PATH, ${DIRECTORY_VARIABLE}"),
+            looked_in: format!(
+                "${DIRECTORY_VARIABLE} if it is set, else {DEBIAN_ROOT}/*/bin and PATH"
+            ),
         })
     }
 

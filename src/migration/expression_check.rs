@@ -211,7 +211,7 @@ pub(super) fn transaction_word(sql: &str) -> Option<String> {
 }
 
 /// The words of each statement, up to its first `;`.
-fn statement_starts(sql: &str) -> Vec<Vec<String>> {
+pub(super) fn statement_starts(sql: &str) -> Vec<Vec<String>> {
     let mut statements = vec![Vec::new()];
     for token in without_space(sql).unwrap_or_default() {
         match token.kind {

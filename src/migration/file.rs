@@ -4,6 +4,7 @@ use crate::base::{
     Contacts, Diagnostic, Diagnostics, Digest, Findings, Ident, MigrationName, Period, Source,
     read_toml,
 };
+use crate::migration::lint::{RULES, RuleName, Waiver};
 use crate::migration::model::{Chunks, Invariant, Migration, Operation, UserTriggers, Versions};
 use crate::migration::raw::{RawChunks, RawInvariant, RawMigration};
 use crate::migration::{columns, pgroll, runbook, section};
@@ -149,6 +150,7 @@ fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), D
     }
     let chunks = chunks(&raw.chunks, &mut findings);
     let invariants = invariants(&raw.invariant, &mut findings);
+    let waivers = waivers(raw, &mut findings);
     let migration = name
         .zip(user_triggers)
         .map(|(name, user_triggers)| Migration {
@@ -162,8 +164,36 @@ fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), D
                 .collect(),
             chunks,
             invariants,
+            waivers,
         });
     findings.finish(migration.map(|migration| (migration, contacts)))
+}
+
+fn waivers(raw: &RawMigration, findings: &mut Findings<'_>) -> Vec<Waiver> {
+    let rules: Vec<(&str, Option<RuleName>)> = RULES
+        .iter()
+        .map(|rule| (rule.name, RuleName::find(rule.name)))
+        .collect();
+    let mut waivers = Vec::new();
+    for (place, waiver) in raw.waive.iter().enumerate() {
+        let path = format!("waive[{}]", place + 1);
+        let rule = findings.choose(&format!("{path}.rule"), "rule", &waiver.rule, &rules);
+        let reason = waiver.reason.trim();
+        if reason.is_empty() {
+            let remedy = "say why, for those who read the journal";
+            findings.report(&format!("{path}.reason"), "there is no reason", remedy);
+        }
+        let last = i64::try_from(raw.operation.len()).unwrap_or(i64::MAX);
+        let operation = waiver
+            .operation
+            .and_then(|number| findings.number(&format!("{path}.operation"), number, 1..=last));
+        waivers.extend(rule.flatten().map(|rule| Waiver {
+            rule,
+            operation,
+            reason: reason.to_owned(),
+        }));
+    }
+    waivers
 }
 
 fn versions(raw: &RawMigration, findings: &mut Findings<'_>) -> Versions {

@@ -8,6 +8,7 @@ mod expression;
 mod expression_check;
 mod file;
 mod index;
+pub mod lint;
 mod model;
 mod operation;
 pub mod pgroll;

@@ -1,6 +1,7 @@
 //! A migration as the rest of the program sees it: checked, plain data.
 
 pub use super::index::*;
+use super::lint::Waiver;
 pub use super::operation::*;
 pub use super::rule::*;
 use crate::base::{Ident, MigrationName, Period};
@@ -24,6 +25,9 @@ pub struct Migration {
     pub chunks: Chunks,
     /// Statements that must return true on every shard when verify ends.
     pub invariants: Vec<Invariant>,
+    /// Rules of the lint that do not hold, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
 }
 
 /// A table by schema and name, as the catalog spells them.

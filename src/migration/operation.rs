@@ -186,6 +186,9 @@ pub struct AlterColumn {
     pub comment: Option<Change>,
     /// Constraints that are added over this column.
     pub constraints: Vec<TableConstraint>,
+    /// Constraints over this column that the new form does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drop_constraints: Vec<Ident>,
     /// The new value from the old row; the old value itself where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<String>,
@@ -207,6 +210,7 @@ impl AlterColumn {
             && self.default.is_none()
             && self.comment.is_none()
             && self.constraints.is_empty()
+            && self.drop_constraints.is_empty()
             && !self.has_second_form()
     }
 }

@@ -21,6 +21,16 @@ pub(super) struct RawMigration {
     pub(super) chunks: RawChunks,
     #[serde(default)]
     pub(super) invariant: Vec<RawInvariant>,
+    #[serde(default)]
+    pub(super) waive: Vec<RawWaiver>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWaiver {
+    pub(super) rule: String,
+    pub(super) operation: Option<i64>,
+    pub(super) reason: String,
 }
 
 #[derive(Deserialize, Default)]

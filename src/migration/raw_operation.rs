@@ -69,6 +69,8 @@ pub(in crate::migration) struct RawAlterColumn {
     pub(in crate::migration) down: Option<String>,
     #[serde(default)]
     pub(in crate::migration) constraints: Vec<RawConstraint>,
+    #[serde(default)]
+    pub(in crate::migration) drop_constraints: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@ use crate::base::{
 };
 use crate::fleet::{Guard, Policy};
 use crate::journal::Head;
+use crate::migration::lint::Waiver;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,9 @@ pub struct Opening {
     pub instance_caps: BTreeMap<String, u32>,
     /// Contract by automatic promotion is refused in production.
     pub production: bool,
+    /// Rules of the lint that were waived, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<Waiver>,
 }
 
 impl Opening {

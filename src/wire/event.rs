@@ -164,6 +164,16 @@ fn opened(opening: &Opening) -> String {
     if opening.policy.people == Crew::Solo {
         text.push_str("; policy solo: one person runs this fleet, nobody else approves");
     }
+    for waiver in &opening.waived {
+        let rule = waiver.rule.rule().name;
+        match waiver.operation {
+            Some(number) => {
+                text.push_str(&format!("; {rule} waived in operation {number}: "));
+            }
+            None => text.push_str(&format!("; {rule} waived: ")),
+        }
+        text.push_str(&waiver.reason);
+    }
     text
 }
 

@@ -26,6 +26,7 @@ mod pgroll;
 mod rules_authority;
 mod rules_columns;
 mod rules_forms;
+mod rules_lint;
 mod rules_locks;
 mod rules_long;
 mod rules_pooler;
@@ -35,7 +36,10 @@ mod rules_restore;
 mod rules_tamper;
 mod rules_throttle;
 mod support;
+mod there_and_back;
 mod tour;
 mod verbs;
+mod version_cases;
+mod versions;
 #[path = "../written/mod.rs"]
 mod written;

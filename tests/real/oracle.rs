@@ -5,7 +5,7 @@ use pilothouse::lab::{Binaries, Lab};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -50,19 +50,48 @@ fn pg_dump(lab: &Lab, shard: &str, options: &[&str]) -> String {
 
 /// The schema of one database without ours.
 pub fn schema(port: u16, database: &str) -> String {
-    let options = ["--schema-only", "--exclude-schema=pilothouse"];
-    dump_of(port, database, &options)
+    schema_but(port, database, &["pilothouse"])
 }
 
 /// The schema of one database without ours and without another one.
 pub fn schema_without(port: u16, database: &str, other: &str) -> String {
-    let other = format!("--exclude-schema={other}");
-    let options = ["--schema-only", "--exclude-schema=pilothouse", &other];
+    schema_but(port, database, &["pilothouse", other])
+}
+
+fn schema_but(port: u16, database: &str, skip: &[&str]) -> String {
+    if !program("pg_dump").exists() {
+        return catalog_dump(port, database, skip);
+    }
+    let skip = skip.iter().map(|s| format!("--exclude-schema={s}"));
+    let options: Vec<String> = ["--schema-only".to_owned()]
+        .into_iter()
+        .chain(skip)
+        .collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
     dump_of(port, database, &options)
 }
 
+fn program(name: &str) -> PathBuf {
+    Binaries::locate().unwrap().directory().join(name)
+}
+
+/// The same out of the catalog, where the server came without pg_dump: none
+/// but its own reads a newer server. psql is found on the path.
+fn catalog_dump(port: u16, database: &str, skip: &[&str]) -> String {
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/catalog_dump.sql");
+    let port = port.to_string();
+    let skip = format!("skip={}", skip.join(","));
+    let mut command = Command::new("psql");
+    command.args(["-X", "-q", "-h", "127.0.0.1", "-p", &port, "-U", "postgres"]);
+    command.args(["-v", "ON_ERROR_STOP=1", "-v", &skip, "-d", database, "-f"]);
+    let output = command.arg(text).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "psql: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn dump_of(port: u16, database: &str, options: &[&str]) -> String {
-    let program = Binaries::locate().unwrap().directory().join("pg_dump");
+    let program = program("pg_dump");
     let help = Command::new(&program).arg("--help").output().unwrap();
     let knows_key = String::from_utf8_lossy(&help.stdout).contains("--restrict-key");
     let port = port.to_string();

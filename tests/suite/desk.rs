@@ -103,6 +103,7 @@ pub fn opening() -> Opening {
         ],
         instance_caps: BTreeMap::new(),
         production: false,
+        waived: Vec::new(),
     }
 }
 

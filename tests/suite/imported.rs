@@ -128,20 +128,36 @@ fn two_files_never_become_one() {
 }
 
 #[test]
-fn a_dropped_constraint_keeps_values_only_if_both_ways_name_one_column() {
+fn a_dropped_constraint_changes_values_only_of_a_column_that_is_named() {
     let of = |up: &str, down: &str| {
         let text = format!(
             "operations: [{{ drop_constraint: {{ table: t, name: c, up: {up}, down: {down} }} }}]"
         );
-        pgroll::import(&text, Path::new("x.yaml"), "public").is_ok()
+        let ours = pgroll::import(&text, Path::new("x.yaml"), "public").ok()?;
+        let migration = migration::parse(&ours, Path::new("x.toml"))
+            .unwrap()
+            .migration;
+        match migration.operations.into_iter().next()? {
+            Operation::DropConstraint(_) => Some((None, None, None)),
+            Operation::AlterColumn(alter) => {
+                assert_eq!(alter.drop_constraints.len(), 1);
+                Some((Some(alter.column.as_str().to_owned()), alter.up, alter.down))
+            }
+            other => panic!("{other:?}"),
+        }
     };
-    assert!(of("a", "a") && of("SELECT a", "a") && of("a", "''"));
-    for (up, down) in [
-        ("a", "b"),
-        ("a", "'NULL'"),
-        ("a", "lower(a)"),
-        ("'0'", "'0'"),
-    ] {
-        assert!(!of(up, down), "{up} and {down}");
+    let some = |text: &str| Some(text.to_owned());
+    for (up, down) in [("a", "a"), ("SELECT a", "a"), ("a", "''")] {
+        assert_eq!(of(up, down), Some((None, None, None)), "{up} and {down}");
+    }
+    let lower = Some((some("a"), None, some("lower(a)")));
+    assert_eq!(of("a", "SELECT lower(a)"), lower);
+    assert_eq!(of("a", "'NULL'"), Some((some("a"), None, some("NULL"))));
+    assert_eq!(
+        of("upper(a)", "a"),
+        Some((some("a"), some("upper(a)"), None))
+    );
+    for (up, down) in [("a", "b"), ("'0'", "'0'"), ("''", "lower(a)")] {
+        assert_eq!(of(up, down), None, "{up} and {down}");
     }
 }

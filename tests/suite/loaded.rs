@@ -257,7 +257,7 @@ fn the_example_migrations_load_and_their_digest_ignores_layout() {
     let words: BTreeSet<&str> = every.operations.iter().map(Operation::word).collect();
     assert_eq!(words.len(), 14, "backfill is in migration.toml: {words:?}");
     let full = read_migration("migration.toml");
-    assert_eq!(full.operations.len(), 4);
+    assert_eq!(full.operations.len(), 5);
     assert_eq!(full.chunks.rows_per_s_max, Some(20_000));
     assert_ne!(full.plan_digest(), pgbench.plan_digest());
 

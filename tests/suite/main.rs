@@ -36,6 +36,7 @@ mod journal;
 mod journal_cli;
 mod journal_full;
 mod keys_page;
+mod lint;
 mod loaded;
 mod loopback;
 mod notices;

@@ -201,6 +201,7 @@ impl SlowFleet {
             )],
             instance_caps: BTreeMap::new(),
             production: false,
+            waived: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@ mod daemon;
 mod import;
 mod journal;
 mod lab;
+mod lint;
 mod people;
 mod report;
 mod scripts;
@@ -13,6 +14,7 @@ pub use daemon::{AttachCli, ServeCli};
 pub use import::ImportCli;
 pub use journal::JournalCli;
 pub use lab::{FormsCli, LabCli, WriterCli};
+pub use lint::LintCli;
 pub use people::{
     ApprovalsCli, ApproveCli, AskCli, GlassCli, KeyChangeCli, KeyCli, OperatorCli, RequestCli,
     ReviewCli, RoleCli, WhoCli,
@@ -54,6 +56,11 @@ pub enum Commands {
         after_help = "Example:\n  pilothouse plan --fleet fleet.toml --migration change.toml --sql"
     )]
     Plan(PlanCli),
+    /// Look for hazards in migration files, without a database.
+    #[command(
+        after_help = "Examples:\n  pilothouse lint change.toml\n  pilothouse lint migrations/*.toml --json\n  pilothouse lint --rules\n\nExit codes: 0 no hazard, or all of them waived; 3 a hazard, with which no rollout is opened;\n2 a file that cannot be read. A waiver is [[waive]] in the migration, with rule and reason."
+    )]
+    Lint(LintCli),
     /// Turn a folder of pgroll's migrations into migrations of ours.
     #[command(
         after_help = "Examples:\n  pilothouse import pgroll/ --to migrations/\n  pilothouse plan --fleet fleet.toml --migration pgroll/03_add_column.yaml\n\nA file of pgroll's can also be planned and run as it is. What is refused is refused by name,\nwith the reason; the exit code is then 3, and every other file was imported."

@@ -104,6 +104,7 @@ impl Scene {
                 .collect(),
             instance_caps: Default::default(),
             production: scenario.production,
+            waived: Vec::new(),
         };
         let opened = Event::RolloutOpened(Box::new(opening));
         scene.by("lee", Scope::Fleet, opened, "");

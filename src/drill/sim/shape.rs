@@ -88,6 +88,7 @@ pub(super) fn shape(dice: &mut Dice, options: Options) -> Shape {
         rings: members,
         instance_caps: caps,
         production: dice.chance(30),
+        waived: Vec::new(),
         policy,
     };
     Shape {

@@ -2,15 +2,11 @@
 
 use super::convert::{Conversion, expression, flag, given, list, table, text};
 use super::file::{
-    Check, Constraint, CreateConstraint, IndexParameters, References, TableReferences,
+    Check, Constraint, CreateConstraint, DropConstraint, DropMulticolumnConstraint,
+    IndexParameters, References, TableReferences,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
-
-/// Whether every column is mapped to itself.
-pub(super) fn is_identity(map: &BTreeMap<String, String>) -> bool {
-    map.iter().all(|(column, sql)| is_same(column, sql))
-}
 
 pub(super) fn is_same(column: &str, sql: &str) -> bool {
     let sql = expression(sql);
@@ -190,34 +186,104 @@ pub(super) fn create_constraint(to: &mut Conversion, create: &CreateConstraint) 
     let Some(constraint) = of_table(to, &constraint) else {
         return;
     };
-    if is_identity(&create.up) && is_identity(&create.down) {
+    let changes = changes(&create.up, &create.down);
+    if changes.is_empty() {
         let entries = table([
             ("table", Some(to.named(&create.table))),
             ("constraint", Some(constraint)),
         ]);
         return to.push("create_constraint", entries);
     }
-    let mut columns: Vec<&String> = create.up.keys().chain(create.down.keys()).collect();
-    columns.sort();
-    columns.dedup();
     let mut constraint = Some(constraint);
-    for column in columns {
-        let changed = |map: &BTreeMap<String, String>| {
-            let sql = map.get(column).filter(|sql| !is_same(column, sql));
-            sql.and_then(|sql| text(&expression(sql)))
-        };
-        let (up, down) = (changed(&create.up), changed(&create.down));
-        if up.is_none() && down.is_none() {
-            continue;
-        }
+    for change in changes {
         let brings = constraint.take().map(|c| Value::Array(vec![c]));
-        let entries = table([
-            ("table", Some(to.named(&create.table))),
-            ("column", text(column)),
-            ("up", up),
-            ("down", down),
-            ("constraints", brings),
-        ]);
-        to.push("alter_column", entries);
+        altered(to, &create.table, change, ("constraints", brings));
     }
+}
+
+/// A column whose values change on one of the ways: its name, `up`, `down`.
+type Changed<'a> = (&'a str, Option<Value>, Option<Value>);
+
+/// The columns that are not mapped to themselves.
+fn changes<'a>(
+    up: &'a BTreeMap<String, String>,
+    down: &'a BTreeMap<String, String>,
+) -> Vec<Changed<'a>> {
+    let columns: BTreeSet<&String> = up.keys().chain(down.keys()).collect();
+    let all = columns.into_iter().map(|column| {
+        let changed =
+            |map: &BTreeMap<String, String>| map.get(column).and_then(|sql| way(column, sql));
+        (column.as_str(), changed(up), changed(down))
+    });
+    all.filter(|(_, up, down)| up.is_some() || down.is_some())
+        .collect()
+}
+
+/// An expression that is not the column itself.
+fn way(column: &str, sql: &str) -> Option<Value> {
+    if is_same(column, sql) {
+        return None;
+    }
+    text(&expression(sql))
+}
+
+fn altered(
+    to: &mut Conversion,
+    of: &str,
+    (column, up, down): Changed<'_>,
+    brings: (&str, Option<Value>),
+) {
+    let entries = table([
+        ("table", Some(to.named(of))),
+        ("column", text(column)),
+        ("up", up),
+        ("down", down),
+        brings,
+    ]);
+    to.push("alter_column", entries);
+}
+
+/// A constraint of one column. Which column that is only the database knows,
+/// unless one of the ways is its bare name.
+pub(super) fn drop_constraint(to: &mut Conversion, drop: &DropConstraint) {
+    let way_of = |sql: &Option<String>| sql.as_deref().map(expression).unwrap_or_default();
+    let (up, down) = (way_of(&drop.up), way_of(&drop.down));
+    let is_kept = |way: &str| way.is_empty() || is_name(way);
+    match (is_name(&up), is_name(&down)) {
+        _ if is_kept(&up) && is_kept(&down) && (up == down || up.is_empty() || down.is_empty()) => {
+            dropped(to, &drop.table, &drop.name);
+        }
+        (true, false) => without(to, drop, (&up, None, text(&down))),
+        (false, true) => without(to, drop, (&down, text(&up), None)),
+        _ => to.refuse("which column this changes is not said: use drop_multicolumn_constraint, or give up as the bare name of the column"),
+    }
+}
+
+fn without(to: &mut Conversion, drop: &DropConstraint, change: Changed<'_>) {
+    let gone = list(std::slice::from_ref(&drop.name));
+    altered(to, &drop.table, change, ("drop_constraints", gone));
+}
+
+pub(super) fn drop_multicolumn_constraint(to: &mut Conversion, drop: &DropMulticolumnConstraint) {
+    let changes = changes(&drop.up, &drop.down);
+    if changes.is_empty() {
+        return dropped(to, &drop.table, &drop.name);
+    }
+    for change in changes {
+        let gone = list(std::slice::from_ref(&drop.name));
+        altered(to, &drop.table, change, ("drop_constraints", gone));
+    }
+}
+
+fn dropped(to: &mut Conversion, of: &str, name: &str) {
+    let entries = table([("table", Some(to.named(of))), ("name", text(name))]);
+    to.push("drop_constraint", entries);
+}
+
+/// Whether it is a column's name and nothing else.
+fn is_name(sql: &str) -> bool {
+    let constant = ["null", "true", "false", "default"];
+    let plain = |c: char| c.is_alphanumeric() || c == '_';
+    let starts = sql.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    starts && sql.chars().all(plain) && !constant.contains(&sql.to_lowercase().as_str())
 }

@@ -1,7 +1,7 @@
 //! From pgroll's operations to ours.
 
 use super::column::{add_column, alter_column, create_table};
-use super::constraint::{create_constraint, is_identity};
+use super::constraint::{create_constraint, drop_constraint, drop_multicolumn_constraint};
 use super::file::{CreateIndex, DropColumn, File, Operation, SetReplicaIdentity, Sql};
 use toml::{Table, Value};
 
@@ -126,18 +126,8 @@ fn one(to: &mut Conversion, operation: &Operation) {
         Operation::CreateIndex(create) => create_index(to, create),
         Operation::CreateTable(create) => create_table(to, create),
         Operation::DropColumn(drop) => drop_column(to, drop),
-        Operation::DropConstraint(drop) => {
-            match leaves_values(drop.up.as_ref(), drop.down.as_ref()) {
-                true => drop_constraint(to, &drop.table, &drop.name),
-                false => to.refuse(NOT_BESIDE),
-            }
-        }
-        Operation::DropMulticolumnConstraint(drop) => {
-            match is_identity(&drop.up) && is_identity(&drop.down) {
-                true => drop_constraint(to, &drop.table, &drop.name),
-                false => to.refuse(NOT_BESIDE),
-            }
-        }
+        Operation::DropConstraint(drop) => drop_constraint(to, drop),
+        Operation::DropMulticolumnConstraint(drop) => drop_multicolumn_constraint(to, drop),
         Operation::DropIndex(drop) => {
             let index = to.named(&drop.name);
             to.push("drop_index", table([("index", Some(index))]));
@@ -163,28 +153,6 @@ fn one(to: &mut Conversion, operation: &Operation) {
         Operation::SetReplicaIdentity(set) => replica_identity(to, set),
         Operation::Sql(sql) => statements(to, sql),
     }
-}
-
-const NOT_BESIDE: &str = "a column with the constraint beside one without it is not in this version; drop the constraint without up and down, or alter the column";
-
-/// Whether both ways name the column itself. Which column that is only the
-/// database knows, so nothing but one bare name on both sides counts.
-fn leaves_values(up: Option<&String>, down: Option<&String>) -> bool {
-    let given = [up, down].into_iter().flatten().map(|sql| expression(sql));
-    let mut names: Vec<String> = given.filter(|sql| !sql.is_empty()).collect();
-    names.dedup();
-    let is_name = |sql: &String| {
-        let constant = ["null", "true", "false", "default"];
-        let plain = |c: char| c.is_alphanumeric() || c == '_';
-        let starts = sql.starts_with(|c: char| c.is_alphabetic() || c == '_');
-        starts && sql.chars().all(plain) && !constant.contains(&sql.to_lowercase().as_str())
-    };
-    names.len() <= 1 && names.iter().all(is_name)
-}
-
-fn drop_constraint(to: &mut Conversion, of: &str, name: &str) {
-    let entries = table([("table", Some(to.named(of))), ("name", text(name))]);
-    to.push("drop_constraint", entries);
 }
 
 fn drop_column(to: &mut Conversion, drop: &DropColumn) {

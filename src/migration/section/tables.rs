@@ -155,6 +155,11 @@ pub(super) fn alter_column(
         let path = format!("{path}.constraints[{}]", place + 1);
         constraints.extend(rule::named(&path, raw, &own, findings));
     }
+    let mut drop_constraints = Vec::new();
+    for (place, name) in raw.drop_constraints.iter().enumerate() {
+        let path = format!("{path}.drop_constraints[{}]", place + 1);
+        drop_constraints.extend(column(&path, name, findings));
+    }
     optional(&format!("{path}.up"), raw.up.as_ref(), findings);
     optional(&format!("{path}.down"), raw.down.as_ref(), findings);
     let altered = AlterColumn {
@@ -175,6 +180,7 @@ pub(super) fn alter_column(
             findings,
         ),
         constraints,
+        drop_constraints,
         up: raw.up.clone(),
         down: raw.down.clone(),
     };
@@ -182,7 +188,7 @@ pub(super) fn alter_column(
         findings.report(
             path,
             "this changes nothing",
-            "give it a type, nullable, default, comment or constraints",
+            "give it a type, nullable, default, comment, constraints or drop_constraints",
         );
     }
     Some(altered)

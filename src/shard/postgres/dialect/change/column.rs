@@ -1,6 +1,6 @@
 //! alter_column, where the column can stay where it stands.
 
-use super::constraint::{SHORT, added, validate};
+use super::constraint::{SHORT, added, dropped, going, validate};
 use super::not_null::NotNullCheck;
 use super::safe_type::is_safe;
 use super::{Deed, Pair, Place, Scope, path, when};
@@ -36,6 +36,9 @@ pub(super) fn alter(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>,
         if let Some(name) = &constraint.name {
             deeds.push(added(scope, &alter.table, name, &constraint.rule)?);
         }
+    }
+    for found in going(scope, table, alter)? {
+        deeds.push(dropped(scope, &alter.table, table, found, Place::Publish)?);
     }
     if let Some(default) = &alter.default {
         deeds.push(new_default(scope, alter, column, default));

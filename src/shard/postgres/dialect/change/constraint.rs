@@ -5,7 +5,8 @@ use super::not_null::NotNullCheck;
 use super::{Deed, Known, Pair, Place, Scope, path, spell, when};
 use crate::base::Ident;
 use crate::migration::{
-    CreateConstraint, DropConstraint, ForeignKey, KeyRule, RenameConstraint, Rule, TableName,
+    AlterColumn, CreateConstraint, DropConstraint, ForeignKey, KeyRule, RenameConstraint, Rule,
+    TableName,
 };
 use crate::shard::postgres::dialect::action::{Action, Mode, has_constraint, is_marked};
 use crate::shard::postgres::dialect::catalog::{Constraint, ConstraintKind, Table};
@@ -319,6 +320,31 @@ pub(super) fn drop(scope: &Scope<'_>, drop: &DropConstraint) -> Result<Deed, Imp
     let table = scope.existing(&drop.table)?;
     let found = the_constraint(scope, table, &drop.name)?;
     dropped(scope, &drop.table, table, found, Place::Publish)
+}
+
+/// The constraints that an altered column loses.
+pub(super) fn going<'t>(
+    scope: &Scope<'_>,
+    table: &'t Table,
+    alter: &AlterColumn,
+) -> Result<Vec<&'t Constraint>, Impossible> {
+    let mut going = Vec::new();
+    for name in &alter.drop_constraints {
+        let found = the_constraint(scope, table, name)?;
+        if !found.columns.contains(&alter.column) {
+            return impossible(
+                &scope.key("drop_constraints"),
+                format!(
+                    "{} is not over column {}",
+                    name.as_str(),
+                    alter.column.as_str()
+                ),
+                "name it where its column is altered, or use drop_constraint",
+            );
+        }
+        going.push(found);
+    }
+    Ok(going)
 }
 
 fn the_constraint<'t>(

@@ -2,7 +2,7 @@
 //! again on the new one, under names of ours, and gets the real names when
 //! the old form goes.
 
-use super::constraint::{add_rule, dropped, key_constraint, not_valid};
+use super::constraint::{add_rule, dropped, going, key_constraint, not_valid};
 use super::index::dropped as index_dropped;
 use super::index_steps::Build;
 use super::{Deed, Pair, Place, Scope, quoted};
@@ -20,10 +20,19 @@ pub(super) fn deeds(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>,
     let Some(column) = table.column(&alter.column) else {
         return Ok(Vec::new());
     };
+    going(scope, table, alter)?;
     let second = Second {
         scope,
         table,
-        renamed: renamed(scope, table),
+        renamed: altered(scope, table)
+            .map(|alter| {
+                let name = hidden(scope.migration, &alter.table, &alter.column);
+                (alter.column.clone(), name)
+            })
+            .collect(),
+        going: altered(scope, table)
+            .flat_map(|alter| &alter.drop_constraints)
+            .collect(),
     };
     let mut deeds: Vec<Deed> = second.sequence(column).into_iter().collect();
     let mine = |columns: &[Ident]| second.is_for(&alter.column, columns);
@@ -40,29 +49,27 @@ pub(super) fn deeds(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>,
     Ok(deeds)
 }
 
-/// Every column of the table that gets a second form: its name, and the name
-/// that this has until contract.
-fn renamed(scope: &Scope<'_>, table: &Table) -> Vec<(Ident, Ident)> {
-    let altered = scope
-        .migration
-        .operations
-        .iter()
-        .filter_map(|operation| match operation {
-            Operation::AlterColumn(alter)
-                if alter.table == table.name && alter.has_second_form() =>
-            {
-                let name = hidden(scope.migration, &alter.table, &alter.column);
-                Some((alter.column.clone(), name))
-            }
-            _ => None,
-        });
-    altered.collect()
+/// The columns of the table that get a second form.
+fn altered<'a>(
+    scope: &Scope<'a>,
+    table: &'a Table,
+) -> impl Iterator<Item = &'a AlterColumn> + use<'a> {
+    let operations = scope.migration.operations.iter();
+    operations.filter_map(|operation| match operation {
+        Operation::AlterColumn(alter) if alter.table == table.name && alter.has_second_form() => {
+            Some(alter)
+        }
+        _ => None,
+    })
 }
 
 struct Second<'a> {
     scope: &'a Scope<'a>,
     table: &'a Table,
+    /// Each name, and the one that its new form has until contract.
     renamed: Vec<(Ident, Ident)>,
+    /// Constraints that the new forms do not have.
+    going: Vec<&'a Ident>,
 }
 
 impl Second<'_> {
@@ -108,10 +115,13 @@ impl Second<'_> {
         Some(pair.deed(Place::Unhook))
     }
 
-    fn constraint(&self, found: &Constraint) -> Result<[Deed; 3], Impossible> {
+    fn constraint(&self, found: &Constraint) -> Result<Vec<Deed>, Impossible> {
         let (scope, at) = (self.scope, &self.table.name);
         let name = self.name(&found.name);
         let unhook = dropped(scope, at, self.table, found, Place::Unhook)?;
+        if self.going.contains(&&found.name) {
+            return Ok(vec![unhook]);
+        }
         let made = match (found.kind, self.table.index(&found.name)) {
             (ConstraintKind::ForeignKey, _) => {
                 let (own, other) = found
@@ -150,7 +160,7 @@ impl Second<'_> {
             rename(&name, &found.name),
             rename(&found.name, &name),
         );
-        Ok([unhook, made, settle])
+        Ok(vec![unhook, made, settle])
     }
 
     /// `ON "s"."t" USING btree (…)` over the new forms.
