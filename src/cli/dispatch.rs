@@ -15,8 +15,8 @@ use super::summary::Summary;
 use super::terminal::say;
 use super::verbs::{shape, shaped};
 use super::{
-    api, attach, drill, import, journal, lab, lint, manual, notify, operator, ready, report, serve,
-    verbs,
+    api, attach, drill, history, import, journal, lab, lint, manual, notify, operator, ready,
+    report, serve, verbs,
 };
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
@@ -94,6 +94,7 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
     let done = |text: String| (text, Exit::Done);
     match command {
         Commands::Plan(args) => plan::plan(&plan_args(args)).await.map(done),
+        Commands::History(args) => history::run(&args).await,
         Commands::Lint(args) => lint::run(&args),
         Commands::Import(args) => import::run(&import::ImportArgs {
             folder: args.folder,

@@ -7,6 +7,7 @@ use crate::api::account::person;
 use crate::base::ShardName;
 use crate::engine::now;
 use crate::rollout::{Command, Observations, Phase, State, decide};
+use crate::shard::Remains;
 use crate::worker::Variant;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -85,8 +86,12 @@ async fn clean(
     let mut cleaned = String::new();
     for (name, shard) in &opened.shards {
         match shard.forget().await {
-            Ok(()) => {
-                let _ = writeln!(cleaned, "{name}: nothing of pilothouse remains");
+            Ok(remains) => {
+                let but = match remains {
+                    Remains::Nothing => "",
+                    Remains::History => " but its history",
+                };
+                let _ = writeln!(cleaned, "{name}: nothing of pilothouse remains{but}");
             }
             Err(fault) if given_up.contains(name) => left(name, fault.to_string()),
             Err(fault) => return Err(Ended::new(Exit::Failed, fault.to_string())),

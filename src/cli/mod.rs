@@ -13,6 +13,7 @@ mod dry_run;
 pub mod exit;
 pub mod forget;
 mod heads;
+mod history;
 mod import;
 pub mod journal;
 pub mod lab;

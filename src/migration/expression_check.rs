@@ -91,6 +91,16 @@ pub fn check_query(sql: &str) -> Result<(), ExpressionError> {
     }
 }
 
+/// One statement that a client prepares: with parameters.
+pub(super) fn check_client(sql: &str) -> Result<(), ExpressionError> {
+    let all = meaningful(sql)?;
+    balanced(&all)?;
+    let second = all
+        .iter()
+        .find(|token| token.kind == TokenKind::Punctuation(';'));
+    second.map_or(Ok(()), |token| Err(error(Problem::Semicolon, token)))
+}
+
 /// The first word, folded; empty if the text does not start with one.
 pub(super) fn first_word(sql: &str) -> String {
     match meaningful(sql)

@@ -7,7 +7,7 @@ use crate::base::{
 use crate::migration::lint::{RULES, RuleName, Waiver};
 use crate::migration::model::{Chunks, Invariant, Migration, Operation, UserTriggers, Versions};
 use crate::migration::raw::{RawChunks, RawInvariant, RawMigration};
-use crate::migration::{columns, pgroll, runbook, section};
+use crate::migration::{client, columns, conflicts, pgroll, runbook, section};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -147,9 +147,11 @@ fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), D
     // A missing operation would make others look wrong.
     if operations.len() == raw.operation.len() {
         columns::check(&operations, &mut findings);
+        conflicts::check(&operations, &mut findings);
     }
     let chunks = chunks(&raw.chunks, &mut findings);
     let invariants = invariants(&raw.invariant, &mut findings);
+    let clients = client::clients(&raw.client, &mut findings);
     let waivers = waivers(raw, &mut findings);
     let migration = name
         .zip(user_triggers)
@@ -164,6 +166,7 @@ fn check(raw: &RawMigration, source: &Source) -> Result<(Migration, Contacts), D
                 .collect(),
             chunks,
             invariants,
+            clients,
             waivers,
         });
     findings.finish(migration.map(|migration| (migration, contacts)))

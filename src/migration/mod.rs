@@ -3,7 +3,9 @@
 //! Pure but for reading the file and the runbook that it names. Knows no database kind: what SQL an operation becomes is the
 //! business of `shard/KIND/dialect`.
 
+mod client;
 mod columns;
+mod conflicts;
 mod expression;
 mod expression_check;
 mod file;
@@ -21,6 +23,7 @@ mod sql_type;
 mod table_name;
 
 pub use crate::base::Source;
+pub use client::{Client, ClientVersion};
 pub use expression::{ExpressionError, Problem, Token, TokenKind, mentioned, tokens};
 pub use expression_check::{
     Spelling, check_expression, check_query, check_statements, rename_columns,

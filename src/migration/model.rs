@@ -1,5 +1,6 @@
 //! A migration as the rest of the program sees it: checked, plain data.
 
+use super::client::Client;
 pub use super::index::*;
 use super::lint::Waiver;
 pub use super::operation::*;
@@ -25,6 +26,9 @@ pub struct Migration {
     pub chunks: Chunks,
     /// Statements that must return true on every shard when verify ends.
     pub invariants: Vec<Invariant>,
+    /// Statements of clients that must go on working.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Client>,
     /// Rules of the lint that do not hold, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<Waiver>,

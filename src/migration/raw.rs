@@ -22,7 +22,22 @@ pub(super) struct RawMigration {
     #[serde(default)]
     pub(super) invariant: Vec<RawInvariant>,
     #[serde(default)]
+    pub(super) client: Vec<RawClient>,
+    #[serde(default)]
     pub(super) waive: Vec<RawWaiver>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawClient {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) sql: String,
+    #[serde(default)]
+    pub(super) columns: Vec<String>,
+    pub(super) schema: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) plan_within: Option<i64>,
 }
 
 #[derive(Deserialize)]

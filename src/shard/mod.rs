@@ -6,6 +6,7 @@
 mod facts;
 mod identity;
 mod open;
+mod past;
 pub mod postgres;
 mod record;
 mod restore;
@@ -16,7 +17,8 @@ pub mod sqlite;
 
 pub use facts::FleetFacts;
 pub use identity::RolloutIdentity;
-pub use open::{Context, open, read_record};
+pub use open::{Context, open, read_past, read_record};
+pub use past::{Drift, Object, Objects, Past, PastRollout, Remains, drifts};
 pub use record::{ShardRecord, Unintended, Witness};
 pub use restore::count_restore;
 pub use shape::{Part, Shape, Shapes};
@@ -58,8 +60,9 @@ pub trait Shard: Send + Sync {
     /// Sessions that wait for a lock now, and whom they wait for.
     fn locks(&self) -> BoxFuture<'_, Locks>;
 
-    /// Removes schema `pilothouse` (or what stands for it) for good.
-    fn forget(&self) -> BoxFuture<'_, Result<(), Fault>>;
+    /// Removes schema `pilothouse` (or what stands for it) for good; tells what
+    /// stays all the same.
+    fn forget(&self) -> BoxFuture<'_, Result<Remains, Fault>>;
 }
 
 /// What a session is for; it decides its timeouts.

@@ -3,7 +3,8 @@
 use super::postgres::PostgresShard;
 use super::sqlite::{SqlitePlace, SqliteShard};
 use super::{
-    CompileError, FleetFacts, RolloutIdentity, Shard, ShardRecord, ShareSwitch, postgres, sqlite,
+    CompileError, FleetFacts, Past, RolloutIdentity, Shard, ShardRecord, ShareSwitch, postgres,
+    sqlite,
 };
 use crate::base::{Period, Stop};
 use crate::fleet::{Endpoint, Shard as ShardSpec};
@@ -47,6 +48,18 @@ pub async fn read_record(spec: &ShardSpec) -> Result<Option<ShardRecord>, CallEr
     match spec.candidates.first() {
         Some(Endpoint::Sqlite(path)) => sqlite::read_record(path).await,
         _ => postgres::read_record(spec).await,
+    }
+}
+
+/// Reads what a shard knows of its past and what is in it; `None` for a kind
+/// that keeps none. Needs no migration, and writes nothing.
+///
+/// # Errors
+/// It does not answer, or its catalog cannot be read.
+pub async fn read_past(spec: &ShardSpec) -> Result<Option<Past>, CallError> {
+    match spec.candidates.first() {
+        Some(Endpoint::Sqlite(_)) => Ok(None),
+        _ => postgres::read_past(spec).await.map(Some),
     }
 }
 

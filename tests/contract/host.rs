@@ -121,7 +121,7 @@ impl Host {
         reply
     }
 
-    fn is_gone(&self) -> bool {
+    pub fn is_gone(&self) -> bool {
         self.gone_after.is_some_and(|last| self.calls > last)
             || self
                 .gone_after_effect

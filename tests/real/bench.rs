@@ -57,7 +57,7 @@ async fn server() -> Arc<Lab> {
 
 /// A database with tables made by hand, and a migration over them.
 pub struct Case {
-    lab: Arc<Lab>,
+    pub lab: Arc<Lab>,
     pub database: String,
     pub shard: Arc<PostgresShard>,
 }

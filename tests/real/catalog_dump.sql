@@ -13,7 +13,7 @@ SELECT format('SCHEMA %I OWNER %s ACL %s COMMENT %s', m.nspname, pg_get_userbyid
   FROM mine m JOIN pg_namespace n USING (oid) ORDER BY 1;
 
 SELECT concat_ws(E'\n',
-    format('CREATE TABLE %s KIND %s OWNER %s (', r.named, r.relkind, pg_get_userbyid(r.relowner)),
+    format('CREATE %s %s KIND %s OWNER %s (', CASE WHEN r.relkind IN ('v', 'm') THEN 'VIEW' ELSE 'TABLE' END, r.named, r.relkind, pg_get_userbyid(r.relowner)),
     (SELECT string_agg(format('  %I %s%s%s%s%s COLLATION %s STORAGE %s STATISTICS %s OPTIONS %s ACL %s COMMENT %s', a.attname,
             format_type(a.atttypid, a.atttypmod),
             CASE WHEN a.attnotnull THEN ' NOT NULL' END,

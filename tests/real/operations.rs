@@ -72,7 +72,7 @@ async fn what_cannot_be_is_refused_by_name_before_anything_is_touched() {
     }
     let setup = "CREATE SCHEMA shop_v2;
         CREATE TABLE public.parent (id bigint PRIMARY KEY, a text UNIQUE, g text GENERATED ALWAYS AS (lower(a)) STORED, n integer);
-        CREATE TABLE public.child (p text REFERENCES parent (a));
+        CREATE TABLE public.child (p text REFERENCES parent (a), v varchar(3), w varchar(3)); CREATE VIEW public.narrow AS SELECT w FROM public.child;
         CREATE VIEW public.seen AS SELECT n FROM parent;
         CREATE TABLE public.split (id bigint PRIMARY KEY, n integer) PARTITION BY RANGE (id);
         CREATE TABLE shop_v2.t (id bigint PRIMARY KEY); CREATE SCHEMA shop; CREATE TABLE shop.t (id bigint PRIMARY KEY, n integer)";
@@ -153,6 +153,14 @@ async fn what_cannot_be_is_refused_by_name_before_anything_is_touched() {
         (
             "V alter_column = { table = 'shop.t', column = 'n', up = 'n' }",
             "there is a schema shop_v2 already",
+        ),
+        (
+            "V alter_column = { table = 'child', column = 'v', type = 'varchar(9)' }",
+            "shown by a version's view",
+        ),
+        (
+            "alter_column = { table = 'child', column = 'w', type = 'varchar(9)' }",
+            "needed by view public.narrow",
         ),
         (
             "V rename_table = { table = 'parent', to = 'child' }",

@@ -108,7 +108,11 @@ pub async fn die_after(host: &mut Host, jobs: &[Job], effects: u32) -> bool {
     let mut died = false;
     for job in jobs {
         if !finish(host, *job).await {
-            assert!(!died, "{job:?} fails with an engine that lives");
+            let last = host.reports.last();
+            assert!(
+                !died && host.is_gone(),
+                "{job:?} fails with an engine that lives: {last:?}"
+            );
             died = true;
             host.gone_after_effect = None;
             assert!(finish(host, *job).await, "{job:?} cannot be resumed");

@@ -171,9 +171,9 @@ rename_column = { table = "{s}.person", from = "seen", to = "seen_at" }"#,
              UPDATE {s}.person SET nn = number;
              ALTER SEQUENCE {s}.person_number_seq OWNED BY {s}.person.nn;
              ALTER TABLE {s}.person ALTER nn SET DEFAULT nextval('{s}.person_number_seq');
-             ALTER TABLE {s}.person ALTER nn SET NOT NULL;
              ALTER TABLE {s}.person DROP number;
              ALTER TABLE {s}.person RENAME nn TO number;
+             ALTER TABLE {s}.person ALTER number SET NOT NULL;
              ALTER TABLE {s}.person ADD b bigint;
              UPDATE {s}.person SET b = boss;
              ALTER TABLE {s}.person DROP boss;
@@ -194,7 +194,7 @@ rename_column = { table = "{s}.person", from = "seen", to = "seen_at" }"#,
     Both {
         op: Op {
             name: "drop_column: with what hangs on it, and one without a value for new rows",
-            setup: "CREATE TABLE {s}.item (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, label text NOT NULL,
+            setup: "CREATE TABLE {s}.item (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, label text CONSTRAINT label_needed NOT NULL,
                   size integer DEFAULT 3, note text, CONSTRAINT label_size UNIQUE (label, size), CONSTRAINT short CHECK (length(label) < 9));
                 COMMENT ON COLUMN {s}.item.size IS 'in metres';
                 CREATE INDEX item_label ON {s}.item (lower(label)) WHERE size > 1;

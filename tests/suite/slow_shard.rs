@@ -109,7 +109,7 @@ impl Shard for SlowShard {
         self.inner.locks()
     }
 
-    fn forget(&self) -> BoxFuture<'_, Result<(), pilothouse::base::Fault>> {
+    fn forget(&self) -> BoxFuture<'_, Result<pilothouse::shard::Remains, pilothouse::base::Fault>> {
         self.inner.forget()
     }
 }

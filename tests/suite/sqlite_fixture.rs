@@ -78,6 +78,7 @@ pub fn migration(operations: Vec<Operation>) -> Migration {
         operations,
         chunks: Chunks::default(),
         invariants: Vec::new(),
+        clients: Vec::new(),
         waivers: Vec::new(),
     }
 }

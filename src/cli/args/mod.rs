@@ -1,6 +1,7 @@
 //! The command line.
 
 mod daemon;
+mod history;
 mod import;
 mod journal;
 mod lab;
@@ -11,6 +12,7 @@ mod scripts;
 mod verbs;
 
 pub use daemon::{AttachCli, ServeCli};
+pub use history::HistoryCli;
 pub use import::ImportCli;
 pub use journal::JournalCli;
 pub use lab::{FormsCli, LabCli, WriterCli};
@@ -87,6 +89,11 @@ pub enum Commands {
     /// Show where everything stands.
     #[command(after_help = "Example:\n  pilothouse status --fleet fleet.toml --json")]
     Status(StatusCli),
+    /// What was done on each shard, by its own account, and where shards differ.
+    #[command(
+        after_help = "Examples:\n  pilothouse history --fleet fleet.toml\n  pilothouse history --json\n\nWrites nothing and needs no engine. Differences are told object by object, against what most shards\nhave; owners, comments, the order of columns and layout do not count.\n\nExit codes: 0 every shard is the same, 1 shards differ, 3 a shard could not be read."
+    )]
+    History(HistoryCli),
     /// Account for a rollout in Markdown, out of its journal. Writes nothing.
     #[command(
         after_help = "Examples:\n  pilothouse report --fleet fleet.toml > report.md\n  pilothouse report split-contact --journal journal.jsonl\n\nA damaged journal is reported as far as it can be read, and the exit code is that of journal verify."

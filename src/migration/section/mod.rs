@@ -379,7 +379,7 @@ pub(super) fn query(path: &str, sql: &str, findings: &mut Findings<'_>) {
 }
 
 /// Whether there was an error, which is then reported.
-fn sql_error(
+pub(super) fn sql_error(
     path: &str,
     checked: Result<(), ExpressionError>,
     sql: &str,

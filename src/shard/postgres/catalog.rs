@@ -3,7 +3,7 @@
 use super::dialect::{Catalog, Column, Table, TriggerTime};
 use super::error::own;
 use super::sql::{self, Value};
-use super::{Failure, structure, views};
+use super::{Failure, client, structure, views};
 use crate::base::Ident;
 use crate::migration::{Migration, Operation, TableName};
 use crate::worker::ErrorKind;
@@ -65,6 +65,7 @@ async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Ca
         }
         catalog.versions = views::old_versions(connection, &schemas).await?;
     }
+    catalog.clients = client::before(connection, migration).await?;
     for name in &names {
         catalog.tables.extend(table(connection, name).await?);
     }
@@ -127,7 +128,13 @@ async fn columns(connection: &mut PgConnection, oid: &str) -> Result<Vec<Column>
             (SELECT format('%I.%I', n.nspname, s.relname) FROM pg_depend o
               JOIN pg_class s ON s.oid = o.objid AND s.relkind = 'S' JOIN pg_namespace n ON n.oid = s.relnamespace
               WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass
-                AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum AND o.deptype = 'a' LIMIT 1)
+                AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum AND o.deptype = 'a' LIMIT 1),
+            (SELECT c.conname::text FROM pg_constraint c
+              WHERE c.conrelid = a.attrelid AND c.contype = 'n' AND c.conkey = ARRAY[a.attnum]),
+            EXISTS (SELECT 1 FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
+              WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+                AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+                AND obj_description(v.relnamespace, 'pg_namespace') LIKE 'pilothouse: version of %')
         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
     let needed = structure::column_dependents(connection, oid).await?;
@@ -146,6 +153,10 @@ async fn columns(connection: &mut PgConnection, oid: &str) -> Result<Vec<Column>
             collation: row.try_get(6)?,
             is_identity: row.try_get(7)?,
             sequence: row.try_get(8)?,
+            not_null_name: row
+                .try_get::<Option<String>, _>(9)?
+                .and_then(|name| Ident::new(name).ok()),
+            is_in_version: row.try_get(10)?,
         });
     }
     Ok(columns)

@@ -1,10 +1,9 @@
-//! Checks that stops make: preflight, snapshot, quiet, invariants.
+//! Checks that stops make: preflight, snapshot, quiet, invariants, clients.
 
-use super::error::own;
 use super::sql;
-use super::{Failure, Inner, preflight, role};
-use crate::base::{Untrusted, code};
-use crate::migration::TableName;
+use super::{Failure, Inner, client, preflight, role};
+use crate::base::Untrusted;
+use crate::migration::{ClientVersion, TableName};
 use crate::worker::{Check, CheckVerdict, ErrorKind, Reply};
 use sqlx::postgres::PgConnection;
 use std::time::Instant;
@@ -23,25 +22,24 @@ pub(super) async fn check(
     memory: QuietMemory,
 ) -> Result<(Reply, QuietMemory), Failure> {
     let checks = match id {
-        "preflight" => preflight::run(connection, shard).await?,
+        "preflight" => {
+            let mut checks = preflight::run(connection, shard).await?;
+            checks.extend(client::roles(connection, shard).await?);
+            checks.extend(client::checks(connection, shard, &[ClientVersion::Old]).await?);
+            checks
+        }
         "snapshot" => {
             let mut checks = vec![snapshot()];
             checks.extend(preflight::closed(connection, "snapshot").await?);
             checks
         }
         "invariants" => invariants(connection, shard).await?,
+        "losses" => losses(connection, shard).await?,
         "quiet" => {
             let (found, memory) = quiet(connection, shard, memory).await?;
             return Ok((Reply::Checked(vec![found]), memory));
         }
-        other => {
-            let message = format!("the plan has no check {other}");
-            return Err(Failure(own(
-                ErrorKind::Refused,
-                code::UNKNOWN_STEP,
-                message,
-            )));
-        }
+        other => client::checks(connection, shard, client::versions(other)?).await?,
     };
     Ok((Reply::Checked(checks), memory))
 }
@@ -99,6 +97,50 @@ async fn invariants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<
         });
     }
     Ok(out)
+}
+
+/// Longest count of one kind of rows. It blocks nobody, but an old snapshot
+/// keeps dead rows from being removed.
+const COUNT_MAX: &str = "10min";
+
+/// What a way back would lose: worth knowing before anybody promotes, and no
+/// reason to fail.
+async fn losses(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Check>, Failure> {
+    let mut out = Vec::new();
+    for loss in &shard.program().losses {
+        sql::run(connection, "BEGIN READ ONLY").await?;
+        let limit = format!("SET LOCAL statement_timeout = '{COUNT_MAX}'");
+        sql::run(connection, &limit).await?;
+        let count = format!("SELECT ({})::text", loss.count);
+        let found = sql::text(connection, &count, vec![]).await;
+        if !matches!(found, Err(sqlx::Error::Io(_))) {
+            sql::run(connection, "ROLLBACK").await?;
+        }
+        let rows = Untrusted::new(&loss.rows).to_string();
+        let (verdict, value) = match found {
+            Ok(Some(n)) if n == "0" => (CheckVerdict::Pass, format!("no {rows}")),
+            Ok(n) => (
+                CheckVerdict::Warn,
+                format!("{} {rows}", n.unwrap_or_default()),
+            ),
+            Err(error) if is_refused(&error) => {
+                let why = Untrusted::new(super::error::plain(&error)).to_string();
+                (CheckVerdict::Warn, format!("not counted ({why}): {rows}"))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let name = "shift/losses";
+        out.push(Check::new(name, verdict, value, "none is best", loss.fate));
+    }
+    Ok(out)
+}
+
+/// Whether the statement itself is to blame, or its time was up.
+fn is_refused(error: &sqlx::Error) -> bool {
+    let is_late = error
+        .as_database_error()
+        .is_some_and(|e| e.code().is_some_and(|code| code == "57014"));
+    is_late || super::error::read(error).kind == ErrorKind::Refused
 }
 
 /// How often a table that is to go was read and written, by the server's

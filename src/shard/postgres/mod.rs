@@ -8,11 +8,13 @@ mod act;
 mod catalog;
 mod check;
 mod chunk;
+mod client;
 mod connect;
 mod dialect;
 mod error;
 mod expression;
 mod fence;
+mod history;
 mod lock_wait;
 mod long;
 mod measure;
@@ -33,14 +35,15 @@ use crate::fleet::Shard as ShardSpec;
 use crate::migration::Migration;
 pub use crate::shard::Context;
 use crate::shard::{
-    CompileError, CompiledPlan, FleetFacts, Measurement, RolloutIdentity, Session, SessionRole,
-    Shard, ShareSwitch,
+    CompileError, CompiledPlan, FleetFacts, Measurement, Remains, RolloutIdentity, Session,
+    SessionRole, Shard, ShareSwitch,
 };
 use crate::wire::Locks;
 use crate::worker::{CallError, ErrorKind, Variant};
 use connect::{Identity, Primary, Purpose};
 use dialect::{Catalog, Program, RowSql};
 use futures_util::future::BoxFuture;
+pub use history::read_past;
 pub use record::read_record;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -286,7 +289,7 @@ impl Shard for PostgresShard {
         Box::pin(lock_wait::look(&self.inner))
     }
 
-    fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {
+    fn forget(&self) -> BoxFuture<'_, Result<Remains, Fault>> {
         Box::pin(async {
             let known = self.inner.known();
             let work = async {
@@ -297,9 +300,7 @@ impl Shard for PostgresShard {
                     &known,
                 )
                 .await?;
-                let statement = "DROP SCHEMA IF EXISTS pilothouse CASCADE";
-                sql::run(&mut found.connection, statement).await?;
-                Ok::<(), Failure>(())
+                history::forget(&mut found.connection).await
             };
             work.await.map_err(|Failure(e)| Fault {
                 code: e.code,

@@ -6,7 +6,7 @@ use super::error::own;
 use super::fence::{self, Durability};
 use super::schema::{FENCE_KEY, FIRST_ROWS, INSTALL};
 use super::sql::{self, Value};
-use super::{Failure, Inner, int, long, receipt};
+use super::{Failure, Inner, history, int, long, receipt};
 use crate::base::{Ident, Stop, code};
 use crate::migration::TableName;
 use crate::worker::{ErrorKind, Reply, RowJob, Sighting, Warrant};
@@ -246,6 +246,13 @@ pub(super) async fn end_stop(
     receipt::write(connection, shard, stop, epoch, fence).await?;
     let statement = "UPDATE pilothouse.registry SET ended = $1, changed_at = clock_timestamp()";
     sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
+    let stops = &shard.program().plan.plan.stops;
+    if stops
+        .last_key_value()
+        .is_some_and(|(last, _)| *last == stop)
+    {
+        sql::run(connection, history::NOTE).await?;
+    }
     fence::commit(connection).await?;
     Ok(Reply::Done {
         generation: fence.generation,
@@ -263,6 +270,7 @@ pub(super) async fn end_undo(
     let statement =
         "UPDATE pilothouse.registry SET ended = $1, begun = NULL, changed_at = clock_timestamp()";
     receipt::void(connection, undone).await?;
+    sql::run(connection, history::UNNOTE).await?;
     let ended = Value::Text(remains.map(|stop| stop.to_string()));
     sql::execute(connection, statement, vec![ended]).await?;
     fence::commit(connection).await?;

@@ -12,7 +12,7 @@ pub(super) const FENCE_KEY: i64 = 0x7069_6c6f_7468_6f75;
 pub(super) const LONG_KEY: i64 = FENCE_KEY + 1;
 
 /// Creates what is missing. Each entry is one statement.
-pub(super) const INSTALL: [&str; 14] = [
+pub(super) const INSTALL: [&str; 15] = [
     "CREATE SCHEMA IF NOT EXISTS pilothouse",
     "CREATE TABLE IF NOT EXISTS pilothouse.fence (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -62,6 +62,11 @@ pub(super) const INSTALL: [&str; 14] = [
         ranges bigint NOT NULL, rows bigint NOT NULL, chunks bigint NOT NULL, stale bigint NOT NULL,
         exact bigint NOT NULL, digest_1 numeric NOT NULL, digest_2 numeric NOT NULL,
         at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (stop, job))",
+    // Stays when the rest is forgotten.
+    "CREATE TABLE IF NOT EXISTS pilothouse.history (
+        place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, rollout text NOT NULL UNIQUE,
+        migration text NOT NULL, plan_digest text NOT NULL,
+        ended_at timestamptz NOT NULL DEFAULT clock_timestamp())",
     DISARM,
 ];
 

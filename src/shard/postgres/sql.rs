@@ -6,7 +6,7 @@
 //!
 //! [`Ident`]: crate::base::Ident
 
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::{PgConnection, PgRow, PgStatement};
 use sqlx::{AssertSqlSafe, Row};
 
 /// A parameter. Keys and names travel as text and are cast in the statement.
@@ -41,6 +41,24 @@ pub(super) async fn run(connection: &mut PgConnection, sql: &str) -> sqlx::Resul
         .execute(connection)
         .await?;
     Ok(done.rows_affected())
+}
+
+/// Prepares a statement, which the connection remembers until it is told to
+/// forget.
+pub(super) async fn prepare(connection: &mut PgConnection, sql: &str) -> sqlx::Result<PgStatement> {
+    use sqlx::{Executor as _, SqlSafeStr as _};
+    connection
+        .prepare(AssertSqlSafe(sql.to_owned()).into_sql_str())
+        .await
+}
+
+/// The first column of the first row of a statement without parameters, by
+/// the simple protocol, whatever its type.
+pub(super) async fn plain_text(connection: &mut PgConnection, sql: &str) -> sqlx::Result<String> {
+    let row = sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await?;
+    row.try_get_unchecked(0)
 }
 
 /// Runs one statement with parameters; gives the number of rows it touched.

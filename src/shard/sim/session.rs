@@ -4,7 +4,7 @@ use super::acts::plan;
 use super::image::Image;
 use super::server::{ServerOptions, SimServer};
 use crate::base::{Fault, ShardName};
-use crate::shard::{CompiledPlan, Measurement, Session, SessionRole, Shard};
+use crate::shard::{CompiledPlan, Measurement, Remains, Session, SessionRole, Shard};
 use crate::wire::Locks;
 use crate::worker::{Reply, ShardCall, Variant};
 use futures_util::future::BoxFuture;
@@ -93,9 +93,9 @@ impl Shard for SimShard {
         Box::pin(std::future::ready(Locks::Seen(Vec::new())))
     }
 
-    fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {
+    fn forget(&self) -> BoxFuture<'_, Result<Remains, Fault>> {
         self.with_server(SimServer::forget);
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(Ok(Remains::Nothing)))
     }
 }
 

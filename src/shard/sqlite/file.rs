@@ -8,8 +8,8 @@ use super::{drift, install};
 use crate::base::{Fault, ShardName, Stop, Untrusted, code};
 use crate::migration::Migration;
 use crate::shard::{
-    CompileError, CompiledPlan, FleetFacts, Measurement, RolloutIdentity, Session, SessionRole,
-    Shard, ShareSwitch,
+    CompileError, CompiledPlan, FleetFacts, Measurement, Remains, RolloutIdentity, Session,
+    SessionRole, Shard, ShareSwitch,
 };
 use crate::wire::Locks;
 use crate::worker::{CallError, Variant};
@@ -235,14 +235,16 @@ impl Shard for SqliteShard {
         )))
     }
 
-    fn forget(&self) -> BoxFuture<'_, Result<(), Fault>> {
+    fn forget(&self) -> BoxFuture<'_, Result<Remains, Fault>> {
         Box::pin(async move {
             let connected = connect(&self.place, SessionRole::Lead).await;
             let mut conn = connected.map_err(|error| self.fault(&error, "nothing was removed"))?;
             let answer = forget(&mut conn).await;
             // The answer stands whether or not the file closes cleanly.
             let _closed = conn.close().await;
-            answer.map_err(|error| self.fault(&error, "it was rolled back"))
+            answer
+                .map(|()| Remains::Nothing)
+                .map_err(|error| self.fault(&error, "it was rolled back"))
         })
     }
 }

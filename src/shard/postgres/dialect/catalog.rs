@@ -3,7 +3,7 @@
 //! Read once before anything is touched, and kept on the shard in the
 //! registry: the way back must know what was there.
 
-use crate::base::Ident;
+use crate::base::{Ident, quote_literal};
 use crate::migration::{Migration, Operation, TableName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,20 @@ pub struct Catalog {
     /// Version schemas that are there already.
     #[serde(default)]
     pub versions: Vec<OldVersion>,
+    /// What the statements of old clients returned, by the client's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clients: BTreeMap<String, Seen>,
+}
+
+/// What a client's statement returns, and how it is planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Name and type of each column, in order.
+    pub columns: Vec<(String, String)>,
+    /// What the planner thinks it costs, in its own units.
+    pub cost: u64,
+    /// The indexes of its plan, sorted.
+    pub indexes: Vec<String>,
 }
 
 /// A version schema of an earlier migration.
@@ -179,6 +193,46 @@ pub struct Column {
     /// of its table.
     #[serde(default)]
     pub dependents: Vec<String>,
+    /// Name of the NOT NULL constraint; PostgreSQL has such names from 18 on.
+    #[serde(default)]
+    pub not_null_name: Option<Ident>,
+    /// Whether a view of an earlier version shows it.
+    #[serde(default)]
+    pub is_in_version: bool,
+}
+
+impl Column {
+    /// Statements that make the column NOT NULL again, as it was.
+    pub(super) fn not_null_again(&self, qualified: &str) -> Vec<String> {
+        if !self.not_null {
+            return Vec::new();
+        }
+        let set = format!(
+            "ALTER TABLE {qualified} ALTER COLUMN {} SET NOT NULL",
+            self.name
+        );
+        let named = self.not_null_name.as_ref();
+        let named = named.map(|name| name_not_null(qualified, &self.name, name));
+        [set].into_iter().chain(named).collect()
+    }
+}
+
+/// Gives the NOT NULL constraint of a column a name. The server makes one up
+/// out of the name that the column has at that time.
+pub(super) fn name_not_null(qualified: &str, column: &Ident, name: &Ident) -> String {
+    let body = format!(
+        "DECLARE has text; BEGIN
+  SELECT c.conname INTO has FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND c.conkey = ARRAY[a.attnum]
+    WHERE c.conrelid = to_regclass({}) AND c.contype = 'n' AND a.attname = {};
+  IF has <> {wanted} THEN EXECUTE {} || quote_ident(has) || {}; END IF;
+END",
+        quote_literal(qualified),
+        quote_literal(column.as_str()),
+        quote_literal(&format!("ALTER TABLE {qualified} RENAME CONSTRAINT ")),
+        quote_literal(&format!(" TO {name}")),
+        wanted = quote_literal(name.as_str()),
+    );
+    format!("DO {}", quote_literal(&body))
 }
 
 impl Catalog {

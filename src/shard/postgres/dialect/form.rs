@@ -52,6 +52,8 @@ pub(crate) struct NewColumn {
     pub(crate) becomes: Option<Ident>,
     /// Comment, for the view that shows it and for contract.
     pub(crate) comment: Option<String>,
+    /// Name of the NOT NULL constraint of the column that it becomes.
+    pub(crate) not_null_name: Option<Ident>,
 }
 
 impl NewColumn {
@@ -299,6 +301,7 @@ fn new_column(
         tag: label,
         becomes: None,
         comment: add.comment.clone(),
+        not_null_name: None,
     })
 }
 
@@ -352,6 +355,7 @@ fn second_form(
         tag: label,
         becomes: Some(old.name.clone()),
         comment: second::new_comment(alter, old),
+        not_null_name: old.not_null_name.clone(),
     })
 }
 

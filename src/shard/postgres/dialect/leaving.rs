@@ -176,11 +176,7 @@ pub(super) fn close(form: &Form) -> Action {
             let text = quote_literal(comment);
             statements.push(format!("COMMENT ON COLUMN {qualified}.{name} IS {text}"));
         }
-        if column.not_null {
-            statements.push(format!(
-                "ALTER TABLE {qualified} ALTER COLUMN {name} SET NOT NULL"
-            ));
-        }
+        statements.extend(column.not_null_again(&qualified));
         done.push(format!(
             "EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attname = {}
               AND a.attnotnull = {} AND a.atthasdef = {} AND (col_description(a.attrelid, a.attnum) IS NOT NULL) = {})",

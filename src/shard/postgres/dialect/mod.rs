@@ -7,6 +7,7 @@ mod column;
 mod export;
 mod form;
 mod leaving;
+mod losses;
 mod mapping;
 mod rows;
 mod second;
@@ -18,9 +19,11 @@ mod view;
 
 pub(super) use action::{Action, MARK, Mode, SILENT_PARTITION};
 pub(super) use catalog::{
-    Catalog, Column, Constraint, ConstraintKind, Index, OldVersion, OldView, Table, TriggerTime,
+    Catalog, Column, Constraint, ConstraintKind, Index, OldVersion, OldView, Seen, Table,
+    TriggerTime,
 };
 pub(super) use form::{Form, Impossible, by_table, forms};
+pub(super) use losses::Loss;
 pub(super) use mapping::{Mapping, Volatility};
 pub(super) use rows::{Bound, RowSql};
 pub(super) use trigger::{Authority, install};
@@ -46,6 +49,8 @@ pub(super) struct Program {
     pub(super) restructured: Vec<TableName>,
     /// Those of them that go in contract.
     pub(super) leaving: Vec<TableName>,
+    /// What a way back would lose once the new form is used.
+    pub(super) losses: Vec<Loss>,
 }
 
 /// Compiles. `volatility` is what is known of each expression; what is not
@@ -64,6 +69,7 @@ pub(super) fn compile(
     }
     let mut deeds = change::deeds(migration, catalog, &forms)?;
     deeds.extend(versions.iter().flat_map(|version| version.deeds()));
+    let losses = losses::losses(migration, catalog, &forms);
     let mut program = Program::default();
     let source = Source {
         migration,
@@ -72,6 +78,7 @@ pub(super) fn compile(
         versions: &versions,
         volatility,
         route,
+        losses: &losses,
     };
     for form in &forms {
         let made = source.functions(form);
@@ -111,6 +118,7 @@ pub(super) fn compile(
         _ => None,
     };
     program.leaving = migration.operations.iter().filter_map(leaves).collect();
+    program.losses = losses;
     program.forms = forms;
     Ok(program)
 }

@@ -1,7 +1,8 @@
 //! SQL of row jobs: what is done with one chunk of rows.
 
 use super::export::{count_restore, export, restore};
-use super::form::Form;
+use super::form::{Form, NewColumn};
+use super::mapping::Mapping;
 use crate::base::quote_literal;
 use crate::migration::Fill;
 use crate::worker::RowJobKind;
@@ -222,8 +223,25 @@ fn fill(form: &Form) -> String {
         "UPDATE {} AS t SET {} WHERE {RANGE} AND ({})",
         form.qualified(),
         sets.join(", "),
-        wrong_new(form)
+        unfilled(form)
     )
+}
+
+/// "A new column has not got its value." One that is filled once may get NULL;
+/// it is asked again then, which changes nothing.
+fn unfilled(form: &Form) -> String {
+    let terms: Vec<String> = form
+        .ruled()
+        .map(|(column, up)| match column.fill {
+            Fill::Always => differs(column, up),
+            Fill::Once => format!("t.{} IS NULL", column.name),
+        })
+        .collect();
+    terms.join(" OR ")
+}
+
+fn differs(column: &NewColumn, up: &Mapping) -> String {
+    format!("t.{} IS DISTINCT FROM {}", column.name, up.call("t"))
 }
 
 /// "A new column is not what `up` says."
@@ -231,11 +249,7 @@ fn wrong_new(form: &Form) -> String {
     let terms: Vec<String> = form
         .ruled()
         .filter_map(|(column, up)| match column.fill {
-            Fill::Always => Some(format!(
-                "t.{} IS DISTINCT FROM {}",
-                column.name,
-                up.call("t")
-            )),
+            Fill::Always => Some(differs(column, up)),
             Fill::Once if !column.nullable => Some(format!("t.{} IS NULL", column.name)),
             Fill::Once => None,
         })

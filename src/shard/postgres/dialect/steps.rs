@@ -4,6 +4,7 @@ use super::action::{
     Action, Mode, has_column, has_constraint, is_armed, is_armed_as_left, is_disarmed, is_marked,
     when,
 };
+use super::catalog::name_not_null;
 use super::change::unmark;
 use super::column::{demand_ours, drop_ours, is_ours, remake_ours, remember};
 use super::form::{Form, NewColumn};
@@ -214,24 +215,6 @@ pub(super) fn drop_old(form: &Form, version: Option<&Version>) -> Action {
             .flat_map(|v| v.drop_old_view(&form.table.table)),
     );
     let mut gone = vec![is_disarmed(&qualified, &form.trigger(), schema, table)];
-    for column in &form.columns {
-        if !column.nullable {
-            statements.push(format!(
-                "ALTER TABLE {qualified} ALTER COLUMN {} SET NOT NULL",
-                column.name
-            ));
-            statements.push(format!(
-                "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {}",
-                constraint_name(column)
-            ));
-        }
-        if let Some(default) = &column.default {
-            statements.push(format!(
-                "ALTER TABLE {qualified} ALTER COLUMN {} SET DEFAULT {default}",
-                column.name
-            ));
-        }
-    }
     for (column, old, _) in form.replaced() {
         match &column.becomes {
             Some(name) => {
@@ -247,6 +230,9 @@ pub(super) fn drop_old(form: &Form, version: Option<&Version>) -> Action {
             }
         }
     }
+    for column in &form.columns {
+        statements.extend(finish(&qualified, column));
+    }
     let id = format!("drop/{}", form.tag);
     // Where nothing is replaced, nothing is gone: only the mark tells.
     gone.push(is_marked(&id));
@@ -258,6 +244,30 @@ pub(super) fn drop_old(form: &Form, version: Option<&Version>) -> Action {
         mode: Mode::Transaction,
         lock: "ACCESS EXCLUSIVE, short: the validated check spares the scan",
     }
+}
+
+/// What a new column has from contract on. It has its own name by now: the
+/// server names NOT NULL after it.
+fn finish(qualified: &str, column: &NewColumn) -> Vec<String> {
+    let name = column.becomes.as_ref().unwrap_or(&column.name);
+    let mut statements = Vec::new();
+    if !column.nullable {
+        statements.push(format!(
+            "ALTER TABLE {qualified} ALTER COLUMN {name} SET NOT NULL"
+        ));
+        statements.push(format!(
+            "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {}",
+            constraint_name(column)
+        ));
+        let named = column.not_null_name.as_ref();
+        statements.extend(named.map(|wanted| name_not_null(qualified, name, wanted)));
+    }
+    if let Some(default) = &column.default {
+        statements.push(format!(
+            "ALTER TABLE {qualified} ALTER COLUMN {name} SET DEFAULT {default}"
+        ));
+    }
+    statements
 }
 
 /// The old form goes and the new one gets its name; nothing happens where

@@ -6,6 +6,7 @@ use super::column::{copy_rights, demand_ours};
 use super::export::create_export;
 use super::form::Form;
 use super::leaving;
+use super::losses::Loss;
 use super::mapping::Volatility;
 use super::steps::{
     add_column, demand_intact, drop_new_column, drop_not_null, drop_old, give_way, lock_writers,
@@ -14,7 +15,7 @@ use super::steps::{
 use super::trigger::{self, Authority};
 use super::version::Version;
 use crate::base::{Stage, Stop, quote_literal};
-use crate::migration::Migration;
+use crate::migration::{ClientVersion, Migration};
 use crate::worker::{RowJob, RowJobKind, Step};
 use std::collections::BTreeMap;
 
@@ -63,10 +64,31 @@ pub(super) struct Source<'a> {
     /// What preflight found out about each function.
     pub(super) volatility: &'a BTreeMap<String, Volatility>,
     pub(super) route: &'a [Stop],
+    pub(super) losses: &'a [Loss],
 }
 
 impl Source<'_> {
     pub(super) fn stop(&self, stop: Stop) -> Parts {
+        let mut parts = self.parts(stop);
+        parts.run.extend(self.clients(stop));
+        parts
+    }
+
+    /// From expand on every stop ends with a look at the clients of that time.
+    fn clients(&self, stop: Stop) -> Option<Part> {
+        let clients = &self.migration.clients;
+        let (id, versions): (_, &[_]) = match stop.stage() {
+            Stage::Preflight | Stage::Snapshot => return None,
+            Stage::Shift => ("clients/both", &[ClientVersion::Old, ClientVersion::New]),
+            Stage::Contract => ("clients/new", &[ClientVersion::New]),
+            _ => ("clients/old", &[ClientVersion::Old]),
+        };
+        let title = "statements of clients";
+        let concerned = clients.iter().any(|c| versions.contains(&c.version));
+        concerned.then_some(Part::Check { id, title })
+    }
+
+    fn parts(&self, stop: Stop) -> Parts {
         match stop {
             Stop::Preflight => Parts {
                 run: vec![Part::Check {
@@ -218,6 +240,14 @@ impl Source<'_> {
             self.act(Place::Publish, &mut parts);
         }
         parts.run.push(Part::Share(percent));
+        let is_last =
+            self.route.iter().rfind(|s| s.stage() == Stage::Shift) == Some(&Stop::Shift(percent));
+        if is_last && !self.losses.is_empty() {
+            parts.run.push(Part::Check {
+                id: "losses",
+                title: "what a way back would lose",
+            });
+        }
         // The flag goes back first: nobody may count on what is taken back.
         let back = Part::Share(earlier.map_or(0, Stop::share_percent));
         parts.undo.insert(0, back);
@@ -428,14 +458,12 @@ impl Source<'_> {
                     quote_literal(comment)
                 ));
             }
-            if old.not_null {
-                action.statements.push(format!(
-                    "ALTER TABLE {qualified} ALTER COLUMN {} SET NOT NULL",
-                    old.name
-                ));
-            }
         }
+        // The new form's NOT NULL goes first: it has the name.
         action.statements.extend(loosen(form).statements);
+        for (_, old, _) in form.replaced() {
+            action.statements.extend(old.not_null_again(&qualified));
+        }
         action.title = format!("close the restore of {}", form.table.table.as_str());
         action.lock = "ACCESS EXCLUSIVE while NOT NULL is checked";
         action

@@ -124,6 +124,15 @@ impl Work {
                 "say versions = \"none\", and let clients move by flag",
             ));
         }
+        if let Some(client) = migration.clients.first() {
+            return Err(refusal.of(
+                format!(
+                    "statements of clients ({}) are looked at on PostgreSQL only",
+                    client.name
+                ),
+                "remove [[client]], and let the application's own tests speak for it",
+            ));
+        }
         for operation in &migration.operations {
             match operation {
                 Operation::AddColumn(add) => work.add_column(add, &refusal)?,

@@ -29,7 +29,7 @@ pub(super) fn alter(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>,
     }
     match alter.nullable {
         Some(false) if !column.not_null => deeds.extend(not_null(scope, alter)),
-        Some(true) if column.not_null => deeds.push(loosened(scope, table, alter)?),
+        Some(true) if column.not_null => deeds.push(loosened(scope, table, column, alter)?),
         _ => {}
     }
     for constraint in &alter.constraints {
@@ -69,6 +69,7 @@ fn retyped(
             "add a column of the new type with add_column, with up, and with down for the old one",
         );
     }
+    demand_unshown(scope, table, column)?;
     let (qualified, name) = (table.name.to_string(), &column.name);
     let pair = Pair {
         id: scope.id("type"),
@@ -84,6 +85,26 @@ fn retyped(
         lock: "ACCESS EXCLUSIVE, short: catalog only; the way back reads every row",
     };
     Ok(pair.deed(Place::Publish))
+}
+
+/// The server changes no type under a view, a policy or a generated column.
+fn demand_unshown(scope: &Scope<'_>, table: &Table, column: &Column) -> Result<(), Impossible> {
+    let named = format!("{}.{}", table.name.plain(), column.name.as_str());
+    if let Some(who) = column.dependents.first() {
+        return impossible(
+            &scope.key("type"),
+            format!("{named} is needed by {who}, under which its type cannot change"),
+            "drop what needs it first, in an earlier migration",
+        );
+    }
+    if column.is_in_version || !scope.migration.versions.is_none() {
+        return impossible(
+            &scope.key("type"),
+            format!("{named} is shown by a version's view, under which its type cannot change"),
+            "say versions = \"schemas\", and up as the bare column: then a new form stands beside it",
+        );
+    }
+    Ok(())
 }
 
 /// A check in verify, NOT NULL itself in contract: that finds the check and
@@ -124,7 +145,12 @@ fn not_null(scope: &Scope<'_>, alter: &AlterColumn) -> [Deed; 2] {
 
 /// NULL is allowed as soon as the new form is published. The way back needs
 /// every row to have a value again.
-fn loosened(scope: &Scope<'_>, table: &Table, alter: &AlterColumn) -> Result<Deed, Impossible> {
+fn loosened(
+    scope: &Scope<'_>,
+    table: &Table,
+    column: &Column,
+    alter: &AlterColumn,
+) -> Result<Deed, Impossible> {
     let name = &alter.column;
     let is_key = table
         .primary_key()
@@ -149,10 +175,11 @@ fn loosened(scope: &Scope<'_>, table: &Table, alter: &AlterColumn) -> Result<Dee
         run: vec![format!(
             "ALTER TABLE {qualified} ALTER COLUMN {name} DROP NOT NULL"
         )],
-        undo: vec![
-            format!("ALTER TABLE {qualified} ALTER COLUMN {name} SET NOT NULL"),
-            check.drop(),
-        ],
+        undo: column
+            .not_null_again(&qualified)
+            .into_iter()
+            .chain([check.drop()])
+            .collect(),
         lock: SHORT,
     };
     let (run, back) = pair.actions();

@@ -34,6 +34,7 @@ pub(super) fn deeds(scope: &Scope<'_>, alter: &AlterColumn) -> Result<Vec<Deed>,
             .flat_map(|alter| &alter.drop_constraints)
             .collect(),
     };
+    second.demand_untouched(&alter.column)?;
     let mut deeds: Vec<Deed> = second.sequence(column).into_iter().collect();
     let mine = |columns: &[Ident]| second.is_for(&alter.column, columns);
     for constraint in table.constraints.iter().filter(|c| mine(&c.columns)) {
@@ -86,6 +87,51 @@ impl Second<'_> {
             .iter()
             .filter(|(name, _)| columns.contains(name));
         altered.next().is_some_and(|(first, _)| first == column)
+    }
+
+    /// What hangs on the column is made again: another operation on it would
+    /// find it gone, or twice.
+    fn demand_untouched(&self, column: &Ident) -> Result<(), Impossible> {
+        let at = &self.table.name;
+        let constraint = |name: &Ident| {
+            let found = self.table.constraint(name);
+            found.is_some_and(|c| c.columns.contains(column))
+        };
+        let index = |name: &Ident| {
+            let found = self.table.index(name);
+            found.is_some_and(|i| i.columns.contains(column))
+        };
+        let touched = self
+            .scope
+            .migration
+            .operations
+            .iter()
+            .find_map(|op| match op {
+                Operation::DropConstraint(op) if op.table == *at && constraint(&op.name) => {
+                    Some(&op.name)
+                }
+                Operation::RenameConstraint(op) if op.table == *at && constraint(&op.from) => {
+                    Some(&op.from)
+                }
+                Operation::DropIndex(op)
+                    if op.index.schema == at.schema && index(&op.index.table) =>
+                {
+                    Some(&op.index.table)
+                }
+                _ => None,
+            });
+        match touched {
+            None => Ok(()),
+            Some(name) => impossible(
+                &self.scope.key("column"),
+                format!(
+                    "{} stands over {}, and another operation works on it too",
+                    name.as_str(),
+                    column.as_str()
+                ),
+                "let a constraint go with drop_constraints here; do anything else in a migration of its own",
+            ),
+        }
     }
 
     fn name(&self, of: &Ident) -> Ident {
