@@ -19,10 +19,10 @@ async fn what_was_done_stays_and_what_differs_is_told() {
         .await
         .says("no migration has come to its end here")
         .says("every shard that was read is the same");
-    operator.run_auto(&["--to", "expand"]).await.is(0);
+    operator.run_auto(&["--to", "verify"]).await.is(0);
     history(0)
         .await
-        .says("s01: balance-cents is not at its end; expand was the last to end");
+        .says("s01: balance-cents is not at its end; verify was the last to end");
     operator.run_auto(&TO_THE_END).await.is(0);
     history(0).await.says("balance-cents  on 2 shards");
     operator

@@ -168,7 +168,7 @@ async fn three_shards_from_preflight_to_contract_under_load() {
     let seen = watch.stop().await;
     assert!(seen.looks > 30 && seen.wrong == 0, "{seen:?}");
     let acknowledged = load.stop_and_check(&lab, Columns::New).await;
-    assert!(acknowledged > 500, "{acknowledged}");
+    assert!(acknowledged > 100, "{acknowledged}");
     logs_join(&lab).await;
     for shard in lab.shards() {
         let columns = columns(&lab, shard).await;

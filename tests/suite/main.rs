@@ -9,6 +9,7 @@ mod certificates;
 mod cockpit;
 mod columns;
 mod commands;
+mod conflicts;
 mod contract;
 #[path = "../contract/mod.rs"]
 mod contract_cases;

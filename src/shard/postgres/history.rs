@@ -24,8 +24,11 @@ pub(super) const UNNOTE: &str = "DO $$ BEGIN IF to_regclass('pilothouse.history'
 END IF; END $$";
 
 /// Takes everything of ours away but the history, if there is any.
-const FORGET: &str = "DO $$ BEGIN
-  IF to_regclass('pilothouse.history') IS NULL OR NOT EXISTS (SELECT 1 FROM pilothouse.history) THEN
+const FORGET: &str =
+    "DO $$ DECLARE has boolean := to_regclass('pilothouse.history') IS NOT NULL; BEGIN
+  -- Planned as a whole, one condition would look for a table that is not there.
+  IF has THEN has := EXISTS (SELECT 1 FROM pilothouse.history); END IF;
+  IF NOT has THEN
     DROP SCHEMA IF EXISTS pilothouse CASCADE;
   ELSE
     ALTER SCHEMA pilothouse RENAME TO pilothouse_gone;
