@@ -61,7 +61,7 @@ async fn count(lab: &Lab) -> u64 {
     u64::try_from(row.get::<i64, _>(0)).unwrap()
 }
 
-async fn plain(lab: &Lab) -> f64 {
+pub async fn plain(lab: &Lab) -> f64 {
     let stage = Stage::new(lab, "ranges = 1");
     stage.reset().await;
     let mut connection = stage.connect().await;
@@ -98,7 +98,7 @@ async fn ours(lab: &Lab, ranges: u32) -> f64 {
 
 /// Two BEFORE triggers that compare the search path, every column a variable,
 /// a flag column that says what is still to do, batches of 1,000 by key.
-async fn peers_shape(lab: &Lab) -> f64 {
+pub async fn peers_shape(lab: &Lab) -> f64 {
     let stage = Stage::new(lab, "ranges = 1");
     stage.reset().await;
     let mut connection = stage.connect().await;

@@ -69,7 +69,7 @@ async fn wait_for_chunks(stage: &Stage<'_>) {
 }
 
 /// p99 of single-row updates at a fixed rate, from pgbench's own log.
-fn p99_ms(lab: &Lab) -> f64 {
+pub fn p99_ms(lab: &Lab) -> f64 {
     let binaries = Binaries::locate().unwrap();
     let root = lab.directory().to_path_buf();
     let script = root.join("foreground.sql");

@@ -1,7 +1,9 @@
 //! The figures of `BENCHMARKS.md`, side by side in one run.
 //!
-//! `cargo bench` prints a table. Absolute times belong to the machine; what
-//! counts are the ratios within one run. Needs PostgreSQL server binaries.
+//! `cargo bench` prints a table; `cargo bench --bench figures -- operations` only
+//! the part of that name (inner, backfill, operations, foreground, frozen).
+//! Absolute times belong to the machine; what counts are the ratios within one
+//! run. Needs PostgreSQL server binaries.
 //! `PILOTHOUSE_BENCH_SCALE` is the pgbench scale (default 10 = 1,000,000 rows),
 //! `PILOTHOUSE_BENCH_ROUNDS` the number of interleaved rounds (default 3).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
@@ -10,6 +12,7 @@ mod backfill;
 mod foreground;
 mod frozen;
 mod inner;
+mod operations;
 mod stage;
 
 use pilothouse::lab::{Binaries, Fill, Lab, LabSpec};
@@ -58,13 +61,25 @@ pub fn ratio(name: &str, values: &[f64], goal: &'static str) -> Figure {
     )
 }
 
+/// Whether a part was asked for: all of them, unless some are named.
+fn is_wanted(part: &str) -> bool {
+    let mut named = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .peekable();
+    named.peek().is_none() || named.any(|name| name == part)
+}
+
 #[tokio::main]
 async fn main() {
     // `cargo test --benches` runs this too; it has nothing to check then.
     if !std::env::args().any(|a| a == "--bench") {
         return;
     }
-    let mut figures = inner::figures().await;
+    let mut figures = match is_wanted("inner") {
+        true => inner::figures().await,
+        false => Vec::new(),
+    };
     match Binaries::locate() {
         Ok(_) => figures.extend(on_postgres().await),
         Err(error) => eprintln!("SKIPPED: figures on PostgreSQL: {error}"),
@@ -83,9 +98,19 @@ async fn on_postgres() -> Vec<Figure> {
         .fill(Fill::Scale(scale));
     spec.shared_buffers_mib = 1024;
     let lab = Lab::start(spec).await.unwrap();
-    let mut figures = backfill::figures(&lab).await;
-    figures.extend(foreground::figures(&lab).await);
+    let mut figures = Vec::new();
+    if is_wanted("backfill") {
+        figures.extend(backfill::figures(&lab).await);
+    }
+    if is_wanted("operations") {
+        figures.extend(operations::figures(&lab).await);
+    }
+    if is_wanted("foreground") {
+        figures.extend(foreground::figures(&lab).await);
+    }
     lab.down().await.unwrap();
-    figures.extend(frozen::figures().await);
+    if is_wanted("frozen") {
+        figures.extend(frozen::figures().await);
+    }
     figures
 }

@@ -26,7 +26,6 @@ pub async fn run(connection: &mut PgConnection, sql: &str) {
 impl<'a> Stage<'a> {
     /// With these chunk settings.
     pub fn new(lab: &'a Lab, chunks: &str) -> Self {
-        let root = lab.directory();
         let example =
             std::fs::read_to_string("config/examples/pgbench-balance-cents.toml").unwrap();
         let settings: Vec<&str> = chunks.lines().filter_map(|l| l.split('=').next()).collect();
@@ -44,6 +43,12 @@ impl<'a> Stage<'a> {
             &format!("[chunks]\n{chunks}\n\n[[operation]]"),
             1,
         );
+        Self::of(lab, &text)
+    }
+
+    /// Of a migration.
+    pub fn of(lab: &'a Lab, text: &str) -> Self {
+        let root = lab.directory();
         let migration = root.join("bench.toml");
         std::fs::write(&migration, text).unwrap();
         let fleet = root.join("bench-fleet.toml");

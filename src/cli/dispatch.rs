@@ -15,8 +15,8 @@ use super::summary::Summary;
 use super::terminal::say;
 use super::verbs::{shape, shaped};
 use super::{
-    api, attach, drill, history, import, journal, lab, lint, manual, notify, operator, ready,
-    report, serve, verbs,
+    api, attach, baseline, catch_up, drill, history, import, journal, lab, lint, manual, notify,
+    operator, ready, report, serve, verbs,
 };
 use crate::journal::Head;
 use crate::lab::demo::{DemoSpec, Pace};
@@ -95,6 +95,8 @@ async fn command(command: Commands) -> Result<(String, Exit), Ended> {
     match command {
         Commands::Plan(args) => plan::plan(&plan_args(args)).await.map(done),
         Commands::History(args) => history::run(&args).await,
+        Commands::Baseline(args) => baseline::run(args).await,
+        Commands::CatchUp(args) => catch_up::run(args).await,
         Commands::Lint(args) => lint::run(&args),
         Commands::Import(args) => import::run(&import::ImportArgs {
             folder: args.folder,

@@ -1,5 +1,7 @@
 //! Exit codes, the same for every command.
 
+use serde::Serialize;
+
 /// What a command's exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -60,4 +62,14 @@ impl Ended {
             text: text.into(),
         }
     }
+}
+
+/// One object for programs, laid out for people too.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub(super) fn pretty<T: Serialize>(value: &T) -> Result<String, Ended> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n")
+        .map_err(|e| Ended::new(Exit::Failed, e.to_string()))
 }

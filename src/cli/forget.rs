@@ -1,11 +1,14 @@
 //! `forget`: nothing of pilothouse stays on the shards.
 
 use super::exit::{Ended, Exit};
-use super::prepare::{Job, Opened, book, kept_migration, kept_runbook, lease, load_fleet};
+use super::prepare::{
+    Job, Opened, book, kept_done, kept_migration, kept_runbook, lease, load_fleet,
+};
 use super::run::recorded;
 use crate::api::account::person;
 use crate::base::ShardName;
 use crate::engine::now;
+use crate::fleet::LoadedFleet;
 use crate::rollout::{Command, Observations, Phase, State, decide};
 use crate::shard::Remains;
 use crate::worker::Variant;
@@ -20,7 +23,14 @@ use std::path::Path;
 /// # Errors
 /// A rollout is open, or a shard could not be cleaned.
 pub async fn forget(fleet: &Path, reason: String) -> Result<String, Ended> {
-    let fleet = load_fleet(fleet)?;
+    forget_on(load_fleet(fleet)?, reason).await
+}
+
+/// The same, of a fleet that was loaded.
+///
+/// # Errors
+/// As [`forget`].
+pub(super) async fn forget_on(fleet: LoadedFleet, reason: String) -> Result<String, Ended> {
     let store = fleet.fleet.store.clone();
     let lease = lease(&store, "forget")?;
     let mut book = book(&store, Variant::Correct).await?;
@@ -42,7 +52,14 @@ pub async fn forget(fleet: &Path, reason: String) -> Result<String, Ended> {
     recorded(book.take(&Observations::default(), &command).await)?;
     let text = clean(&mut opened, &given_up, &job).await?;
     // What is gone cannot be rolled back any more; `forgotten` tells by this.
-    let _ = std::fs::remove_file(&kept);
+    // A shard that comes later is brought here by the same file.
+    let done = kept_done(&store, &plan);
+    if let Some(folder) = done.parent() {
+        let _ = std::fs::create_dir_all(folder);
+    }
+    if std::fs::rename(&kept, &done).is_err() {
+        let _ = std::fs::remove_file(&kept);
+    }
     let _ = std::fs::remove_file(kept_runbook(&store, &plan));
     book.seal().await;
     let closed = book.close().await;

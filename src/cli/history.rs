@@ -2,11 +2,12 @@
 //! shards differ.
 
 use super::args::HistoryCli;
-use super::exit::{Ended, Exit};
+use super::exit::{Ended, Exit, pretty};
 use super::prepare::load_fleet;
 use crate::base::{ShardName, Untrusted};
 use crate::fleet::Fleet;
-use crate::shard::{Drift, Past, PastRollout, drifts, read_past};
+use crate::shard::{Drift, OpenRollout, Past, PastRollout, drifts, read_past};
+use crate::wire::words;
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +22,8 @@ const SHOWN: usize = 100;
 struct View {
     /// In the order in which they ended, by the shard that has most of them.
     migrations: Vec<Done>,
-    /// Under way or taken back: shard, migration and the last stop that ended.
-    open: BTreeMap<ShardName, (String, String)>,
+    /// What is not at its end, by shard.
+    open: BTreeMap<ShardName, OpenRollout>,
     drift: Vec<Drift>,
     /// Shards that could not be read, with the reason.
     unread: BTreeMap<ShardName, String>,
@@ -34,6 +35,8 @@ struct View {
 #[derive(Serialize)]
 struct Done {
     migration: String,
+    /// Nothing was done: the history begins with it.
+    is_baseline: bool,
     plan: String,
     /// Shard and when it ended there, UTC.
     on: BTreeMap<ShardName, String>,
@@ -47,53 +50,77 @@ struct Done {
 /// Mistakes in the fleet file.
 pub async fn run(args: &HistoryCli) -> Result<(String, Exit), Ended> {
     let fleet = load_fleet(&args.fleet)?.fleet;
-    let view = look(&fleet).await;
+    let view = View::of(look(&fleet).await);
     let exit = match (view.unread.is_empty(), view.is_same()) {
         (false, _) => Exit::Refused,
         (true, false) => Exit::Failed,
         (true, true) => Exit::Done,
     };
     let text = match args.json {
-        true => serde_json::to_string_pretty(&view)
-            .map(|text| text + "\n")
-            .map_err(|e| Ended::new(Exit::Failed, e.to_string()))?,
+        true => pretty(&view)?,
         false => view.told(),
     };
     Ok((text, exit))
 }
 
-async fn look(fleet: &Fleet) -> View {
+/// What every shard knows of its past.
+pub(super) struct Pasts {
+    /// Of the shards that keep one.
+    pub(super) read: BTreeMap<ShardName, Past>,
+    /// Shards that could not be read, with the reason.
+    pub(super) unread: BTreeMap<ShardName, String>,
+    /// Shards of a kind that keeps none.
+    pub(super) without: Vec<ShardName>,
+}
+
+impl Pasts {
+    /// In what the shards differ.
+    pub(super) fn drift(&self) -> Vec<Drift> {
+        let objects = self.read.iter();
+        let objects = objects.map(|(name, past)| (name.clone(), &past.objects));
+        drifts(&objects.collect())
+    }
+}
+
+/// Reads every shard; writes nothing.
+pub(super) async fn look(fleet: &Fleet) -> Pasts {
     let reads = fleet
         .shards
         .iter()
         .map(|spec| async { (spec.name.clone(), read_past(spec).await) });
     let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).collect().await;
-    let mut pasts: BTreeMap<ShardName, Past> = BTreeMap::new();
-    let (mut unread, mut without) = (BTreeMap::new(), Vec::new());
+    let mut pasts = Pasts {
+        read: BTreeMap::new(),
+        unread: BTreeMap::new(),
+        without: Vec::new(),
+    };
     for (name, read) in found {
         match read {
             Ok(Some(past)) => {
-                pasts.insert(name, past);
+                pasts.read.insert(name, past);
             }
-            Ok(None) => without.push(name),
+            Ok(None) => pasts.without.push(name),
             Err(error) => {
-                unread.insert(name, error.message);
+                pasts.unread.insert(name, error.message);
             }
         }
     }
-    let open = pasts.iter().filter_map(|(name, past)| {
-        let open = past.open.clone()?;
-        Some((name.clone(), open))
-    });
-    let objects = pasts.iter();
-    let objects = objects.map(|(name, past)| (name.clone(), &past.objects));
-    let objects = objects.collect();
-    View {
-        migrations: migrations(&pasts),
-        open: open.collect(),
-        drift: drifts(&objects),
-        unread,
-        without,
+    pasts
+}
+
+impl View {
+    fn of(pasts: Pasts) -> Self {
+        let open = pasts.read.iter().filter_map(|(name, past)| {
+            let open = past.open.clone()?;
+            Some((name.clone(), open))
+        });
+        Self {
+            migrations: migrations(&pasts.read),
+            open: open.collect(),
+            drift: pasts.drift(),
+            unread: pasts.unread,
+            without: pasts.without,
+        }
     }
 }
 
@@ -115,6 +142,7 @@ fn migrations(pasts: &BTreeMap<ShardName, Past>) -> Vec<Done> {
             let missing = pasts.iter().filter(|(_, past)| here(past).is_none());
             Done {
                 migration: done.migration.clone(),
+                is_baseline: done.is_baseline(),
                 plan: done.plan.clone(),
                 on: on.collect(),
                 missing: missing.map(|(name, _)| name.clone()).collect(),
@@ -137,14 +165,20 @@ impl View {
         for done in &self.migrations {
             let last = done.on.values().max().map_or("", String::as_str);
             let name = Untrusted::new(&done.migration);
-            let _ = write!(out, "{last}  {name}  on {}", many(done.on.len()));
+            let what = if done.is_baseline { " (baseline)" } else { "" };
+            let _ = write!(
+                out,
+                "{last}  {name}{what}  on {}",
+                words::shards(done.on.len())
+            );
             if !done.missing.is_empty() {
-                let _ = write!(out, ", not on {}", names(&done.missing));
+                let _ = write!(out, ", not on {}", every(&done.missing));
             }
             out.push('\n');
         }
-        for (shard, (migration, stop)) in &self.open {
-            let name = Untrusted::new(migration);
+        for (shard, open) in &self.open {
+            let name = Untrusted::new(&open.migration);
+            let stop = open.ended.as_deref().unwrap_or("nothing");
             let _ = writeln!(
                 out,
                 "{shard}: {name} is not at its end; {stop} was the last to end"
@@ -162,7 +196,7 @@ impl View {
             }
         }
         if !self.without.is_empty() {
-            let _ = writeln!(out, "SQLite keeps no history: {}", names(&self.without));
+            let _ = writeln!(out, "SQLite keeps no history: {}", every(&self.without));
         }
         for (shard, why) in &self.unread {
             let _ = writeln!(out, "{shard}: could not be read: {}", Untrusted::new(why));
@@ -177,14 +211,8 @@ impl View {
     }
 }
 
-fn many(shards: usize) -> String {
-    match shards {
-        1 => "1 shard".into(),
-        n => format!("{n} shards"),
-    }
-}
-
-fn names(shards: &[ShardName]) -> String {
+/// All of them: each is somebody's work.
+fn every(shards: &[ShardName]) -> String {
     let names: Vec<&str> = shards.iter().map(ShardName::as_str).collect();
     names.join(", ")
 }

@@ -1,6 +1,6 @@
 //! `import`: pgroll's files become migrations of ours.
 
-use super::exit::{Ended, Exit};
+use super::exit::{Ended, Exit, pretty};
 use crate::migration::pgroll::{import, is_pgroll};
 use crate::migration::{TableName, parse};
 use crate::store::replace;
@@ -142,9 +142,7 @@ fn read(file: &Path, args: &ImportArgs) -> Result<(Imported, Written), Ended> {
 
 fn said(outcomes: &[Imported], json: bool) -> Result<String, Ended> {
     if json {
-        let text = serde_json::to_string_pretty(outcomes)
-            .map_err(|e| Ended::new(Exit::Failed, e.to_string()))?;
-        return Ok(format!("{text}\n"));
+        return pretty(&outcomes);
     }
     let mut text = String::new();
     for outcome in outcomes {

@@ -1,7 +1,7 @@
 //! `lint`: hazards of migration files, before anybody connects anywhere.
 
 use super::args::LintCli;
-use super::exit::{Ended, Exit};
+use super::exit::{Ended, Exit, pretty};
 use super::prepare::{Job, load_migration};
 use crate::fleet::Endpoint;
 use crate::migration::LoadedMigration;
@@ -154,18 +154,12 @@ fn counts(all: &[(LoadedMigration, Finding)]) -> (usize, usize, usize) {
 
 fn json(all: &[(LoadedMigration, Finding)]) -> Result<String, Ended> {
     let (hazards, waived, advice) = counts(all);
-    object(&Report {
+    pretty(&Report {
         findings: all.iter().map(|(l, f)| for_programs(l, f)).collect(),
         hazards,
         waived,
         advice,
     })
-}
-
-fn object<T: Serialize>(value: &T) -> Result<String, Ended> {
-    serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
-        .map_err(|e| Ended::new(Exit::Failed, e.to_string()))
 }
 
 #[derive(Serialize)]
@@ -184,7 +178,7 @@ fn rules(as_json: bool) -> Result<String, Ended> {
             what: rule.what,
             safe: rule.safe,
         });
-        return object(&listed.collect::<Vec<_>>());
+        return pretty(&listed.collect::<Vec<_>>());
     }
     let mut out = String::new();
     for rule in RULES {

@@ -250,6 +250,15 @@ async fn directly(fleet: LoadedFleet, args: &OrderArgs, asked: Order) -> Result<
     if let Some(why) = forgotten(&book, &store, args) {
         return Err(Ended::new(Exit::Refused, why));
     }
+    if let Verb::EndBlocker(blocker) = args.verb {
+        return Err(Ended::new(
+            Exit::Refused,
+            format!(
+                "no engine runs on this fleet that could do it; on the server: SELECT pg_terminate_backend({})",
+                blocker.pid
+            ),
+        ));
+    }
     let command = Command::Order(asked);
     let plan = book.state().rollout.as_ref().map(|r| r.opening.plan_digest);
     let seen = match plan {

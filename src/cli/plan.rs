@@ -1,10 +1,11 @@
 //! `pilothouse plan`: everything that will run, before it runs. Writes
 //! nothing anywhere.
 
-use super::exit::{Ended, Exit};
+use super::exit::{Ended, pretty};
 use super::lint;
 use super::prepare::{Job, load_fleet};
 use crate::shard::{Direction, Frame, Listed};
+use crate::wire::words;
 use crate::worker::Variant;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -124,12 +125,14 @@ fn table(job: &Job, listings: &BTreeMap<&str, &[Listed]>) -> String {
                 Direction::Run => "there",
                 Direction::Undo => "back",
             };
+            let estimate = step.estimate.as_ref().map(words::estimate);
             let _ = writeln!(
                 out,
-                "{:<12} {way:<5} {:<width$} {}",
+                "{:<12} {way:<5} {:<width$} {}{}",
                 step.stop.to_string(),
                 step.title,
-                step.lock
+                step.lock,
+                estimate.map_or_else(String::new, |text| format!("; {text}")),
             );
         }
     }
@@ -213,7 +216,5 @@ fn json(job: &Job, shards: BTreeMap<&str, &[Listed]>) -> Result<String, Ended> {
         shards,
         lint: lint::found(&job.migration),
     };
-    serde_json::to_string_pretty(&view)
-        .map(|text| text + "\n")
-        .map_err(|e| Ended::new(Exit::Failed, e.to_string()))
+    pretty(&view)
 }

@@ -326,6 +326,13 @@ pub fn kept_migration(store: &Path, plan: &Digest) -> PathBuf {
     store.join(format!("migration-{}.toml", plan.short()))
 }
 
+/// Where the store keeps a migration that is over and forgotten.
+pub fn kept_done(store: &Path, plan: &Digest) -> PathBuf {
+    store
+        .join("done")
+        .join(format!("migration-{}.toml", plan.short()))
+}
+
 /// Where the store keeps the runbook of that migration.
 pub fn kept_runbook(store: &Path, plan: &Digest) -> PathBuf {
     store.join(format!("migration-{}.runbook.md", plan.short()))

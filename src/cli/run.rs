@@ -11,6 +11,7 @@ use crate::base::{Cause, Stage, Stop};
 use crate::engine::{Book, Engine, Goal, Print, Setup, Stopped, Taken, now, port};
 use crate::notify::Notifier;
 use crate::rollout::{Command, Observations, Order, Outcome, Scope, Verb};
+use crate::shard::read_record;
 use crate::store::{Inbox, Lease, replace};
 use crate::wire::{Identity, describe};
 use crate::worker::Variant;
@@ -91,6 +92,14 @@ pub fn order(scope: Scope, verb: Verb, reason: &str) -> Order {
 pub async fn run(args: RunArgs) -> Result<(Summary, Exit), Ended> {
     let fleet = load_fleet(&args.fleet)?;
     let job = Job::read(fleet, &args.migration, args.variant)?;
+    drive(job, args).await
+}
+
+/// The same, of a job that was read.
+///
+/// # Errors
+/// What kept it from starting.
+pub async fn drive(job: Job, args: RunArgs) -> Result<(Summary, Exit), Ended> {
     contract_is_allowed(&job, &args)?;
     let ready = make_ready(job).await?;
     if is_done(&ready) {
@@ -215,10 +224,35 @@ pub(super) async fn open_or_resume(mut ready: Ready) -> Result<Ready, Ended> {
         ));
     }
     lint::allows(&ready.job)?;
+    nobody_elses(&ready.job).await?;
     keep(&ready.job)?;
     let command = Command::Open(Box::new(opening), person());
     recorded(ready.book.take(&Observations::default(), &command).await)?;
     Ok(ready)
+}
+
+/// A shard that keeps what another rollout needs on its way back takes no new
+/// one; found out before a rollout is open that could not begin.
+async fn nobody_elses(job: &Job) -> Result<(), Ended> {
+    let mine = job.rollout_id();
+    let shards = job.fleet.fleet.shards.iter();
+    let looks = shards.map(|spec| async { (&spec.name, read_record(spec).await) });
+    for (name, record) in futures_util::future::join_all(looks).await {
+        // What cannot be read now is found out by preflight.
+        let Ok(Some(record)) = record else { continue };
+        let was_before_expand = record.ended.is_some_and(|stop| stop <= Stop::Snapshot);
+        let is_undone = record.begun.is_none() && was_before_expand;
+        if record.rollout != mine && !is_undone {
+            return Err(Ended::new(
+                Exit::Refused,
+                format!(
+                    "{name} still keeps what rollout {} needs to be taken back: once it is over, `pilothouse forget` first; nothing was opened",
+                    record.rollout
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the migration file and its runbook in the store, for whoever goes on

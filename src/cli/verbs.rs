@@ -4,7 +4,7 @@ use super::args::{ActCli, ApprovalsCli, ConfirmCli, RequestCli, ScopeCli, VerbCl
 use super::exit::{Ended, Exit};
 use super::order::{self, Earnest, Given, OrderArgs, Shape};
 use super::sign::{Asks, Signer};
-use super::{approve, attach, moment, wait};
+use super::{approve, attach, end_blocker, moment, wait};
 use crate::base::Period;
 use crate::engine::now;
 use crate::rollout::{ApprovalAct, Verb, Window};
@@ -83,6 +83,7 @@ pub async fn verb(command: VerbsCli) -> Answer {
         }
         VerbsCli::Abort(ConfirmCli { verb, confirm }) => (verb, Verb::Abort, confirm),
         VerbsCli::Abandon(args) => (args, Verb::Abandon, None),
+        VerbsCli::EndBlocker(args) => return end_blocker::run(args).await,
         VerbsCli::Schedule(args) => {
             let verb = Verb::Schedule(window(&args.from, &args.until)?);
             let scope = ScopeCli {

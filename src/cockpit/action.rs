@@ -48,6 +48,7 @@ pub enum Action {
     ThrottleDown,
     Abort,
     Abandon,
+    EndBlocker,
     Ask,
     Approve,
     Reject,
@@ -359,6 +360,13 @@ pub const ACTIONS: &[Item] = &[
         &[],
         'N',
         "While aborting: give up a shard.",
+    ),
+    act(
+        (A::EndBlocker, "end blocker"),
+        Tier::Dialog,
+        &[],
+        'e',
+        "End the session that others wait for.",
     ),
     act(
         (A::Ask, "ask for approval"),

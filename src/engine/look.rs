@@ -143,5 +143,6 @@ fn step(listed: &Listed) -> PlanStep {
         title: listed.title.clone(),
         sql: listed.sql.clone(),
         lock: listed.lock.clone(),
+        estimate: listed.estimate,
     }
 }

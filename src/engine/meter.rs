@@ -1,7 +1,7 @@
 //! Measures a shard's work for the screens: rate, chunk times, waits.
 
 use crate::base::{Period, Timestamp};
-use crate::wire::{CheckCount, Finding, FlagSeen, Rate, ShardTelemetry};
+use crate::wire::{CheckCount, Finding, FlagSeen, Rate, ShardTelemetry, StepProgress};
 use crate::worker::{Check, CheckVerdict, WaitReason};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -44,6 +44,8 @@ pub struct Meter {
     /// Steps that this assignment has come to. A worker that starts again and
     /// again comes to the same ones: that is no progress.
     steps: BTreeSet<String>,
+    /// How long each step was estimated to take, in milliseconds.
+    estimates: BTreeMap<String, u64>,
 }
 
 impl Meter {
@@ -60,6 +62,21 @@ impl Meter {
         self.seen.at = now;
         self.seen.moved_at = now;
         self.seen.rows_total = rows.filter(|n| *n > 0);
+    }
+
+    /// What the steps of this assignment were estimated to take.
+    pub fn expect(&mut self, estimates: BTreeMap<String, u64>) {
+        self.estimates = estimates;
+    }
+
+    /// How far the server says that a statement is.
+    pub fn progress(&mut self, progress: Option<StepProgress>, now: Timestamp) {
+        if self.seen.progress != progress {
+            if progress.is_some() {
+                self.seen.moved_at = now;
+            }
+            self.seen.progress = progress;
+        }
     }
 
     /// Takes one tick in.
@@ -79,6 +96,9 @@ impl Meter {
             Tick::Step(title) => {
                 if self.seen.step != title {
                     self.seen.rate = None;
+                    self.seen.step_since = now;
+                    self.seen.step_ms = self.estimates.get(&title).copied();
+                    self.seen.progress = None;
                 }
                 if self.steps.insert(title.clone()) {
                     self.seen.moved_at = now;

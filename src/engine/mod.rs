@@ -5,6 +5,7 @@
 //! effect. It holds no rule of its own: those are in `rollout` and `worker`.
 
 mod backlog;
+mod blocker;
 mod book;
 mod clock;
 mod driver;

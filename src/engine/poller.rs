@@ -2,6 +2,7 @@
 
 use crate::base::{Period, ShardName};
 use crate::shard::{Measurement, Shard};
+use crate::wire::StepProgress;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -11,6 +12,8 @@ pub struct Polled {
     pub shard: ShardName,
     /// Every signal.
     pub measured: Vec<Measurement>,
+    /// How far a statement of ours is that the server counts.
+    pub progress: Option<StepProgress>,
 }
 
 /// Polls until nobody listens any more. A poll that is slow delays only its
@@ -24,6 +27,7 @@ pub async fn poll(shard: Arc<dyn Shard>, every: Period, polled: mpsc::Sender<Pol
         let message = Polled {
             shard: shard.name().clone(),
             measured,
+            progress: shard.step_progress().await,
         };
         if polled.send(message).await.is_err() {
             return;

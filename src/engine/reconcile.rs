@@ -9,7 +9,7 @@ use super::supervisor::{Engine, Running};
 use super::throttle::Throttle;
 use crate::base::{Cause, ShardName};
 use crate::rollout::{Gate, Job, Observations, Phase, Refusal, Rollout, next, ready};
-use crate::shard::Shard;
+use crate::shard::{Direction, Shard};
 use crate::worker::{Assignment, ChunkLimits, Run, Signal, Step, StopPlan, Warrant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ impl Engine {
             }
             if !moved {
                 self.align(&wanted.jobs);
+                self.end_blockers();
                 let idle = self.is_idle(&wanted.jobs);
                 self.goal_reached(idle);
                 return;
@@ -106,6 +107,7 @@ impl Engine {
         let rows = counts.then(|| shard.plan().rows_estimate);
         let meter = self.meters.entry(name.clone()).or_default();
         meter.begin(rows, clock::now());
+        meter.expect(estimates(shard.as_ref(), job));
         let driver = Driver::new(shard, watched, self.told.clone());
         let task = self.tasks.spawn(driver.run(task)).id();
         let running = Running { job, signal, task };
@@ -304,4 +306,17 @@ fn stuck(rollout: &Rollout, observations: &Observations) -> Option<Stopped> {
 /// Gates that time alone never opens.
 fn is_for_people(gate: Gate) -> bool {
     matches!(gate, Gate::RingOrder | Gate::Approval | Gate::FreshVerify)
+}
+
+/// What the steps of a job were estimated to take, in milliseconds.
+fn estimates(shard: &dyn Shard, job: Job) -> BTreeMap<String, u64> {
+    let (stop, direction) = match job {
+        Job::Advance(stop) => (stop, Direction::Run),
+        Job::Undo(stop) => (stop, Direction::Undo),
+        Job::CloseShare => return BTreeMap::new(),
+    };
+    let listing = shard.plan().listing.iter();
+    let mine = listing.filter(|step| step.stop == stop && step.direction == direction);
+    mine.filter_map(|step| Some((step.title.clone(), step.estimate?.ms)))
+        .collect()
 }

@@ -12,7 +12,7 @@ use super::port::{Asked, Request};
 use super::setup::{Goal, Print, Setup, Stopped};
 use super::throttle::Throttle;
 use crate::base::{ShardName, Timestamp};
-use crate::rollout::{Job, Observations, Verb, watch_guards};
+use crate::rollout::{Blocker, Job, Observations, Verb, watch_guards};
 use crate::shard::{Measurement, Shard};
 use crate::wire::{RestoreCount, is_explained};
 use crate::worker::Signal;
@@ -38,6 +38,8 @@ pub struct Engine {
     pub(super) polled: BTreeMap<ShardName, (Timestamp, Vec<Measurement>)>,
     /// What merge restores would give, where somebody asked.
     pub(super) restore: BTreeMap<ShardName, RestoreCount>,
+    /// Sessions of others that are being ended.
+    pub(super) ending: BTreeMap<ShardName, Blocker>,
     pub(super) observer: Observer,
     /// Our fence epochs, kept for the life of this engine.
     pub(super) epochs: BTreeMap<ShardName, u64>,
@@ -75,6 +77,7 @@ impl Engine {
             meters: BTreeMap::new(),
             polled: BTreeMap::new(),
             restore: BTreeMap::new(),
+            ending: BTreeMap::new(),
             observer,
             epochs: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -242,6 +245,9 @@ impl Engine {
         if let Some(rollout) = self.setup.book.state().open() {
             let guards = rollout.opening.guards.clone();
             watch_guards(&guards, &mut self.observations, &polled.shard, now);
+        }
+        if let Some(meter) = self.meters.get_mut(&polled.shard) {
+            meter.progress(polled.progress, now);
         }
         self.signal(&polled.shard);
         self.polled.insert(polled.shard, (now, polled.measured));

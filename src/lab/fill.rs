@@ -11,11 +11,12 @@ use super::{Fill, LabError, ServerAddress, ServerRecord, binaries};
 use std::sync::Arc;
 
 /// On the server, one statement each.
-const ROLES: [&str; 6] = [
+const ROLES: [&str; 7] = [
     "CREATE ROLE owner NOLOGIN",
     "CREATE ROLE migrator LOGIN",
     "GRANT owner TO migrator",
     "GRANT pg_monitor TO migrator",
+    "GRANT pg_signal_backend TO migrator",
     "CREATE ROLE app LOGIN",
     "CREATE DATABASE shop OWNER owner",
 ];

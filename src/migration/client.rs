@@ -2,7 +2,7 @@
 
 use super::expression_check::check_client;
 use super::raw::RawClient;
-use super::section::sql_error;
+use super::section;
 use crate::base::{Findings, Ident};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -58,13 +58,8 @@ pub(super) fn clients(raw: &[RawClient], findings: &mut Findings<'_>) -> Vec<Cli
     for (place, client) in raw.iter().enumerate() {
         let path = format!("client[{}]", place + 1);
         let name = client.name.trim();
-        if name.is_empty() || name.contains(char::is_control) {
-            let remedy = "say in a few words who runs it";
-            findings.report(&format!("{path}.name"), "a client needs a name", remedy);
-        } else if !seen.insert(name) {
-            let message = format!("there are two clients named {name:?}");
-            findings.report(&format!("{path}.name"), message, "rename one of them");
-        }
+        let words = ("a client", "clients", "say in a few words who runs it");
+        section::named(&path, words, name, &mut seen, findings);
         clients.extend(one(&path, name, client, findings));
     }
     clients
@@ -75,7 +70,7 @@ fn one(path: &str, name: &str, raw: &RawClient, findings: &mut Findings<'_>) -> 
     let at = format!("{path}.version");
     let version = findings.choose(&at, "version", &raw.version, &versions);
     let at = format!("{path}.sql");
-    let is_wrong = sql_error(&at, check_client(&raw.sql), &raw.sql, findings);
+    let is_wrong = section::sql_error(&at, check_client(&raw.sql), &raw.sql, findings);
     let spelled = "spell it as the catalog does";
     let schema = raw.schema.as_deref().unwrap_or("public");
     let schema = findings.accept(&format!("{path}.schema"), Ident::new(schema), spelled);

@@ -269,13 +269,12 @@ fn invariants(raw: &[RawInvariant], findings: &mut Findings<'_>) -> Vec<Invarian
     for (position, invariant) in raw.iter().enumerate() {
         let path = format!("invariant[{}]", position + 1);
         let name = invariant.name.trim();
-        if name.is_empty() || name.contains(char::is_control) {
-            let remedy = "say in a few words what must hold";
-            findings.report(&format!("{path}.name"), "an invariant needs a name", remedy);
-        } else if !seen.insert(name) {
-            let message = format!("there are two invariants named {name:?}");
-            findings.report(&format!("{path}.name"), message, "rename one of them");
-        }
+        let words = (
+            "an invariant",
+            "invariants",
+            "say in a few words what must hold",
+        );
+        section::named(&path, words, name, &mut seen, findings);
         section::query(&format!("{path}.sql"), &invariant.sql, findings);
         invariants.push(Invariant {
             name: name.to_owned(),

@@ -19,7 +19,7 @@ pub enum TableNameError {
 impl TableNameError {
     /// What would be right.
     pub fn remedy() -> &'static str {
-        "write \"table\" (in schema public) or \"schema.table\", spelled as the catalog spells it; a name with a dot goes in quotes: '\"we.ird\".\"t\"'"
+        "write \"table\" (in schema public) or \"schema.table\", spelled as the catalog spells it; a name with a dot or a space goes in quotes: '\"we.ird\".\"t\"'"
     }
 }
 

@@ -220,6 +220,7 @@ fn trouble(lately: &[&Fact]) -> HandoverLine {
         Event::GenerationBumped { .. } => Some("proof void"),
         Event::ShardFenced { .. } => Some("fenced"),
         Event::ShardAbandoned => Some("given up"),
+        Event::BlockerEnding { .. } => Some("session ended"),
         Event::GlassBroken { .. } => Some("glass broken"),
         _ => None,
     };

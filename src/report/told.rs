@@ -73,6 +73,9 @@ pub fn told(event: &Event) -> Told {
             Told::In(&[Timeline, Deviations])
         }
         Event::Automated { .. }
+        | Event::BlockerEnding { .. }
+        | Event::BlockerEnded { .. }
+        | Event::Baselined { .. }
         | Event::Forgotten
         | Event::PromotionScheduled(_)
         | Event::PromotionCancelled { .. }

@@ -1,10 +1,11 @@
 //! What operators, gates, guards and workers may say to the heart.
 
 use super::approval::ApprovalAct;
+use super::blocker::{Blocker, BlockerEnd};
 use super::enrol::PeopleChange;
 use super::pending::Window;
 use super::state::{Opening, Outcome};
-use crate::base::{Actor, Cause, Digest, Fault, Period, RingName, ShardName, Stop};
+use crate::base::{Actor, Cause, Digest, Fault, MigrationName, Period, RingName, ShardName, Stop};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -56,6 +57,9 @@ pub enum Verb {
     Abort,
     /// During abort: give up an unreachable shard; leftovers are listed.
     Abandon,
+    /// End a session that others wait for; its transaction is rolled back. One
+    /// shard only.
+    EndBlocker(Blocker),
     /// Cap the rows per second of the scope.
     Throttle {
         /// The new cap; `None` lifts it.
@@ -98,6 +102,7 @@ impl Verb {
             Self::RollBack { .. } => "roll back",
             Self::Abort => "abort",
             Self::Abandon => "abandon",
+            Self::EndBlocker(_) => "end blocker",
             Self::Throttle { .. } => "throttle",
             Self::Automate { .. } => "automate",
             Self::Schedule(_) => "schedule",
@@ -208,6 +213,13 @@ pub enum Report {
         /// Live clients that have seen it.
         clients: u64,
     },
+    /// What became of a session that somebody ordered to end.
+    BlockerEnded {
+        /// Which.
+        blocker: Blocker,
+        /// What.
+        end: BlockerEnd,
+    },
 }
 
 /// What a finished stop leaves as proof.
@@ -279,6 +291,19 @@ pub enum Command {
     /// What pilothouse keeps on the shards goes, once no rollout is open; by
     /// whom and why.
     Forget(Actor, String),
+    /// The history of these shards begins with the schema that they have.
+    Baseline {
+        /// What the beginning is called.
+        name: MigrationName,
+        /// What the schema is.
+        schema: Digest,
+        /// Which shards.
+        shards: Vec<ShardName>,
+        /// By whom.
+        actor: Actor,
+        /// Why.
+        reason: String,
+    },
     /// Nothing is left to do.
     End(Outcome),
 }

@@ -55,7 +55,29 @@ pub fn decide(
             let rollout = state.open().ok_or(Refusal::NoRollout)?;
             reported(rollout, shard, report, now)?
         }
-        Command::Forget(actor, reason) => vec![forget(state, actor, reason, now)?],
+        // The exported values go with it: nobody can bring back what was dropped.
+        Command::Forget(actor, reason) => {
+            vec![between_rollouts(
+                state,
+                (actor, reason),
+                Event::Forgotten,
+                now,
+            )?]
+        }
+        Command::Baseline {
+            name,
+            schema,
+            shards,
+            actor,
+            reason,
+        } => {
+            let event = Event::Baselined {
+                name: name.clone(),
+                schema: *schema,
+                shards: shards.clone(),
+            };
+            vec![between_rollouts(state, (actor, reason), event, now)?]
+        }
         Command::End(outcome) => {
             state.open().ok_or(Refusal::NoRollout)?;
             vec![engine_fact(
@@ -153,8 +175,13 @@ fn open(
     Ok(vec![fact])
 }
 
-/// The exported values go with it: nobody can bring back what was dropped.
-fn forget(state: &State, actor: &Actor, reason: &str, now: Timestamp) -> Result<Fact, Refusal> {
+/// What a person does to the shards while no rollout is open.
+fn between_rollouts(
+    state: &State,
+    (actor, reason): (&Actor, &str),
+    event: Event,
+    now: Timestamp,
+) -> Result<Fact, Refusal> {
     if let Some(rollout) = state.open() {
         return Err(Refusal::Forbidden(format!(
             "rollout {} is open: finish or abort it first",
@@ -162,7 +189,7 @@ fn forget(state: &State, actor: &Actor, reason: &str, now: Timestamp) -> Result<
         )));
     }
     enrol::may(&state.people, &actor.name, Right::Act, Place::default())?;
-    let mut fact = engine_fact(Scope::Fleet, Event::Forgotten, now);
+    let mut fact = engine_fact(Scope::Fleet, event, now);
     fact.actor = actor.clone();
     fact.cause = Cause::Operator;
     fact.reason = reason.to_owned();
@@ -241,10 +268,8 @@ fn reported(
     report: &Report,
     now: Timestamp,
 ) -> Result<Vec<Fact>, Refusal> {
-    let shard = rollout
-        .shards
-        .get(name)
-        .ok_or_else(|| Refusal::UnknownScope(format!("shard {name}")))?;
+    let shard = rollout.shards.get(name);
+    let shard = shard.ok_or_else(|| Refusal::UnknownScope(format!("shard {name}")))?;
     let late = |what: &str| Refusal::Nothing(format!("{name}: {what} came too late"));
     let event = match report {
         Report::Attached { pin, epoch } => Event::ShardAttached {
@@ -292,6 +317,13 @@ fn reported(
             why: why.clone(),
         },
         Report::Fenced { epoch } => Event::ShardFenced { epoch: *epoch },
+        Report::BlockerEnded { blocker, .. } if shard.ending != Some(*blocker) => {
+            return Err(late("the end of a session"));
+        }
+        Report::BlockerEnded { blocker, end } => Event::BlockerEnded {
+            blocker: *blocker,
+            end: end.clone(),
+        },
         Report::ShareSeen { percent, clients } => Event::ShareSeen {
             percent: *percent,
             clients: *clients,

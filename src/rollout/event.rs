@@ -1,13 +1,16 @@
 //! What happened: the only thing that changes the state.
 
 use super::approval::Approval;
+use super::blocker::{Blocker, BlockerEnd};
 use super::command::{Evidence, Restored, Scope};
 use super::enrol::PeopleChange;
 use super::gate::GateReading;
 use super::keys::Signed;
 use super::pending::Pending;
 use super::state::{Auto, Mark, Opening, Outcome};
-use crate::base::{Actor, Cause, Digest, Fault, RingName, ShardName, Stop, Timestamp};
+use crate::base::{
+    Actor, Cause, Digest, Fault, MigrationName, RingName, ShardName, Stop, Timestamp,
+};
 use crate::journal::Seal;
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +153,18 @@ pub enum Event {
     AbortBegun,
     /// An unreachable shard was given up.
     ShardAbandoned,
+    /// The intent to end a session that others wait for.
+    BlockerEnding {
+        /// Which.
+        blocker: Blocker,
+    },
+    /// What became of it.
+    BlockerEnded {
+        /// Which.
+        blocker: Blocker,
+        /// What.
+        end: BlockerEnd,
+    },
     /// A rows-per-second cap.
     Throttled {
         /// The cap.
@@ -210,6 +225,15 @@ pub enum Event {
     PeopleChanged(PeopleChange),
     /// The engine signed where the journal ends.
     HeadSealed(Box<Seal>),
+    /// The intent to begin the history of these shards with their schema.
+    Baselined {
+        /// What the beginning is called.
+        name: MigrationName,
+        /// What the schema is.
+        schema: Digest,
+        /// Which shards.
+        shards: Vec<ShardName>,
+    },
     /// The intent to remove what pilothouse keeps on the shards.
     Forgotten,
     /// The rollout is over.
@@ -242,6 +266,8 @@ impl Event {
             Self::RollbackBegun { .. } => "rollback_begun",
             Self::AbortBegun => "abort_begun",
             Self::ShardAbandoned => "shard_abandoned",
+            Self::BlockerEnding { .. } => "blocker_ending",
+            Self::BlockerEnded { .. } => "blocker_ended",
             Self::Throttled { .. } => "throttled",
             Self::Automated { .. } => "automated",
             Self::PromotionScheduled(_) => "promotion_scheduled",
@@ -256,6 +282,7 @@ impl Event {
             Self::GlassReviewed => "glass_reviewed",
             Self::PeopleChanged(_) => "people_changed",
             Self::HeadSealed(_) => crate::journal::SEAL_KIND,
+            Self::Baselined { .. } => "baselined",
             Self::Forgotten => "forgotten",
             Self::RolloutEnded { .. } => "rollout_ended",
         }

@@ -1,5 +1,6 @@
 //! Every verb but promote.
 
+use super::blocker;
 use super::command::{Order, Scope, Verb};
 use super::decide::{engine_fact, ordered_fact};
 use super::event::{Event, Fact};
@@ -40,6 +41,10 @@ pub(super) fn order(
         Verb::Abandon => {
             abandon(rollout, asked)?;
             single(Event::ShardAbandoned)
+        }
+        Verb::EndBlocker(blocker) => {
+            blocker::end(rollout, asked)?;
+            single(Event::BlockerEnding { blocker: *blocker })
         }
         Verb::Throttle { rows_per_s_max } => {
             if *rows_per_s_max == Some(0) {

@@ -1,6 +1,7 @@
 //! What is known of a rollout: the fold of its journal, nothing else.
 
 use super::approval::{Approval, Glass};
+use super::blocker::Blocker;
 use super::command::Scope;
 use super::pending::Pending;
 use super::people::People;
@@ -254,6 +255,9 @@ pub struct ShardState {
     pub paused: Option<Mark>,
     /// Why it failed.
     pub failure: Option<Fault>,
+    /// Somebody's session there that is to be ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Blocker>,
     /// Newest fence epoch the journal knows.
     pub epoch: u64,
     /// Which database this is; set by the first connect.
@@ -262,6 +266,10 @@ pub struct ShardState {
     pub generation: u64,
     /// Newest proof.
     pub verified: Option<Verified>,
+    /// What its newest finished stop found that is worth knowing before the
+    /// next one: at the end of shift, what a way back would lose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_know: Vec<String>,
     /// Share of reads and writes on the new form, seen back, in percent.
     pub share_percent: u8,
     /// Rows per second.

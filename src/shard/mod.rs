@@ -17,15 +17,18 @@ pub mod sqlite;
 
 pub use facts::FleetFacts;
 pub use identity::RolloutIdentity;
-pub use open::{Context, open, read_past, read_record};
-pub use past::{Drift, Object, Objects, Past, PastRollout, Remains, drifts};
+pub use open::{Context, open, read_past, read_record, write_baseline};
+pub use past::{
+    Baseline, Drift, Object, Objects, OpenRollout, Past, PastRollout, Remains, drifts, fingerprint,
+};
 pub use record::{ShardRecord, Unintended, Witness};
 pub use restore::count_restore;
 pub use shape::{Part, Shape, Shapes};
 pub use share::{ShareSeen, ShareSwitch};
 
 use crate::base::{Fault, ShardName, Stop};
-use crate::wire::Locks;
+use crate::rollout::{Blocker, BlockerEnd};
+use crate::wire::{Locks, StepEstimate, StepProgress};
 use crate::worker::{Reply, ShardCall, ShardPlan};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -57,8 +60,18 @@ pub trait Shard: Send + Sync {
     /// a measurement without a value, and that closes the throttle.
     fn measure(&self) -> BoxFuture<'_, Vec<Measurement>>;
 
+    /// How far a statement of ours has come that the server counts (an index
+    /// that is built), and whom it waits for.
+    fn step_progress(&self) -> BoxFuture<'_, Option<StepProgress>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Sessions that wait for a lock now, and whom they wait for.
     fn locks(&self) -> BoxFuture<'_, Locks>;
+
+    /// Ends a session that others wait for, unless it is better left alone.
+    /// The transaction must be the one that was seen.
+    fn end_blocker(&self, blocker: Blocker) -> BoxFuture<'_, BlockerEnd>;
 
     /// Removes schema `pilothouse` (or what stands for it) for good; tells what
     /// stays all the same.
@@ -119,6 +132,9 @@ pub struct Listed {
     /// What stands around the statements.
     #[serde(default)]
     pub frame: Frame,
+    /// What it costs, roughly; `None` if it does not grow with the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<StepEstimate>,
 }
 
 /// What stands around the statements of a step.

@@ -3,8 +3,8 @@
 use super::postgres::PostgresShard;
 use super::sqlite::{SqlitePlace, SqliteShard};
 use super::{
-    CompileError, FleetFacts, Past, RolloutIdentity, Shard, ShardRecord, ShareSwitch, postgres,
-    sqlite,
+    Baseline, CompileError, FleetFacts, Past, RolloutIdentity, Shard, ShardRecord, ShareSwitch,
+    postgres, sqlite,
 };
 use crate::base::{Period, Stop};
 use crate::fleet::{Endpoint, Shard as ShardSpec};
@@ -61,6 +61,14 @@ pub async fn read_past(spec: &ShardSpec) -> Result<Option<Past>, CallError> {
         Some(Endpoint::Sqlite(_)) => Ok(None),
         _ => postgres::read_past(spec).await.map(Some),
     }
+}
+
+/// Notes where the history of a shard begins. One that is there stays.
+///
+/// # Errors
+/// The shard does not answer, keeps no history, or has a rollout.
+pub async fn write_baseline(spec: &ShardSpec, baseline: &Baseline) -> Result<(), CallError> {
+    postgres::write_baseline(spec, baseline).await
 }
 
 /// Opens a shard of whatever kind its first address names.

@@ -1,7 +1,7 @@
 //! What a shard knows of its past, and in what its objects differ from those
 //! of others.
 
-use crate::base::ShardName;
+use crate::base::{Digest, MigrationName, ShardName};
 use crate::migration::{TokenKind, tokens};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,50 @@ pub struct PastRollout {
     pub ended_at: String,
 }
 
+impl PastRollout {
+    /// Whether nothing was done: the history begins with it.
+    pub fn is_baseline(&self) -> bool {
+        self.rollout.starts_with(BASELINE)
+    }
+}
+
+/// No name of a rollout has a slash.
+const BASELINE: &str = "baseline/";
+
+/// Where the history of a fleet begins that was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    /// What it is called.
+    pub name: MigrationName,
+    /// What the schema was.
+    pub schema: Digest,
+}
+
+impl Baseline {
+    /// What stands in a history in place of a rollout's id.
+    pub fn rollout_of(name: &MigrationName) -> String {
+        format!("{BASELINE}{name}")
+    }
+}
+
+/// Short name of exactly these objects.
+pub fn fingerprint(objects: &Objects) -> Digest {
+    let parts: Vec<&[u8]> = objects
+        .iter()
+        .flat_map(|(name, object)| [name.as_bytes(), b"\0", object.is.as_bytes(), b"\0"])
+        .collect();
+    Digest::of("schema/1", &parts)
+}
+
+/// A rollout that is under way or was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenRollout {
+    /// Name of the migration.
+    pub migration: String,
+    /// The last stop that ended, if one did.
+    pub ended: Option<String>,
+}
+
 /// What stays of pilothouse on a shard when it is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remains {
@@ -33,9 +77,8 @@ pub enum Remains {
 pub struct Past {
     /// In the order in which they ended.
     pub done: Vec<PastRollout>,
-    /// Name of the migration that is under way or was taken back, and the last
-    /// stop that ended.
-    pub open: Option<(String, String)>,
+    /// What is not at its end.
+    pub open: Option<OpenRollout>,
     /// By their names.
     pub objects: Objects,
 }

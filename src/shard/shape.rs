@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Whether a migration has to do with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
+    /// What was done before: every shard of a fleet has the same behind it.
+    Past,
     /// It reads, replaces, fires or is bound by it: a difference is a failure.
     Touched,
     /// It is only in the same table: a difference is worth knowing.
@@ -93,7 +95,7 @@ impl Shapes {
                 "shape {}, no other shard to compare with",
                 mine.digest().short()
             );
-            return vec![finding(CheckVerdict::Pass, value)];
+            return vec![finding(Part::Touched, CheckVerdict::Pass, value)];
         }
         let odd = odd(&groups, mine);
         if odd.is_empty() {
@@ -101,39 +103,54 @@ impl Shapes {
                 "shape {}, as on most of {all} shards",
                 mine.digest().short()
             );
-            return vec![finding(CheckVerdict::Pass, value)];
+            return vec![finding(Part::Touched, CheckVerdict::Pass, value)];
         }
-        let verdicts = [
-            (Part::Touched, CheckVerdict::Fail),
-            (Part::Beside, CheckVerdict::Warn),
-        ];
-        let told = |(part, verdict)| {
+        let told = |part| {
             let said: Vec<String> = odd
                 .iter()
                 .filter(|o| o.part == part)
                 .map(|o| tell(o, all))
                 .collect();
-            (!said.is_empty()).then(|| finding(verdict, said.join("; ")))
+            (!said.is_empty()).then(|| finding(part, verdict(part), said.join("; ")))
         };
-        verdicts.into_iter().filter_map(told).collect()
+        [Part::Past, Part::Touched, Part::Beside]
+            .into_iter()
+            .filter_map(told)
+            .collect()
     }
 }
 
-fn finding(verdict: CheckVerdict, value: String) -> Check {
-    Check {
-        name: "preflight/drift".into(),
-        verdict,
-        value,
-        limit: "the same table on every shard of the fleet".into(),
-        remedy: match verdict {
-            CheckVerdict::Fail => {
-                "bring the table to one shape on all shards, or leave the odd shard out of the fleet file"
-            }
-            CheckVerdict::Warn => "find out why; the migration itself has nothing to do with it",
-            CheckVerdict::Pass | CheckVerdict::Wait => "–",
-        }
-        .into(),
+fn verdict(part: Part) -> CheckVerdict {
+    match part {
+        Part::Past | Part::Touched => CheckVerdict::Fail,
+        Part::Beside => CheckVerdict::Warn,
     }
+}
+
+fn finding(part: Part, verdict: CheckVerdict, value: String) -> Check {
+    let (name, limit, remedy) = match part {
+        Part::Past => (
+            "preflight/history",
+            "the same migrations done on every shard of the fleet",
+            "`pilothouse catch-up` brings a shard to what the others have done; `pilothouse history` tells who has what",
+        ),
+        Part::Touched => (
+            "preflight/drift",
+            "the same table on every shard of the fleet",
+            "bring the table to one shape on all shards, or leave the odd shard out of the fleet file",
+        ),
+        Part::Beside => (
+            "preflight/drift",
+            "the same table on every shard of the fleet",
+            "find out why; the migration itself has nothing to do with it",
+        ),
+    };
+    let remedy = if verdict == CheckVerdict::Pass {
+        "–"
+    } else {
+        remedy
+    };
+    Check::new(name, verdict, value, limit, remedy)
 }
 
 fn tell(odd: &Odd, all: usize) -> String {

@@ -3,7 +3,9 @@
 use super::{JournalEntry, Sign, words};
 use crate::base::{ShardName, Stop};
 use crate::fleet::Crew;
-use crate::rollout::{Approval, Event, Evidence, Fact, Opening, Outcome, Restored, Signed};
+use crate::rollout::{
+    Approval, BlockerEnd, Event, Evidence, Fact, Opening, Outcome, Restored, Signed,
+};
 
 /// What happened, as a sentence; the scope and the actor stand beside it.
 pub fn describe(fact: &Fact) -> String {
@@ -18,6 +20,7 @@ pub fn describe(fact: &Fact) -> String {
             | Event::RollbackBegun { .. }
             | Event::AbortBegun
             | Event::ShardAbandoned
+            | Event::BlockerEnding { .. }
             | Event::Throttled { .. }
             | Event::RingAdmitted { .. }
             | Event::ApprovalRequested(_)
@@ -27,6 +30,7 @@ pub fn describe(fact: &Fact) -> String {
             | Event::GlassBroken { .. }
             | Event::GlassReviewed
             | Event::PeopleChanged(_)
+            | Event::Baselined { .. }
     );
     if told && !fact.reason.is_empty() {
         format!("{text}: {}", fact.reason)
@@ -97,6 +101,8 @@ fn what(event: &Event) -> String {
         }
         Event::AbortBegun => "abort: everything is rolled back".into(),
         Event::ShardAbandoned => "abandoned".into(),
+        Event::BlockerEnding { blocker } => format!("session {} is to be ended", blocker.pid),
+        Event::BlockerEnded { blocker, end } => blocker_end(blocker.pid, end),
         Event::Throttled {
             rows_per_s_max: Some(cap),
         } => format!("capped at {} rows/s per shard", words::count(*cap)),
@@ -122,8 +128,25 @@ fn what(event: &Event) -> String {
         Event::GlassReviewed => "what was done behind broken glass is reviewed".into(),
         Event::PeopleChanged(change) => change.to_string(),
         Event::HeadSealed(seal) => format!("sealed up to entry {}", seal.head.seq),
+        Event::Baselined {
+            name,
+            schema,
+            shards,
+        } => {
+            let (on, schema) = (list(shards), schema.short());
+            format!("baseline {name}: the history of {on} begins with schema {schema}")
+        }
         Event::Forgotten => "forget: what pilothouse keeps on the shards is removed".into(),
         Event::RolloutEnded { outcome } => ended(*outcome).into(),
+    }
+}
+
+fn blocker_end(pid: i32, end: &BlockerEnd) -> String {
+    match end {
+        BlockerEnd::Ended { who } => format!("session {pid} ({who}) ended"),
+        BlockerEnd::Gone => format!("session {pid}: that transaction was over before"),
+        BlockerEnd::Spared(why) => format!("session {pid} left alone: {why}"),
+        BlockerEnd::Failed(why) => format!("session {pid} could not be ended: {why}"),
     }
 }
 

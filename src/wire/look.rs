@@ -128,6 +128,10 @@ pub struct LockParty {
     pub query: String,
     /// For how long its transaction is open, in milliseconds.
     pub open_ms: u64,
+    /// When its transaction began, in microseconds since 1970: with the process
+    /// it names what may be ended. `None`: it cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_us: Option<i64>,
 }
 
 /// One step of the plan.
@@ -144,6 +148,21 @@ pub struct PlanStep {
     pub sql: Vec<String>,
     /// The strongest lock, and for how long.
     pub lock: String,
+    /// What it costs, roughly; `None` if it does not grow with the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<StepEstimate>,
+}
+
+/// What a step costs on one shard, roughly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepEstimate {
+    /// Rows that it reads or writes.
+    pub rows: u64,
+    /// More on disk than before, in bytes.
+    pub disk_bytes: u64,
+    /// Time, in milliseconds, by assumed speeds.
+    pub ms: u64,
 }
 
 /// Towards a stop, or back from it.

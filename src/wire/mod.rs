@@ -38,7 +38,7 @@ pub use gate::GateView;
 pub use handover::{Handover, HandoverLine, Topic};
 pub use look::{
     Finding, JournalEntry, JournalPage, LockParty, LockWait, Locks, Look, PlanStep, PlanWay,
-    ShardDetail, Sight, SignalView,
+    ShardDetail, Sight, SignalView, StepEstimate,
 };
 pub use need::NeedKind;
 pub use notify::{Delivery, NotifyView};
@@ -48,7 +48,7 @@ pub use runbook::{Block, Runbook, Situation, Voice};
 pub use stall::{OWN_STATEMENTS, is_explained};
 pub use standing::{Sign, Standing};
 pub use stream::{Delta, Feed, Foreign, Stream, Touched, diff, fold};
-pub use telemetry::{CheckCount, FlagSeen, Rate, ShardTelemetry, Telemetry};
+pub use telemetry::{CheckCount, FlagSeen, Rate, ShardTelemetry, StepProgress, Telemetry};
 pub use view::{
     Cell, Eta, EventView, FleetView, Header, Identity, LagMax, Need, Progress, RingView,
     RolloutView, ShardView, Throttled, Totals, WayBack,
@@ -57,8 +57,8 @@ pub use view::{
 // The words of the heart that a view carries; screens import them from here.
 pub use crate::journal::{Head, LogId};
 pub use crate::rollout::{
-    ApprovalAct, Auto, Gate, Mark, Outcome, Pending, People, Phase, Place, Reading, Restored,
-    Right, Scope, ThrottleReason, Verb, Verdict, Verified,
+    ApprovalAct, Auto, Blocker, Gate, Mark, Outcome, Pending, People, Phase, Place, Reading,
+    Restored, Right, Scope, ThrottleReason, Verb, Verdict, Verified,
 };
 // And those of the worker.
 pub use crate::worker::{Check, CheckVerdict};

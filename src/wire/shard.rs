@@ -63,6 +63,7 @@ pub(super) fn project_shard(
         flag_seen: measured.and_then(|t| t.flag_seen.clone()),
         checks: measured.and_then(|t| t.checks),
         verified: state.verified.clone(),
+        to_know: state.to_know.clone(),
         way_back: way_back(state),
         restore: restore(telemetry, shard),
         now: now_text(state, at_work, &standing, now),
@@ -143,6 +144,37 @@ fn now_text(
             format!("chunk {} rows {}", words::count(rows), words::ms(ms))
         }
         _ if t.step.is_empty() => standing.word.clone(),
-        _ => t.step.clone(),
+        _ => step_text(t, now),
     }
+}
+
+/// What stands beside a step before that is told which takes as long.
+const WORTH_TELLING_MS: u64 = 2_000;
+
+/// The step, how far the server says that it is, and how long that was thought
+/// to take.
+fn step_text(t: &ShardTelemetry, now: Timestamp) -> String {
+    let mut text = t.step.clone();
+    if let Some(progress) = &t.progress {
+        text.push_str(&format!(": {}", progress.phase));
+        match &progress.waits_for {
+            Some(who) => text.push_str(&format!(
+                " ({} of {}), now for {who}",
+                progress.done + 1,
+                progress.total
+            )),
+            None if progress.total > 0 => {
+                let percent = percent(progress.done, progress.total);
+                text.push_str(&format!(" {percent} %"));
+            }
+            None => {}
+        }
+    }
+    let passed = now.since(t.step_since).ms();
+    let worth = |ms: &u64| *ms >= WORTH_TELLING_MS || passed >= WORTH_TELLING_MS;
+    if let Some(estimate) = t.step_ms.filter(worth) {
+        let (passed, estimate) = (words::ms(passed), words::ms(estimate));
+        text.push_str(&format!(", {passed} of about {estimate}"));
+    }
+    text
 }

@@ -26,6 +26,12 @@ pub struct ShardTelemetry {
     pub moved_at: Timestamp,
     /// What it is doing, for example `backfill customers.email_v2`.
     pub step: String,
+    /// Since when it does that.
+    pub step_since: Timestamp,
+    /// How long the step was estimated to take, in milliseconds.
+    pub step_ms: Option<u64>,
+    /// How far the server itself says that it is.
+    pub progress: Option<StepProgress>,
     /// Rows finished in the current stage.
     pub rows_done: u64,
     /// Rows there will be, as estimated at its start.
@@ -46,6 +52,19 @@ pub struct ShardTelemetry {
     pub checks: Option<CheckCount>,
     /// What the clients of the flag have seen of it.
     pub flag_seen: Option<FlagSeen>,
+}
+
+/// How far one statement has come, by the server's own count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepProgress {
+    /// What the server does.
+    pub phase: String,
+    /// Parts of it that are done, in whatever it counts.
+    pub done: u64,
+    /// Parts there are; 0 if it does not count.
+    pub total: u64,
+    /// Whose transaction it waits for.
+    pub waits_for: Option<String>,
 }
 
 /// Live clients of a shard's flag.

@@ -323,6 +323,10 @@ pub struct ShardView {
     pub checks: Option<CheckCount>,
     /// Newest proof.
     pub verified: Option<Verified>,
+    /// What its newest finished stop found that is worth knowing before the
+    /// next one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_know: Vec<String>,
     /// How it would get back.
     pub way_back: WayBack,
     /// What a merge restore would give, where somebody asked.

@@ -1,5 +1,6 @@
 //! Numbers and lengths of time in words that keep their unit and their width.
 
+use super::look::StepEstimate;
 use super::view::Eta;
 use crate::base::{Period, Timestamp};
 use crate::rollout::ThrottleReason;
@@ -168,4 +169,14 @@ pub fn eta(eta: Eta) -> String {
         Eta::Measuring => "measuring".into(),
         Eta::Range { from_s, to_s } => range(from_s, to_s),
     }
+}
+
+/// What a step costs: `about 1.2M rows, 48 MB more on disk, 40 s`.
+pub fn estimate(estimate: &StepEstimate) -> String {
+    let mut text = format!("about {} rows", count(estimate.rows));
+    if estimate.disk_bytes > 0 {
+        let bytes = signal_value("disk_bytes", estimate.disk_bytes);
+        text.push_str(&format!(", {bytes} more on disk"));
+    }
+    format!("{text}, {}", ms(estimate.ms))
 }

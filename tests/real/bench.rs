@@ -123,8 +123,16 @@ pub fn spec(candidates: Vec<Endpoint>, replicas: Vec<Endpoint>) -> ShardSpec {
 }
 
 pub async fn open(spec: &ShardSpec, migration: &Migration) -> Result<PostgresShard, CompileError> {
+    open_as(spec, migration, identity()).await
+}
+
+pub async fn open_as(
+    spec: &ShardSpec,
+    migration: &Migration,
+    rollout: RolloutIdentity,
+) -> Result<PostgresShard, CompileError> {
     let context = Context {
-        rollout: identity(),
+        rollout,
         route: route(),
         engine: "test".into(),
         flags: Arc::new(Flags),
@@ -233,6 +241,10 @@ impl Case {
     /// As the superuser.
     pub async fn texts(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         texts_on(&mut self.connect("postgres").await, sql).await
+    }
+
+    pub fn port(&self) -> u16 {
+        self.lab.record().server("s01").unwrap().port
     }
 
     /// The schema without ours, as `pg_dump` writes it.

@@ -52,6 +52,16 @@ impl Load {
         )
     }
 
+    /// One writer per shard that knows the old form only.
+    pub fn old(lab: &Lab, keys: u32) -> Self {
+        let shards = lab.shards().into_iter();
+        Self::start(
+            shards
+                .map(|s| spec(lab, s, KeyClass::WHOLE, Forms::Old, keys))
+                .collect(),
+        )
+    }
+
     /// Two writers per shard: one does as the flag says, the other one knows
     /// the old form only.
     pub fn half_old(lab: &Lab, keys: u32) -> Self {

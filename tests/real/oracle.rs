@@ -58,6 +58,14 @@ pub fn schema_without(port: u16, database: &str, other: &str) -> String {
     schema_but(port, database, &["pilothouse", other])
 }
 
+/// The same without these schemas either.
+pub fn schema_without_all(port: u16, database: &str, others: &[String]) -> String {
+    let quoted: Vec<String> = others.iter().map(|name| format!("\"{name}\"")).collect();
+    let mut skip = vec!["pilothouse"];
+    skip.extend(quoted.iter().map(String::as_str));
+    schema_but(port, database, &skip)
+}
+
 fn schema_but(port: u16, database: &str, skip: &[&str]) -> String {
     if !program("pg_dump").exists() {
         return catalog_dump(port, database, skip);

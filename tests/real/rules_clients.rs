@@ -1,7 +1,7 @@
 //! Statements of clients: what the check says is what a session finds that
 //! has prepared them before anything was touched.
 
-use crate::bench::{Case, database, endpoint, open, read, run_on, spec};
+use crate::bench::{Case, run_on};
 use crate::support::require_postgres;
 use pilothouse::base::Stop;
 use pilothouse::rollout::{Job, Report};
@@ -168,33 +168,24 @@ async fn a_new_client_finds_what_it_declares() {
 }
 
 #[tokio::test]
-async fn an_old_client_that_never_worked_fails_preflight() {
+async fn a_client_that_cannot_be_looked_at_fails_preflight() {
     if !require_postgres() {
         return;
     }
-    let (_lab, port, name) = database(SHOP).await;
     let operation = "[[operation]]\ncreate_index = { table = \"shop.customer\", name = \"i\", keys = [{ column = \"mood\" }] }\n";
-    let text = format!(
-        "{operation}{}",
-        client("old web", "old", "SELECT nothing FROM customer", "")
-    );
-    let spec = spec(vec![endpoint(port, &name)], Vec::new());
-    let shard = open(&spec, &read(&text)).await.unwrap();
-    let shard = std::sync::Arc::new(shard);
-    let mut host = crate::contract_cases::host::Host::new(
-        shard as std::sync::Arc<dyn pilothouse::shard::Shard>,
-        &crate::contract_cases::route(),
-        &crate::bench::identity().id,
-    );
-    match host.run(Job::Advance(Stop::Preflight)).await {
-        Some(Report::Failed { fault, .. }) => {
-            assert!(fault.what.contains("old web"), "{}", fault.what);
-            assert!(
-                fault.what.contains("column \"nothing\" does not exist"),
-                "{}",
-                fault.what
-            );
+    let never = client("old web", "old", "SELECT nothing FROM customer", "");
+    let role = client("app", "new", "SELECT 1", "role = \"app\"");
+    for (client, says) in [
+        (never, &["old web", "column \"nothing\" does not exist"]),
+        (role, &["app: ", "permission denied to set role \"app\""]),
+    ] {
+        let case = Case::new(SHOP, &format!("{operation}{client}")).await;
+        match case.host().run(Job::Advance(Stop::Preflight)).await {
+            Some(Report::Failed { fault, .. }) => {
+                let says = says.iter().all(|word| fault.what.contains(word));
+                assert!(says, "{}", fault.what);
+            }
+            other => panic!("{other:?}"),
         }
-        other => panic!("{other:?}"),
     }
 }

@@ -63,12 +63,12 @@ async fn what_a_way_back_would_lose_is_counted() {
     let notes = told(&case, &mut host).await;
     let expected = [
         "2 rows of public.t of which a does not fit character varying(5)",
-        "1 rows of public.t of which b is null",
+        "1 row of public.t of which b is null",
         "3 rows of public.t of which check c_short is not true",
         "2 rows of public.t that d_once would refuse as doubles",
-        "1 rows of public.t of which e does not fit numeric(5,2)",
+        "1 row of public.t of which e does not fit numeric(5,2)",
         "2 rows of public.t of which foreign key f_known finds nothing",
-        "1 rows of public.t whose g the old form cannot give again",
+        "1 row of public.t whose g the old form cannot give again",
     ];
     assert_eq!(notes.len(), expected.len(), "{notes:#?}");
     for (note, wanted) in notes.iter().zip(expected) {

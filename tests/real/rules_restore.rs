@@ -195,3 +195,139 @@ async fn a_trigger_of_another_table_does_not_stop_the_way_back() {
         "10"
     );
 }
+
+/// What `up` makes alike, `down` cannot tell apart: the old value stays until
+/// the new one is written, on every way and at every stop.
+#[tokio::test]
+async fn an_old_value_that_up_makes_alike_stays_until_the_new_one_is_written() {
+    if !require_postgres() {
+        return;
+    }
+    const SETUP: &str = "CREATE TABLE payee (id bigint, region text NOT NULL, iban text, n integer, PRIMARY KEY (id, region))
+          PARTITION BY LIST (region);
+        CREATE TABLE payee_a PARTITION OF payee FOR VALUES IN ('a');
+        CREATE TABLE payee_b PARTITION OF payee FOR VALUES IN ('b');
+        INSERT INTO payee SELECT n, 'a', CASE WHEN n % 4 <> 0 THEN 'de ' || n END, n FROM generate_series(1, 40) n";
+    const MIGRATION: &str = r#"versions = "schemas"
+version = "v2"
+[[operation]]
+alter_column = { table = "payee", column = "iban", nullable = false, up = "coalesce(upper(replace(iban, ' ', '')), 'none')" }
+"#;
+    let (case, mut host) = Case::at(SETUP, MIGRATION, Stop::Retire).await;
+    case.app("UPDATE payee SET n = n + 100 WHERE id IN (1, 4)")
+        .await;
+    case.app("UPDATE payee SET region = 'b' WHERE id IN (2, 8)")
+        .await;
+    case.app("UPDATE public_v2.payee SET iban = 'NEW' WHERE id = 3")
+        .await;
+    case.refused("PH", "UPDATE payee SET iban = 'late' WHERE id = 5")
+        .await;
+    case.refused("PH", "INSERT INTO payee VALUES (50, 'a', 'late')")
+        .await;
+    case.app("INSERT INTO public_v2.payee VALUES (51, 'a', 'DE51')")
+        .await;
+    host.advance_to(Stop::Drop).await;
+    let now = "SELECT iban FROM payee WHERE id IN (1, 2, 3, 4, 51) ORDER BY id";
+    assert_eq!(case.rows(now).await, "DE1, DE2, NEW, none, DE51");
+    case.app("UPDATE payee SET n = 0 WHERE id = 6").await;
+    case.app("UPDATE payee SET iban = 'DROPPED' WHERE id = 7")
+        .await;
+    host.undo_to(Stop::Preflight).await;
+    let back = "SELECT id, iban FROM payee WHERE id < 10 OR id > 50 ORDER BY id";
+    assert_eq!(
+        case.rows(back).await,
+        "1|de 1, 2|de 2, 3|NEW, 4|-, 5|de 5, 6|de 6, 7|DROPPED, 8|-, 9|de 9, 51|DE51"
+    );
+}
+
+/// What neither form explains is found before the old one goes.
+#[tokio::test]
+async fn a_row_that_neither_form_explains_stops_contract() {
+    if !require_postgres() {
+        return;
+    }
+    let (case, mut host) = Case::at(ITEM, TAG, Stop::Shift(100)).await;
+    case.tamper(
+        "item",
+        "UPDATE item SET label = 'x', tag = 'n:y' WHERE id = 4",
+    )
+    .await;
+    let report = host.run(Job::Advance(Stop::Retire)).await;
+    let Some(Report::Failed { fault }) = &report else {
+        panic!("{report:?}");
+    };
+    assert_eq!(fault.code, "PH012", "{fault:?}");
+}
+
+/// Two old columns behind one new one: a client that knows the new one alone
+/// writes rows at every stop, and both old ones follow together.
+#[tokio::test]
+async fn several_old_columns_follow_one_new_one_together() {
+    if !require_postgres() {
+        return;
+    }
+    const SETUP: &str = "CREATE TABLE person (id bigint PRIMARY KEY, first text NOT NULL, last text NOT NULL, d integer);
+        INSERT INTO person SELECT n, 'Mary Ann', 'Smith' || n, NULL FROM generate_series(1, 10) n";
+    const MIGRATION: &str = r#"
+[[operation]]
+[operation.add_column]
+table = "person"
+column = { name = "whole", type = "text" }
+up = "first || ' ' || last"
+down = { first = "split_part(whole, ' ', 1)", last = "substr(whole, strpos(whole, ' ') + 1) || CASE WHEN d IS NULL THEN '' ELSE ' x' END" }
+"#;
+    let (case, mut host) = Case::at(SETUP, MIGRATION, Stop::Shift(100)).await;
+    let insert = "INSERT INTO person (id, whole) VALUES";
+    case.app(&format!("{insert} (21, 'Joe Doe')")).await;
+    host.advance_to(Stop::Retire).await;
+    case.app(&format!("{insert} (22, 'Eve Roe')")).await;
+    case.refused(
+        "PH",
+        "INSERT INTO person (id, first, last, whole) VALUES (23, 'a', 'b', 'c d')",
+    )
+    .await;
+    case.app("UPDATE person SET d = 1 WHERE id = 1").await;
+    case.refused("PH", "UPDATE person SET last = 'late' WHERE id = 2")
+        .await;
+    let both = "SELECT first, last FROM person WHERE id IN (1, 2, 21, 22) ORDER BY id";
+    assert_eq!(
+        case.rows(both).await,
+        "Mary|Ann Smith1 x, Mary Ann|Smith2, Joe|Doe, Eve|Roe"
+    );
+    host.advance_to(Stop::Drop).await;
+    host.undo_to(Stop::Preflight).await;
+    assert_eq!(
+        case.rows(both).await,
+        "Mary|Ann Smith1 x, Mary Ann|Smith2, Joe|Doe, Eve|Roe"
+    );
+}
+
+/// What `up` makes of nothing, a client of the new form may well write: the old
+/// column, which must have a value, gets one all the same.
+#[tokio::test]
+async fn an_old_column_that_must_have_a_value_gets_one() {
+    if !require_postgres() {
+        return;
+    }
+    const SETUP: &str = "CREATE TABLE kind (id bigint PRIMARY KEY, old text NOT NULL);
+        INSERT INTO kind SELECT n, 'a' FROM generate_series(1, 5) n";
+    const MIGRATION: &str = r#"
+[[operation]]
+[operation.add_column]
+table = "kind"
+column = { name = "new", type = "text" }
+up = "CASE WHEN old = 'a' THEN 'active' ELSE 'other' END"
+down = { old = "CASE new WHEN 'active' THEN 'a' ELSE 'o' END" }
+"#;
+    let (case, mut host) = Case::at(SETUP, MIGRATION, Stop::Shift(100)).await;
+    case.app("INSERT INTO kind (id, new) VALUES (11, 'other')")
+        .await;
+    host.advance_to(Stop::Retire).await;
+    case.app("INSERT INTO kind (id, new) VALUES (12, 'other')")
+        .await;
+    let rows = case
+        .rows("SELECT old FROM kind WHERE id > 10 ORDER BY id")
+        .await;
+    assert_eq!(rows, "o, o");
+    host.undo_to(Stop::Preflight).await;
+}

@@ -196,7 +196,7 @@ rename_column = { table = "{s}.person", from = "seen", to = "seen_at" }"#,
             name: "drop_column: with what hangs on it, and one without a value for new rows",
             setup: "CREATE TABLE {s}.item (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, label text CONSTRAINT label_needed NOT NULL,
                   size integer DEFAULT 3, note text, CONSTRAINT label_size UNIQUE (label, size), CONSTRAINT short CHECK (length(label) < 9));
-                COMMENT ON COLUMN {s}.item.size IS 'in metres';
+                COMMENT ON COLUMN {s}.item.size IS 'in metres'; GRANT SELECT (label, size), UPDATE (size) ON {s}.item TO app;
                 CREATE INDEX item_label ON {s}.item (lower(label)) WHERE size > 1;
                 INSERT INTO {s}.item (label, size, note) SELECT 'l' || n, n, 'n' || n FROM generate_series(1, 30) n",
             migration: r#"[[operation]]

@@ -3,8 +3,8 @@
 use crate::desk::{Desk, SOAK_MS, closed_gates, fault, on, ring, roll_back, shard};
 use pilothouse::base::{Cause, Stop, Timestamp};
 use pilothouse::rollout::{
-    Command, Decision, Event, Evidence, Fact, Gate, Job, Outcome, Phase, Refusal, Report, Restored,
-    Scope, Verb, Verdict,
+    Blocker, BlockerEnd, Command, Decision, Event, Evidence, Fact, Gate, Job, Outcome, Phase,
+    Refusal, Report, Restored, Scope, Verb, Verdict,
 };
 use pilothouse::wire::describe;
 
@@ -335,6 +335,40 @@ fn abandon_needs_an_abort_and_a_reason() {
     assert_eq!(desk.at("b1").1, Phase::Abandoned);
     desk.work_off();
     assert_eq!(desk.rollout().outcome, Some(Outcome::Aborted));
+}
+
+#[test]
+fn a_session_is_ended_once_with_a_reason_and_what_became_of_it_is_recorded() {
+    let mut desk = Desk::new();
+    desk.bring_to(Stop::Expand);
+    let blocker = Blocker {
+        pid: 4_711,
+        began_us: 1_790_000_000_000_000,
+    };
+    let verb = Verb::EndBlocker(blocker);
+    let wide = desk.ask(Scope::Fleet, verb.clone());
+    assert!(matches!(wide, Err(Refusal::WrongScope { .. })));
+    let mut silent = desk.order(on("b1"), verb.clone());
+    silent.reason = " ".into();
+    let answer = desk.say(&Command::Order(silent));
+    assert!(matches!(answer, Err(Refusal::Forbidden(_))));
+    let ended = |blocker| Report::BlockerEnded {
+        blocker,
+        end: BlockerEnd::Gone,
+    };
+    assert!(
+        desk.report("b1", ended(blocker)).is_err(),
+        "nobody ordered it"
+    );
+    desk.ask(on("b1"), verb.clone()).unwrap();
+    assert_eq!(desk.rollout().shards[&shard("b1")].ending, Some(blocker));
+    let twice = desk.ask(on("b1"), verb.clone());
+    assert!(matches!(twice, Err(Refusal::Nothing(_))));
+    let other = Blocker { pid: 1, ..blocker };
+    assert!(desk.report("b1", ended(other)).is_err());
+    desk.report("b1", ended(blocker)).unwrap();
+    assert_eq!(desk.rollout().shards[&shard("b1")].ending, None);
+    desk.ask(on("b1"), verb).unwrap();
 }
 
 #[test]

@@ -167,6 +167,8 @@ fn what_is_safe_is_silent() {
         "COMMENT ON TABLE shop.t IS 'UPDATE me; DROP TABLE t'",
         "CREATE FUNCTION shop.f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE shop.t SET a = 1; RETURN NEW; END$$",
         "INSERT INTO shop.kind (id, name) VALUES (1, 'a')",
+        "WITH x AS (SELECT a FROM shop.t WHERE a = 1 FOR UPDATE) SELECT count(*) FROM x",
+        "WITH x AS (SELECT 1 AS id) INSERT INTO shop.kind (id) SELECT id FROM x ON CONFLICT (id) DO UPDATE SET name = 'a'",
         "GRANT UPDATE ON shop.t TO app",
         "CREATE VIEW shop.v AS SELECT a FROM shop.t",
         "CREATE TYPE shop.mood AS ENUM ('ok')",

@@ -42,6 +42,7 @@ mod loaded;
 mod loopback;
 mod notices;
 mod orders;
+mod past;
 mod peers;
 mod people;
 mod plain;

@@ -4,11 +4,12 @@ use crate::hands::{key_later, keys, on_ring, question, sent};
 use crate::scene::{
     Step, Steps, healthy, letter, opened, press, ready, ring, shard, show, troubled,
 };
+use crate::sights::watched;
 use pilothouse::base::{Period, Stop};
 use pilothouse::cockpit::dialog::Field;
 use pilothouse::cockpit::{Layer, Model, Msg, update};
-use pilothouse::rollout::{Event, Scope};
-use pilothouse::wire::Verb;
+use pilothouse::rollout::{Event, Evidence, Scope};
+use pilothouse::wire::{Blocker, Verb};
 use ratatui::crossterm::event::KeyCode;
 
 #[test]
@@ -137,10 +138,24 @@ fn promotion_into_contract_is_typed() {
         ring: ring("canary"),
         lasting: Period::from_ms(7_200_000),
     });
+    let lost = "shift/losses: 17 rows of shop.customers whose email the old form cannot give again";
+    for name in ["eu-01"] {
+        let done = Event::StageDone {
+            stop: Stop::Shift(100),
+            generation: 1,
+            evidence: Evidence {
+                notes: vec![lost.into()],
+                ..Evidence::default()
+            },
+        };
+        scene.by("engine", Scope::Shard(shard(name)), done, "");
+    }
     let mut model = scene.model();
     on_ring(&mut model, "canary");
     keys(&mut model, "P");
     let dialog = question(&model);
+    let known = dialog.radius.iter().find(|(what, _)| *what == "To know");
+    assert_eq!(known.unwrap().1, [format!("eu-01: {lost}")]);
     assert_eq!(dialog.demanded.as_deref(), Some("customers-email-v2"));
     assert_eq!(dialog.focus, Field::Typed);
     assert!(dialog.radius.iter().any(|(what, _)| *what == "Retire"));
@@ -187,4 +202,54 @@ fn promotion_of_the_fleet_means_the_rings_that_are_ready_and_names_them() {
     keys(&mut model, "P");
     assert_eq!(model.layer, None);
     assert!(model.status.unwrap().text.contains("no ring is ready"));
+}
+
+/// The head of the queue is what the question is about: it waits for nobody.
+#[test]
+fn ending_a_session_names_it_and_demands_a_reason() {
+    let scene = troubled();
+    let mut model = scene.model();
+    model.shard = Some(shard("eu-05"));
+    keys(&mut model, "xe");
+    assert!(
+        model
+            .status
+            .as_ref()
+            .unwrap()
+            .text
+            .contains("2 shows who waits")
+    );
+    let mut model = watched(&scene);
+    keys(&mut model, "2xe");
+    let dialog = question(&model);
+    assert_eq!(dialog.title, "End session 4711 on shard eu-05?");
+    let shown = format!("{:?}", dialog.radius);
+    for part in [
+        "batch nightly",
+        "FOR UPDATE",
+        "shop web for 2.1 s",
+        "rolled back",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let confirm = |model: &mut Model| {
+        key_later(model, press(KeyCode::Tab));
+        key_later(model, press(KeyCode::Enter))
+    };
+    assert_eq!(confirm(&mut model), [], "no reason yet");
+    key_later(&mut model, press(KeyCode::Tab));
+    assert_eq!(question(&model).focus, Field::Reason);
+    for c in "forgotten".chars() {
+        key_later(&mut model, letter(c));
+    }
+    key_later(&mut model, press(KeyCode::Tab));
+    let effects = confirm(&mut model);
+    let acts = sent(&effects);
+    let blocker = Blocker {
+        pid: 4_711,
+        began_us: 1_789_999_690_000_000,
+    };
+    assert_eq!(acts[0].verb, Verb::EndBlocker(blocker));
+    assert_eq!(acts[0].scope, Scope::Shard(shard("eu-05")));
+    assert_eq!(acts[0].reason, "forgotten");
 }

@@ -4,13 +4,13 @@
 use crate::documents::scratch;
 use crate::orders::{pilothouse, run_to};
 use crate::scene::{Scene, ring, shard, troubled};
-use pilothouse::base::{Actor, Cause, Digest, Fault, SigningKey, Stop, Timestamp};
+use pilothouse::base::{Actor, Cause, Digest, Fault, MigrationName, SigningKey, Stop, Timestamp};
 use pilothouse::cli::prepare::read_journal;
 use pilothouse::journal::{Head, LogId, Seal};
 use pilothouse::report::{Made, Report, Section, Stood, Told, Until, cell, gather, runs, told};
 use pilothouse::rollout::{
-    Approval, Auto, Event, Evidence, Grant, Mark, Outcome, Pending, PeopleChange, Role, Scope,
-    Window,
+    Approval, Auto, Blocker, BlockerEnd, Event, Evidence, Grant, Mark, Outcome, Pending,
+    PeopleChange, Role, Scope, Window,
 };
 use proptest::prelude::*;
 use std::path::Path;
@@ -442,6 +442,33 @@ fn one_of_each() -> Vec<(Scope, Event)> {
         ),
         (Scope::Fleet, Event::HeadSealed(Box::new(seal()))),
         (Scope::Fleet, Event::AbortBegun),
+        (
+            eu(),
+            Event::BlockerEnding {
+                blocker: Blocker {
+                    pid: 4_711,
+                    began_us: 1,
+                },
+            },
+        ),
+        (
+            eu(),
+            Event::BlockerEnded {
+                blocker: Blocker {
+                    pid: 4_711,
+                    began_us: 1,
+                },
+                end: BlockerEnd::Gone,
+            },
+        ),
+        (
+            Scope::Fleet,
+            Event::Baselined {
+                name: MigrationName::new("start").unwrap(),
+                schema: Digest::ZERO,
+                shards: vec![shard("eu-01")],
+            },
+        ),
         (eu(), Event::ShardAbandoned),
         (
             Scope::Fleet,
@@ -491,10 +518,13 @@ fn place(event: &Event) -> usize {
         Event::PromotionCancelled { .. } => 32,
         Event::PromotionLapsed { .. } => 33,
         Event::Forgotten => 34,
+        Event::BlockerEnding { .. } => 35,
+        Event::BlockerEnded { .. } => 36,
+        Event::Baselined { .. } => 37,
     }
 }
 
-const KINDS: usize = 35;
+const KINDS: usize = 38;
 
 /// A scene in which each kind happened once, after the opening.
 fn everything() -> Scene {

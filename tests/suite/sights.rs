@@ -143,6 +143,7 @@ pub fn detail(scene: &Scene) -> ShardDetail {
                 who: "shop web".into(),
                 query: "UPDATE customers SET email = $1 WHERE id = $2".into(),
                 open_ms: 2_300,
+                began_us: Some(1_790_000_000_000_000),
             },
             waits_ms: 2_100,
             blockers: vec![LockParty {
@@ -150,6 +151,7 @@ pub fn detail(scene: &Scene) -> ShardDetail {
                 who: "batch nightly idle in transaction".into(),
                 query: "SELECT * FROM customers WHERE id = $1 FOR UPDATE".into(),
                 open_ms: 312_000,
+                began_us: Some(1_789_999_690_000_000),
             }],
         }]),
     }
@@ -232,6 +234,7 @@ fn plan() -> Vec<PlanStep> {
         title: title.into(),
         sql: sql.iter().map(|s| (*s).to_owned()).collect(),
         lock: lock.into(),
+        estimate: None,
     };
     use PlanWay::{Back, There};
     vec![

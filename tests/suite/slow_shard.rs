@@ -10,6 +10,7 @@ use pilothouse::base::{Actor, MigrationName, Period, RingName, ShardName, Stop};
 use pilothouse::engine::{Book, Engine, Goal, Setup, Stopped, port};
 use pilothouse::fleet::ThrottleLimits;
 use pilothouse::migration::Chunks;
+use pilothouse::rollout::{Blocker, BlockerEnd};
 use pilothouse::rollout::{Command, Member, Observations, Opening, Order, Scope, Verb};
 use pilothouse::shard::{CompiledPlan, Measurement, Session, SessionRole, Shard};
 use pilothouse::store::Store;
@@ -107,6 +108,10 @@ impl Shard for SlowShard {
     }
     fn locks(&self) -> BoxFuture<'_, pilothouse::wire::Locks> {
         self.inner.locks()
+    }
+
+    fn end_blocker(&self, blocker: Blocker) -> BoxFuture<'_, BlockerEnd> {
+        self.inner.end_blocker(blocker)
     }
 
     fn forget(&self) -> BoxFuture<'_, Result<pilothouse::shard::Remains, pilothouse::base::Fault>> {

@@ -12,7 +12,7 @@ mod scripts;
 mod verbs;
 
 pub use daemon::{AttachCli, ServeCli};
-pub use history::HistoryCli;
+pub use history::{BaselineCli, CatchUpCli, HistoryCli};
 pub use import::ImportCli;
 pub use journal::JournalCli;
 pub use lab::{FormsCli, LabCli, WriterCli};
@@ -24,7 +24,8 @@ pub use people::{
 pub use report::{HandoverCli, ReportCli};
 pub use scripts::{ManCli, ReadyCli, ShellCli};
 pub use verbs::{
-    ActCli, ConfirmCli, RollbackCli, ScheduleCli, ScopeCli, ThrottleCli, VerbCli, VerbsCli,
+    ActCli, ConfirmCli, EndBlockerCli, RollbackCli, ScheduleCli, ScopeCli, ThrottleCli, VerbCli,
+    VerbsCli,
 };
 
 use crate::base::Stop;
@@ -94,6 +95,16 @@ pub enum Commands {
         after_help = "Examples:\n  pilothouse history --fleet fleet.toml\n  pilothouse history --json\n\nWrites nothing and needs no engine. Differences are told object by object, against what most shards\nhave; owners, comments, the order of columns and layout do not count.\n\nExit codes: 0 every shard is the same, 1 shards differ, 3 a shard could not be read."
     )]
     History(HistoryCli),
+    /// Begin the history of a fleet that was there before: its schema as it is now.
+    #[command(
+        after_help = "Example:\n  pilothouse baseline --name start-2026 --reason \"before our first rollout\"\n\nEvery shard must have the same schema and no history yet. Nothing but a row in schema pilothouse is written."
+    )]
+    Baseline(BaselineCli),
+    /// Bring a shard that was added later or restored to what the others have.
+    #[command(
+        after_help = "Examples:\n  pilothouse catch-up --shard s07 --dry-run\n  pilothouse catch-up --shard s07 --confirm s07 --reason \"new shard\"\n\nRuns every migration that the shard lacks, in the others' order, on this shard only. Without --confirm\n(and in production) it stops before contract; promote by hand and say it again."
+    )]
+    CatchUp(CatchUpCli),
     /// Account for a rollout in Markdown, out of its journal. Writes nothing.
     #[command(
         after_help = "Examples:\n  pilothouse report --fleet fleet.toml > report.md\n  pilothouse report split-contact --journal journal.jsonl\n\nA damaged journal is reported as far as it can be read, and the exit code is that of journal verify."

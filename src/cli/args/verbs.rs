@@ -53,7 +53,7 @@ pub(super) fn ring(text: &str) -> Result<RingName, String> {
     RingName::new(text).map_err(|e| e.to_string())
 }
 
-pub(super) fn shard(text: &str) -> Result<ShardName, String> {
+pub(in crate::cli::args) fn shard(text: &str) -> Result<ShardName, String> {
     ShardName::new(text).map_err(|e| e.to_string())
 }
 
@@ -126,6 +126,20 @@ pub struct ScheduleCli {
     pub until: String,
 }
 
+/// `end-blocker`.
+#[derive(Debug, Args)]
+pub struct EndBlockerCli {
+    /// How it is given.
+    #[command(flatten)]
+    pub act: ActCli,
+    /// On which shard.
+    #[arg(long, value_parser = shard)]
+    pub shard: ShardName,
+    /// Which session; without one, those that others wait for are listed.
+    #[arg(long, value_name = "PID")]
+    pub pid: Option<i32>,
+}
+
 /// The verbs that work on a scope.
 #[derive(Debug, Subcommand)]
 pub enum VerbsCli {
@@ -178,6 +192,11 @@ pub enum VerbsCli {
         after_help = "Example:\n  pilothouse abandon --fleet fleet.toml --shard s02 --reason \"server is gone\""
     )]
     Abandon(VerbCli),
+    /// End a session that others wait for; its transaction is rolled back.
+    #[command(
+        after_help = "Examples:\n  pilothouse end-blocker --fleet fleet.toml --shard s02\n  pilothouse end-blocker --fleet fleet.toml --shard s02 --pid 4711 --reason \"forgotten in a console\"\n\nWithout --pid it lists who waits for whom and changes nothing. A transaction that has written for more than 10 minutes is left alone."
+    )]
+    EndBlocker(EndBlockerCli),
     /// Cap the rows per second and shard; no number lifts the cap.
     #[command(after_help = "Example:\n  pilothouse throttle --fleet fleet.toml --rows-per-s 20000")]
     Throttle(ThrottleCli),
@@ -196,6 +215,7 @@ impl VerbsCli {
             | Self::Abandon(verb) => &verb.act,
             Self::Promote(args) | Self::Abort(args) => &args.verb.act,
             Self::Schedule(args) => &args.act,
+            Self::EndBlocker(args) => &args.act,
             Self::Rollback(args) => &args.verb.act,
             Self::Throttle(args) => &args.verb.act,
         }

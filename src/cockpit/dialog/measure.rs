@@ -1,14 +1,17 @@
 //! The blast radius: what an act would hit, measured when the question opens.
 
 use super::prepare::{Target, into_contract, shards_of};
-use super::request;
+use super::{blocker, request};
 use crate::base::{Stage, Stop, Timestamp};
 use crate::cockpit::action::Action;
 use crate::cockpit::model::{Leaving, Model};
 use crate::wire::{GateView, Phase, RingView, Scope, ShardView, Verdict, words};
+use std::collections::BTreeMap;
 
 /// Most gates that are shown with a question.
 const EVIDENCE_MAX: usize = 6;
+/// Most findings of shards that are shown with a question.
+const TO_KNOW_MAX: usize = 6;
 /// Most other people who are named in a question.
 const ATTACHED_NAMED: usize = 3;
 
@@ -21,6 +24,9 @@ pub(super) fn radius(
         .iter()
         .flat_map(|t| shards_of(model, &t.scope))
         .collect();
+    if action == Action::EndBlocker {
+        return blocker::radius(model, targets);
+    }
     let mut out = vec![
         ("Shards", vec![who(&shards)]),
         ("Rows", vec![rows(&shards)]),
@@ -30,6 +36,10 @@ pub(super) fn radius(
     }
     if matches!(action, Action::Promote | Action::Approve) {
         out.push(("Evidence", evidence(model, targets)));
+        let known = to_know(&shards);
+        if !known.is_empty() {
+            out.push(("To know", known));
+        }
     }
     let failures: Vec<String> = shards
         .iter()
@@ -119,6 +129,27 @@ fn evidence(model: &Model, targets: &[Target]) -> Vec<String> {
         more => lines.push(format!(
             "and {more} more gates, all of them on the ring's page"
         )),
+    }
+    lines
+}
+
+/// What the shards' newest stops found: before contract, what a way back would
+/// lose. Shards that found the same share a line.
+fn to_know(shards: &[&ShardView]) -> Vec<String> {
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for shard in shards {
+        for note in &shard.to_know {
+            found.entry(note).or_default().push(shard.name.as_str());
+        }
+    }
+    let mut all = found.into_iter();
+    let shown = all.by_ref().take(TO_KNOW_MAX);
+    let mut lines: Vec<String> = shown
+        .map(|(note, names)| format!("{}: {note}", words::names(&names)))
+        .collect();
+    match all.count() {
+        0 => {}
+        more => lines.push(format!("and {more} more, all of them in the journal")),
     }
     lines
 }

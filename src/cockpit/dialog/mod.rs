@@ -3,6 +3,7 @@
 //!
 //! Nothing outside this folder can build an [`Approved`].
 
+mod blocker;
 mod measure;
 mod prepare;
 mod request;
@@ -183,10 +184,20 @@ impl Dialog {
         {
             return Some(format!("type {demanded} to confirm"));
         }
-        if self.action == Action::Abandon && self.reason.trim().is_empty() {
-            return Some("abandon needs a reason".into());
+        if self.lacks_reason() {
+            return Some(format!("{} needs a reason", self.action.item().name));
         }
         None
+    }
+
+    /// Whether the act goes on the record with a reason or not at all.
+    pub fn demands_reason(&self) -> bool {
+        matches!(self.action, Action::Abandon | Action::EndBlocker)
+    }
+
+    /// Whether it has none yet.
+    pub fn lacks_reason(&self) -> bool {
+        self.demands_reason() && self.reason.trim().is_empty()
     }
 
     /// Looks whether what the question shows is still so.

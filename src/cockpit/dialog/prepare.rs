@@ -1,7 +1,7 @@
 //! What an act would be, before anybody is asked: its targets and its verb,
 //! or the reason why there is nothing to ask.
 
-use super::{request, restore};
+use super::{blocker, request, restore};
 use crate::base::{RingName, Stage, Stop};
 use crate::cockpit::action::Action;
 use crate::cockpit::model::Model;
@@ -124,6 +124,9 @@ fn title(model: &Model, action: Action, targets: &[Target], object: &str) -> Str
     if let Some(title) = request::title(model, action, targets) {
         return title;
     }
+    if let (Action::EndBlocker, [target]) = (action, targets) {
+        return blocker::title(target);
+    }
     if action == Action::Promote {
         let goals = targets.iter().filter_map(|target| {
             let Scope::Ring(ring) = &target.scope else {
@@ -219,6 +222,7 @@ fn verb(model: &Model, action: Action, scope: &Scope) -> Result<Verb, String> {
             Some(_) => Ok(Verb::Abandon),
             None => Err("only while the rollout is being aborted".into()),
         },
+        Action::EndBlocker => blocker::verb(model, scope),
         Action::CancelPromotion => request::scheduled(model, scope).map(|_| Verb::Cancel),
         Action::Ask | Action::Approve | Action::Reject | Action::Withdraw => {
             request::verb(model, action, scope)

@@ -3,7 +3,7 @@
 
 use super::talk::Talk;
 use crate::base::Timestamp;
-use crate::cockpit::action::{Action, Tier};
+use crate::cockpit::action::Tier;
 use crate::cockpit::dialog::{Dialog, Field};
 use crate::cockpit::model::Layer;
 use crate::cockpit::msg::{Effect, Msg};
@@ -103,9 +103,7 @@ impl Talk {
                 let demanded = dialog.demanded.as_deref().unwrap_or_default();
                 format!("Type {demanded} to confirm; anything else cancels.")
             }
-            Step::Reason if dialog.action == Action::Abandon => {
-                "Reason? This act needs one.".into()
-            }
+            Step::Reason if dialog.demands_reason() => "Reason? This act needs one.".into(),
             Step::Reason => "Reason? An empty line gives none.".into(),
             Step::Again => "Try again? y/N".into(),
         };
@@ -210,8 +208,7 @@ impl Talk {
         };
         let hint = dialog.hint.map(str::to_owned);
         let reason = hint.or_else(|| dialog.blocked()).unwrap_or_default();
-        let (moved, reasonless) = (dialog.changed.is_some(), dialog.reason.trim().is_empty());
-        let needs_reason = dialog.action == Action::Abandon && reasonless;
+        let (moved, needs_reason) = (dialog.changed.is_some(), dialog.lacks_reason());
         self.say(format!("Cannot be confirmed: {reason}."));
         if moved {
             effects.extend(self.press(KeyCode::Esc, at));

@@ -37,13 +37,15 @@ pub fn targets(model: &Model, action: Action) -> Result<Vec<Scope>, String> {
     );
     if model.pane == Pane::Rings && !one_shard {
         return match (&model.ring, action) {
-            (_, Action::Abandon) => Err("works on one shard; Tab goes to the shards".into()),
+            (_, Action::Abandon | Action::EndBlocker) => {
+                Err("works on one shard; Tab goes to the shards".into())
+            }
             (FleetRow::Fleet, _) => Ok(vec![Scope::Fleet]),
             (FleetRow::Ring(name), _) => Ok(vec![Scope::Ring(name.clone())]),
         };
     }
     if !model.marks.is_empty() && !one_shard {
-        if on_ring || action == Action::Abandon {
+        if on_ring || matches!(action, Action::Abandon | Action::EndBlocker) {
             return Err("does not work on marked shards; Esc unmarks them".into());
         }
         return Ok(model.marks.iter().cloned().map(Scope::Shard).collect());

@@ -28,6 +28,7 @@ fn inverse(verb: &Verb) -> Inverse {
         ),
         Verb::Abort => Inverse::Not("an abort cannot be taken back; a new run begins at the start"),
         Verb::Abandon => Inverse::Not("a shard that was given up stays given up"),
+        Verb::EndBlocker(_) => Inverse::Not("a session that was ended does not come back"),
         Verb::Schedule(_) => Inverse::By(Action::CancelPromotion),
         Verb::Cancel => Inverse::Not("schedule it again: pilothouse schedule"),
         Verb::Approval(_) => Inverse::Not("who asked can withdraw a request; a yes or a no stays"),

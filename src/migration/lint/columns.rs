@@ -1,6 +1,7 @@
 //! Advice on columns and indexes of operations.
 
 use super::Breach;
+use crate::migration::sql_type::is_serial;
 use crate::migration::{CreateTable, Generated, Operation, Rule};
 
 const WIDE: usize = 3;
@@ -55,9 +56,7 @@ fn typed(sql_type: &str, key: &'static str, name: &str) -> Vec<Breach> {
         "varchar" | "character" if is_long => "prefer-text-field",
         "timestamp" if !lower.contains("with time zone") => "prefer-timestamp-tz",
         "json" => "prefer-jsonb",
-        "serial" | "bigserial" | "smallserial" | "serial2" | "serial4" | "serial8" => {
-            "prefer-identity"
-        }
+        _ if is_serial(sql_type) => "prefer-identity",
         _ => return Vec::new(),
     };
     let subject = format!("{name} as {sql_type}");

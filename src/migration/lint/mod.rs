@@ -25,6 +25,12 @@ pub struct Waiver {
     pub reason: String,
 }
 
+impl Waiver {
+    fn covers(&self, rule: &Rule, operation: usize) -> bool {
+        self.rule.rule() == rule && self.operation.is_none_or(|number| number == operation)
+    }
+}
+
 /// One breach of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -102,20 +108,16 @@ fn in_statements(before: &[Operation], sql: &Sql) -> Vec<Breach> {
 }
 
 fn waived(migration: &Migration, rule: &Rule, operation: usize) -> Option<String> {
-    let waiver = migration.waivers.iter().find(|waiver| {
-        let here = waiver.operation.is_none_or(|number| number == operation);
-        here && waiver.rule.rule() == rule
-    });
+    let mut waivers = migration.waivers.iter();
+    let waiver = waivers.find(|waiver| waiver.covers(rule, operation));
     waiver.map(|waiver| waiver.reason.clone())
 }
 
 /// A waiver that waives nothing hides the next hazard of its kind.
 fn unused(migration: &Migration, found: &[Finding]) -> Vec<Finding> {
     let is_used = |waiver: &Waiver| {
-        found.iter().any(|finding| {
-            let here = waiver.operation.is_none_or(|n| n == finding.operation);
-            here && finding.rule == waiver.rule.rule()
-        })
+        let covers = |finding: &Finding| waiver.covers(finding.rule, finding.operation);
+        found.iter().any(covers)
     };
     let waivers = migration.waivers.iter().enumerate();
     let unused = waivers.filter(|(_, waiver)| !is_used(waiver));

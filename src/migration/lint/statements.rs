@@ -12,8 +12,25 @@ pub(super) fn breaches(key: &'static str, before: &[Operation], sql: &Sql) -> Ve
         _ => &sql.up,
     };
     let mut found = by_squawk(key, &made_before(before), text, sql.probe.is_none());
-    found.extend(ours(key, text));
+    found.extend(ours(key, before, text));
     found
+}
+
+/// Whether a statement changes rows of a table that an earlier operation makes:
+/// nobody waits for those.
+fn is_on_new_table(before: &[Operation], words: &[&str]) -> bool {
+    let rest = match words {
+        ["delete", "from", "only", rest @ ..] | ["delete", "from", rest @ ..] => rest,
+        ["update", "only", rest @ ..] | ["update", rest @ ..] => rest,
+        _ => return false,
+    };
+    before.iter().any(|operation| match operation {
+        Operation::CreateTable(create) => {
+            let (schema, table) = (create.table.schema.as_str(), create.table.table.as_str());
+            rest.starts_with(&[schema, table]) || schema == "public" && rest.starts_with(&[table])
+        }
+        _ => false,
+    })
 }
 
 /// What earlier operations create has no rows and no clients yet.
@@ -73,10 +90,13 @@ fn subject(text: &str, at: usize, words: &str) -> String {
 }
 
 /// Hazards that squawk does not name.
-fn ours(key: &'static str, text: &str) -> Vec<Breach> {
+fn ours(key: &'static str, before: &[Operation], text: &str) -> Vec<Breach> {
     let mut found = Vec::new();
     for words in statement_starts(text) {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if is_on_new_table(before, &words) {
+            continue;
+        }
         if let Some(rule) = hazard(&words) {
             let start = words.iter().take(6).copied().collect::<Vec<_>>().join(" ");
             found.extend(Breach::of(rule, key, format!("\"{start} …\"")));
@@ -91,7 +111,7 @@ fn hazard(words: &[&str]) -> Option<&'static str> {
     let alters = |what: &str| words.starts_with(&["alter", what]);
     match words {
         ["update" | "delete" | "merge", ..] => Some("rows-in-one-transaction"),
-        ["with", ..] if has(&["update"]) || has(&["delete", "from"]) => {
+        ["with", ..] if has_update(words) || has(&["delete", "from"]) => {
             Some("rows-in-one-transaction")
         }
         ["lock", ..] => Some("explicit-lock"),
@@ -116,4 +136,11 @@ fn hazard(words: &[&str]) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// An UPDATE within: not the lock of `FOR UPDATE`, nor what an INSERT does on
+/// conflict.
+fn has_update(words: &[&str]) -> bool {
+    let mut pairs = words.windows(2);
+    pairs.any(|pair| pair[1] == "update" && !matches!(pair[0], "for" | "key" | "do"))
 }

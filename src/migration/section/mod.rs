@@ -21,7 +21,7 @@ use crate::migration::raw_operation::{
 };
 use crate::migration::sql_type::check_type;
 use crate::migration::table_name::TableNameError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The operation, if nothing essential is wrong with it.
 pub(super) fn operation(
@@ -375,6 +375,24 @@ pub(super) fn query(path: &str, sql: &str, findings: &mut Findings<'_>) {
     if first != "select" && first != "with" {
         let remedy = "write one SELECT that returns one boolean";
         findings.report(path, "this statement is not a SELECT", remedy);
+    }
+}
+
+/// A name for people: a few words, and nobody else's among its like. `one` and
+/// `many` are what has the name, `remedy` what it should say.
+pub(super) fn named<'n>(
+    path: &str,
+    (one, many, remedy): (&str, &str, &str),
+    name: &'n str,
+    seen: &mut BTreeSet<&'n str>,
+    findings: &mut Findings<'_>,
+) {
+    let path = format!("{path}.name");
+    if name.is_empty() || name.contains(char::is_control) {
+        findings.report(&path, format!("{one} needs a name"), remedy);
+    } else if !seen.insert(name) {
+        let message = format!("there are two {many} named {name:?}");
+        findings.report(&path, message, "rename one of them");
     }
 }
 

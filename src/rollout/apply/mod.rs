@@ -104,10 +104,12 @@ fn new_shard(ring: &RingName, instance: &str, at: Stop, now: Timestamp) -> Shard
         undo: None,
         paused: None,
         failure: None,
+        ending: None,
         epoch: 0,
         pin: None,
         generation: 0,
         verified: None,
+        to_know: Vec::new(),
         share_percent: 0,
         rows_per_s_max: None,
         version: 0,
@@ -161,6 +163,7 @@ fn changed(shard: &mut ShardState, opening: &Opening, fact: &Fact) -> bool {
         } => {
             shard.generation = *generation;
             enter(shard, *stop, Phase::Done, fact.at);
+            shard.to_know = evidence.notes.clone();
             if *stop == Stop::Verify {
                 shard.verified = Some(Verified {
                     at: fact.at,
@@ -182,6 +185,7 @@ fn changed(shard: &mut ShardState, opening: &Opening, fact: &Fact) -> bool {
         Event::ShardRegressed { found, epoch, .. } => {
             shard.epoch = shard.epoch.max(*epoch);
             shard.verified = None;
+            shard.to_know.clear();
             shard.failure = None;
             regressed(shard, *found, opening.stop_after(*found), fact.at);
         }
@@ -191,6 +195,9 @@ fn changed(shard: &mut ShardState, opening: &Opening, fact: &Fact) -> bool {
         }
         Event::ShardFenced { epoch } => shard.epoch = shard.epoch.max(*epoch),
         Event::ShareSeen { percent, .. } => shard.share_percent = *percent,
+        // No dialog shows it, so no version moves.
+        Event::BlockerEnding { blocker } => shard.ending = Some(*blocker),
+        Event::BlockerEnded { .. } => shard.ending = None,
         Event::ShardAbandoned => enter(shard, shard.at, Phase::Abandoned, fact.at),
         _ => return false,
     }
@@ -245,6 +252,7 @@ fn undone(shard: &mut ShardState, stop: Stop, before: Option<Stop>, now: Timesta
     if stop <= Stop::Verify || unpublished {
         shard.verified = None;
     }
+    shard.to_know.clear();
     shard.begun = before.filter(|_| shard.begun.is_some());
     let undo = shard.undo.unwrap_or(Undo {
         to: Stop::Snapshot,

@@ -2,10 +2,12 @@
 
 use super::dialect::{Catalog, Column, Table, TriggerTime};
 use super::error::own;
+use super::registry::IDLE;
 use super::sql::{self, Value};
 use super::{Failure, client, structure, views};
 use crate::base::Ident;
 use crate::migration::{Migration, Operation, TableName};
+use crate::shard::RolloutIdentity;
 use crate::worker::ErrorKind;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -15,8 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) async fn known(
     connection: &mut PgConnection,
     migration: &Migration,
+    rollout: &RolloutIdentity,
 ) -> Result<(Catalog, bool), Failure> {
-    match kept(connection).await? {
+    match kept(connection, rollout).await? {
         Some(kept) => Ok((kept, false)),
         None => Ok((read(connection, migration).await?, true)),
     }
@@ -39,7 +42,7 @@ async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Ca
             types.extend(found.map(|full| (written.to_owned(), full)));
         }
         for name in operation.relations() {
-            if structure::is_taken(connection, &name).await? {
+            if sql::is_there(connection, &name.to_string()).await? {
                 taken.push(name);
             }
         }
@@ -73,25 +76,32 @@ async fn read(connection: &mut PgConnection, migration: &Migration) -> Result<Ca
 }
 
 /// The catalog that an earlier engine kept on the shard, if any: it knows
-/// the columns that a later stage has dropped.
-async fn kept(connection: &mut PgConnection) -> Result<Option<Catalog>, Failure> {
-    let there = "SELECT (to_regclass('pilothouse.registry') IS NOT NULL)::text";
-    if sql::text(connection, there, vec![]).await?.as_deref() != Some("true") {
+/// the columns that a later stage has dropped. One of another rollout says
+/// nothing, nor does one of a time before anything was done: the tables may
+/// have changed since.
+async fn kept(
+    connection: &mut PgConnection,
+    rollout: &RolloutIdentity,
+) -> Result<Option<Catalog>, Failure> {
+    if !sql::is_there(connection, "pilothouse.registry").await? {
         return Ok(None);
     }
-    let text = sql::text(
-        connection,
-        "SELECT catalog FROM pilothouse.registry",
-        vec![],
-    )
-    .await?;
+    let statement = format!(
+        "SELECT catalog FROM pilothouse.registry WHERE (rollout = $1 OR plan_digest = $2) AND NOT {IDLE}"
+    );
+    let values = vec![
+        rollout.id.as_str().into(),
+        rollout.plan_digest.to_string().into(),
+    ];
+    let text = sql::text(connection, &statement, values).await?;
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
 async fn table(connection: &mut PgConnection, name: &TableName) -> Result<Option<Table>, Failure> {
     let qualified = format!("{}.{}", name.schema, name.table);
     let found =
-        "SELECT c.oid::text, greatest(c.reltuples, 0)::bigint, c.relkind = 'p' FROM pg_class c
+        "SELECT c.oid::text, greatest(c.reltuples, 0)::bigint, c.relkind = 'p',
+          (SELECT coalesce(sum(pg_table_size(t.relid)), 0)::bigint FROM pg_partition_tree(c.oid) t) FROM pg_class c
         WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p')";
     let Some(row) = sql::row(connection, found, vec![qualified.into()]).await? else {
         return Ok(None);
@@ -105,6 +115,7 @@ async fn table(connection: &mut PgConnection, name: &TableName) -> Result<Option
         triggers: triggers(connection, &oid).await?,
         rows_estimate: u64::try_from(rows).unwrap_or(0),
         is_partitioned: row.try_get(2)?,
+        bytes: u64::try_from(row.try_get::<i64, _>(3)?).unwrap_or(0),
         constraints: structure::constraints(connection, &oid).await?,
         indexes: structure::indexes(connection, &oid).await?,
         replica_identity: structure::replica_identity(connection, &oid).await?,
@@ -134,15 +145,24 @@ async fn columns(connection: &mut PgConnection, oid: &str) -> Result<Vec<Column>
             EXISTS (SELECT 1 FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
               WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
                 AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
-                AND obj_description(v.relnamespace, 'pg_namespace') LIKE 'pilothouse: version of %')
+                AND obj_description(v.relnamespace, 'pg_namespace') LIKE 'pilothouse: version of %'),
+            (SELECT max(s.avg_width)::bigint FROM pg_stats s JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname),
+            nullif(a.attstattarget, -1)::bigint, coalesce(a.attoptions, '{}')
         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
     let needed = structure::column_dependents(connection, oid).await?;
+    let lost = structure::not_carried(connection, oid).await?;
+    let rights = structure::column_rights(connection, oid).await?;
     let mut columns = Vec::new();
     for row in sql::rows(connection, statement, vec![oid.into()]).await? {
         let name = ident(&row, 0)?;
         let by = needed.iter().filter(|(column, _)| column == name.as_str());
+        let hangs = lost.iter().filter(|(column, _)| column == name.as_str());
+        let on = rights.iter().filter(|(column, _)| column == name.as_str());
         columns.push(Column {
+            not_carried: hangs.map(|(_, what)| what.clone()).collect(),
+            rights: on.map(|(_, right)| right.clone()).collect(),
             dependents: by.map(|(_, who)| who.clone()).collect(),
             name,
             sql_type: row.try_get(1)?,
@@ -157,6 +177,11 @@ async fn columns(connection: &mut PgConnection, oid: &str) -> Result<Vec<Column>
                 .try_get::<Option<String>, _>(9)?
                 .and_then(|name| Ident::new(name).ok()),
             is_in_version: row.try_get(10)?,
+            statistics: row.try_get(12)?,
+            options: row.try_get(13)?,
+            width: row
+                .try_get::<Option<i64>, _>(11)?
+                .and_then(|width| u32::try_from(width).ok()),
         });
     }
     Ok(columns)

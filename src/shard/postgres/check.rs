@@ -1,10 +1,12 @@
 //! Checks that stops make: preflight, snapshot, quiet, invariants, clients.
 
+use super::error::own;
 use super::sql;
 use super::{Failure, Inner, client, preflight, role};
 use crate::base::Untrusted;
 use crate::migration::{ClientVersion, TableName};
 use crate::worker::{Check, CheckVerdict, ErrorKind, Reply};
+use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use std::time::Instant;
 
@@ -35,6 +37,7 @@ pub(super) async fn check(
         }
         "invariants" => invariants(connection, shard).await?,
         "losses" => losses(connection, shard).await?,
+        "writers" => vec![unlabelled(connection).await?],
         "quiet" => {
             let (found, memory) = quiet(connection, shard, memory).await?;
             return Ok((Reply::Checked(vec![found]), memory));
@@ -67,26 +70,12 @@ async fn invariants(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<
         sql::run(connection, "SET LOCAL search_path = public, pg_catalog").await?;
         let statement = format!("SELECT (({}))::boolean::text", invariant.sql);
         let found = sql::text(connection, &statement, vec![]).await;
-        if found
-            .as_ref()
-            .err()
-            .is_none_or(|e| e.as_database_error().is_some())
-        {
-            sql::run(connection, "ROLLBACK").await?;
-        }
+        sql::end_look(connection, &found).await?;
         let (verdict, value) = match found {
             Ok(Some(text)) if text == "true" => (CheckVerdict::Pass, "true".to_owned()),
             Ok(Some(text)) => (CheckVerdict::Fail, text),
             Ok(None) => (CheckVerdict::Fail, "null: it cannot be told".to_owned()),
-            // Only what the invariant itself did wrong is its failure: a server
-            // that shuts down also answers with a database error.
-            Err(error) => match super::error::read(&error) {
-                refused if refused.kind == ErrorKind::Refused => (
-                    CheckVerdict::Fail,
-                    Untrusted::new(refused.message).to_string(),
-                ),
-                passing => return Err(Failure(passing)),
-            },
+            Err(error) => (CheckVerdict::Fail, super::error::refusal(&error)?),
         };
         out.push(Check {
             name: format!("verify/invariant {}", invariant.name),
@@ -113,21 +102,25 @@ async fn losses(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
         sql::run(connection, &limit).await?;
         let count = format!("SELECT ({})::text", loss.count);
         let found = sql::text(connection, &count, vec![]).await;
-        if !matches!(found, Err(sqlx::Error::Io(_))) {
-            sql::run(connection, "ROLLBACK").await?;
-        }
+        sql::end_look(connection, &found).await?;
         let rows = Untrusted::new(&loss.rows).to_string();
         let (verdict, value) = match found {
-            Ok(Some(n)) if n == "0" => (CheckVerdict::Pass, format!("no {rows}")),
+            Ok(Some(n)) if n == "0" => (CheckVerdict::Pass, format!("no rows {rows}")),
+            Ok(Some(n)) if n == "1" => (CheckVerdict::Warn, format!("1 row {rows}")),
             Ok(n) => (
                 CheckVerdict::Warn,
-                format!("{} {rows}", n.unwrap_or_default()),
+                format!("{} rows {rows}", n.unwrap_or_default()),
             ),
-            Err(error) if is_refused(&error) => {
-                let why = Untrusted::new(super::error::plain(&error)).to_string();
-                (CheckVerdict::Warn, format!("not counted ({why}): {rows}"))
+            Err(error) => {
+                let why = match is_late(&error) {
+                    true => format!("it takes more than {COUNT_MAX}"),
+                    false => super::error::refusal(&error)?,
+                };
+                (
+                    CheckVerdict::Warn,
+                    format!("not counted ({why}): rows {rows}"),
+                )
             }
-            Err(error) => return Err(error.into()),
         };
         let name = "shift/losses";
         out.push(Check::new(name, verdict, value, "none is best", loss.fate));
@@ -135,12 +128,45 @@ async fn losses(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
     Ok(out)
 }
 
-/// Whether the statement itself is to blame, or its time was up.
-fn is_refused(error: &sqlx::Error) -> bool {
-    let is_late = error
-        .as_database_error()
-        .is_some_and(|e| e.code().is_some_and(|code| code == "57014"));
-    is_late || super::error::read(error).kind == ErrorKind::Refused
+/// Who writes a table with two versions without belonging to one: what such a
+/// session means by a NULL has to be guessed.
+async fn unlabelled(connection: &mut PgConnection) -> Result<Check, Failure> {
+    let noted = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END,
+          (SELECT string_agg(w.who, ', ') FROM (
+            SELECT format('%s as %s (%s)', coalesce(nullif(application_name, ''), 'a client without a name'),
+              user_name, count(*)) AS who
+            FROM pilothouse.unlabelled_writer GROUP BY application_name, user_name
+            ORDER BY count(*) DESC, 1 LIMIT 10) w)
+        FROM pilothouse.unlabelled_write_count";
+    let row = sql::row(connection, noted, vec![]).await?;
+    let row = row.ok_or_else(|| Failure(own(ErrorKind::Unknown, "writers", "no answer")))?;
+    let (writes, who): (i64, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let value = match &who {
+        None => "none so far".to_owned(),
+        Some(who) => format!(
+            "{writes} {} by sessions of no version: {}",
+            if writes == 1 { "write" } else { "writes" },
+            Untrusted::new(who)
+        ),
+    };
+    let verdict = match who {
+        None => CheckVerdict::Pass,
+        Some(_) => CheckVerdict::Warn,
+    };
+    let remedy = "put a version's schema into their search_path, or let them set pilothouse.writer to 'old' or 'new'";
+    Ok(Check::new(
+        "shift/writers",
+        verdict,
+        value,
+        "none is best",
+        remedy,
+    ))
+}
+
+/// Whether the time that the statement had was up.
+fn is_late(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    code.is_some_and(|code| code == "57014")
 }
 
 /// How often a table that is to go was read and written, by the server's

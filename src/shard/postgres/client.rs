@@ -6,11 +6,11 @@
 //! "cached plan must not change result type". So what it returned before is
 //! kept, type modifiers included, and held against what it returns now.
 
-use super::dialect::Seen;
+use super::dialect::Described;
 use super::error::own;
 use super::sql;
 use super::{Failure, Inner};
-use crate::base::{Ident, Untrusted, quote_literal};
+use crate::base::{Ident, quote_literal};
 use crate::migration::{Client, ClientVersion, Migration};
 use crate::worker::{Check, CheckVerdict, ErrorKind};
 use serde_json::Value;
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) async fn before(
     connection: &mut PgConnection,
     migration: &Migration,
-) -> Result<BTreeMap<String, Seen>, Failure> {
+) -> Result<BTreeMap<String, Described>, Failure> {
     let mut seen = BTreeMap::new();
     let old = migration.clients.iter();
     for client in old.filter(|c| c.version == ClientVersion::Old) {
@@ -62,14 +62,14 @@ pub(super) async fn roles(
     for role in roles {
         sql::run(connection, "BEGIN READ ONLY").await?;
         let taken = sql::run(connection, &format!("SET LOCAL ROLE {role}")).await;
-        sql::run(connection, "ROLLBACK").await?;
+        sql::end_look(connection, &taken).await?;
         let (verdict, value) = match taken {
             Ok(_) => (
                 CheckVerdict::Pass,
                 format!("{} can be taken", role.as_str()),
             ),
             Err(error) => {
-                let why = Untrusted::new(super::error::plain(&error)).to_string();
+                let why = super::error::refusal(&error)?;
                 (CheckVerdict::Fail, format!("{}: {why}", role.as_str()))
             }
         };
@@ -87,7 +87,7 @@ pub(super) async fn roles(
 }
 
 /// What is wrong with a client's statement, if anything is.
-fn judge(client: &Client, before: Option<&Seen>, now: Result<Seen, String>) -> Check {
+fn judge(client: &Client, before: Option<&Described>, now: Result<Described, String>) -> Check {
     let broken = match &now {
         Err(refusal) => Some(refusal.clone()),
         Ok(now) => differs(client, before, now),
@@ -111,8 +111,8 @@ fn judge(client: &Client, before: Option<&Seen>, now: Result<Seen, String>) -> C
     )
 }
 
-fn differs(client: &Client, before: Option<&Seen>, now: &Seen) -> Option<String> {
-    let names = |seen: &Seen| -> Vec<String> {
+fn differs(client: &Client, before: Option<&Described>, now: &Described) -> Option<String> {
+    let names = |seen: &Described| -> Vec<String> {
         let names = seen.columns.iter().map(|(name, _)| name.clone());
         names.collect()
     };
@@ -138,7 +138,7 @@ fn differs(client: &Client, before: Option<&Seen>, now: &Seen) -> Option<String>
 }
 
 /// The first column that is another one now.
-fn changed(before: &Seen, now: &Seen) -> Option<(String, String)> {
+fn changed(before: &Described, now: &Described) -> Option<(String, String)> {
     let text = |column: Option<&(String, String)>| match column {
         Some((name, sql_type)) => format!("{name} {sql_type}"),
         None => "nothing there".into(),
@@ -152,7 +152,7 @@ fn changed(before: &Seen, now: &Seen) -> Option<(String, String)> {
     ))
 }
 
-fn plan_differs(within: u32, before: &Seen, now: &Seen) -> Option<String> {
+fn plan_differs(within: u32, before: &Described, now: &Described) -> Option<String> {
     let lost = before.indexes.iter().find(|i| !now.indexes.contains(i));
     if let Some(lost) = lost {
         return Some(format!("its plan does not use index {lost} any more"));
@@ -178,28 +178,18 @@ async fn look(
     connection: &mut PgConnection,
     migration: &Migration,
     client: &Client,
-) -> Result<Result<Seen, String>, Failure> {
+) -> Result<Result<Described, String>, Failure> {
     // Nothing of it is executed, and nothing it calls while planning can write.
     sql::run(connection, "BEGIN READ ONLY").await?;
     let found = prepared(connection, migration, client).await;
-    let answers = !matches!(&found, Err(sqlx::Error::Io(_)));
-    if answers {
-        sql::run(connection, "ROLLBACK").await?;
-        // Prepared for this look only; the same text may mean another thing
-        // at the next one.
-        sql::run(connection, "DEALLOCATE ALL").await?;
-        connection.clear_cached_statements().await?;
-    }
+    sql::end_look(connection, &found).await?;
+    // Prepared for this look only; the same text may mean another thing at the
+    // next one.
+    sql::run(connection, "DEALLOCATE ALL").await?;
+    connection.clear_cached_statements().await?;
     match found {
-        Ok(seen) => Ok(Ok(seen)),
-        // Only what the statement itself did wrong is its failure: a server
-        // that shuts down also answers with a database error.
-        Err(error) => match super::error::read(&error) {
-            refused if refused.kind == ErrorKind::Refused => {
-                Ok(Err(Untrusted::new(refused.message).to_string()))
-            }
-            passing => Err(Failure(passing)),
-        },
+        Ok(found) => Ok(Ok(found)),
+        Err(error) => super::error::refusal(&error).map(Err),
     }
 }
 
@@ -218,8 +208,10 @@ async fn prepared(
     connection: &mut PgConnection,
     migration: &Migration,
     client: &Client,
-) -> Result<Seen, sqlx::Error> {
+) -> Result<Described, sqlx::Error> {
     sql::run(connection, &path(migration, client)).await?;
+    // Our own sessions have it off; a client's statement is planned with it.
+    sql::run(connection, "SET LOCAL row_security = on").await?;
     if let Some(role) = &client.role {
         sql::run(connection, &format!("SET LOCAL ROLE {role}")).await?;
     }
@@ -241,7 +233,7 @@ async fn prepared(
     indexes.sort();
     indexes.dedup();
     let cost = plan.pointer("/0/Plan/Total Cost").and_then(Value::as_f64);
-    Ok(Seen {
+    Ok(Described {
         columns,
         // Rounded up: at least 1, so that a factor of it means something.
         cost: cost.map_or(1, |cost| cost.ceil().max(1.0) as u64),

@@ -75,6 +75,8 @@ impl Purpose {
             ("tcp_keepalives_count", "2".into()),
             ("tcp_user_timeout", "3000".into()),
             ("search_path", "pg_catalog".into()),
+            // Every row or an error: a policy must not hide rows from us.
+            ("row_security", "off".into()),
             ("standard_conforming_strings", "on".into()),
             // Short statements only. With a scan type switched off (below) the
             // planner's costs are so high that even the fence row would be
@@ -164,6 +166,21 @@ pub(super) async fn open(
             CONNECT.as_secs()
         ))),
     }
+}
+
+/// The primary, for one look that needs no migration.
+pub(super) async fn once(spec: &crate::fleet::Shard, engine: &str) -> Result<Primary, Failure> {
+    let identity = Identity {
+        engine: engine.into(),
+        role: spec.ddl_role.clone(),
+    };
+    primary(
+        &spec.candidates,
+        &identity,
+        Purpose::Step,
+        &Known::default(),
+    )
+    .await
 }
 
 /// A primary that was found.

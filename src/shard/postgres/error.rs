@@ -1,7 +1,9 @@
 //! What a driver error means for the worker.
 
+use crate::base::Untrusted;
 use crate::base::code::DUAL_WRITE_BROKEN;
 use crate::worker::{CallError, ErrorKind};
+use sqlx::postgres::PgDatabaseError;
 
 /// SQLSTATEs after which everything of the statement is rolled back and
 /// trying again can help.
@@ -40,7 +42,7 @@ pub(super) fn read(error: &sqlx::Error) -> CallError {
         return CallError {
             kind,
             code,
-            message: database.message().to_owned(),
+            message: whole(database.as_ref()),
         };
     }
     let kind = match error {
@@ -61,6 +63,20 @@ pub(super) fn read(error: &sqlx::Error) -> CallError {
     }
 }
 
+/// The message, with its detail where that names objects. Elsewhere a detail
+/// may hold values of the application's rows.
+fn whole(error: &dyn sqlx::error::DatabaseError) -> String {
+    const NAMES_OBJECTS: &str = "2BP01";
+    let detail = error
+        .try_downcast_ref::<PgDatabaseError>()
+        .and_then(PgDatabaseError::detail)
+        .filter(|_| error.code().is_some_and(|code| code == NAMES_OBJECTS));
+    match detail {
+        Some(detail) => format!("{} ({})", error.message(), detail.trim_end_matches('.')),
+        None => error.message().to_owned(),
+    }
+}
+
 /// The message of a driver error without anything of the connection options.
 pub(super) fn plain(error: &sqlx::Error) -> String {
     match error {
@@ -69,6 +85,16 @@ pub(super) fn plain(error: &sqlx::Error) -> String {
         sqlx::Error::Tls(_) => "the TLS handshake failed".into(),
         sqlx::Error::Configuration(_) => "the connection settings are not usable".into(),
         other => other.to_string(),
+    }
+}
+
+/// What the server has against a statement. Only what the statement itself did
+/// wrong is its failure: a server that shuts down also answers with an error.
+pub(super) fn refusal(error: &sqlx::Error) -> Result<String, super::Failure> {
+    let read = read(error);
+    match read.kind {
+        ErrorKind::Refused => Ok(Untrusted::new(read.message).to_string()),
+        _ => Err(super::Failure(read)),
     }
 }
 

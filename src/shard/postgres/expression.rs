@@ -5,7 +5,7 @@
 //! Every function made here is temporary; the caller rolls back.
 
 use super::Failure;
-use super::dialect::{Form, Impossible, Mapping, Volatility};
+use super::dialect::{Form, Impossible, Mapping, NewColumn, Volatility};
 use super::preflight::{finding, pass_or};
 use super::sql;
 use crate::base::{Ident, Untrusted, quote_literal};
@@ -135,9 +135,49 @@ pub(super) async fn study(
             Err(mistake) => mistakes.extend(mistake),
         }
     }
+    for form in forms {
+        for column in form.columns.iter().filter(|c| c.becomes.is_some()) {
+            mistakes.extend(misfit_default(connection, form, column).await);
+        }
+    }
     // Whatever happens to the rollback, the connection is dropped after this.
     let _ = sql::run(connection, "ROLLBACK").await;
     (known, mistakes)
+}
+
+/// The default of a column that gets another type must fit that type.
+async fn misfit_default(
+    connection: &mut PgConnection,
+    form: &Form,
+    column: &NewColumn,
+) -> Option<Impossible> {
+    let default = column.default.as_ref()?;
+    let statements = [
+        format!(
+            "SET LOCAL search_path = {}, public, pg_temp",
+            form.table.schema
+        ),
+        format!(
+            "CREATE TEMP TABLE pilothouse_try (c {} DEFAULT {default})",
+            column.sql_type
+        ),
+        "DROP TABLE pg_temp.pilothouse_try".to_owned(),
+        "SET LOCAL search_path = pg_catalog".to_owned(),
+    ];
+    let message = attempt(connection, &statements).await.err()?;
+    // A right that is missing is no mistake of the migration.
+    if message.contains("permission denied") {
+        return None;
+    }
+    let up = column.up.as_ref().map_or("", |up| up.key.as_str());
+    Some(Impossible {
+        key: up.trim_end_matches(".up").to_owned() + ".default",
+        what: format!(
+            "the default of {} does not fit its new type: {message}",
+            column.shown()
+        ),
+        remedy: "say default, or drop_default, for the new form".into(),
+    })
 }
 
 /// One expression. An error without a mistake: it could not be judged, and
@@ -244,7 +284,7 @@ async fn comparable(connection: &mut PgConnection, form: &Form) -> Vec<Check> {
                 Err(message) => format!("{}: {message}", name.as_str()),
             },
             "a type whose values can be compared and hashed",
-            "choose another type, such as jsonb in place of json",
+            "use a type of the server's own that has equality and a hash: jsonb, not json; types of extensions have their operators elsewhere, and are not looked for",
         ));
     }
     out
@@ -313,7 +353,7 @@ async fn round_trip(connection: &mut PgConnection, form: &Form) -> Result<Vec<Ch
                 old.name.as_str()
             ),
             "down(up(x)) = x",
-            "a way back loses these values; make up or down exact if that matters",
+            "where the new version writes such a row, a way back gives what down makes of it; make up or down exact if that matters",
         ));
     }
     Ok(out)

@@ -2,49 +2,46 @@
 //! without a migration, for those who compare shards.
 
 use super::Failure;
-use super::connect::{self, Identity, Known, Purpose};
+use super::connect;
+use super::dialect::FORGET;
+use super::error::own;
+use super::schema::{FENCE_KEY, HISTORY, SCHEMA};
 use super::sql;
+use crate::base::code;
 use crate::fleet::Shard as ShardSpec;
-use crate::shard::{Object, Objects, Past, PastRollout, Remains};
-use crate::worker::CallError;
+use crate::shard::{
+    Baseline, Object, Objects, OpenRollout, Past, PastRollout, Remains, RolloutIdentity,
+};
+use crate::worker::{CallError, ErrorKind};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-/// Notes that a rollout came to its end here. A build before this one has
-/// installed no place for it.
-pub(super) const NOTE: &str = "DO $$ BEGIN IF to_regclass('pilothouse.history') IS NOT NULL THEN
-  INSERT INTO pilothouse.history (rollout, migration, plan_digest)
-    SELECT rollout, migration, plan_digest FROM pilothouse.registry
-    ON CONFLICT (rollout) DO UPDATE SET ended_at = clock_timestamp();
-END IF; END $$";
-
-/// It was taken back from the end.
-pub(super) const UNNOTE: &str = "DO $$ BEGIN IF to_regclass('pilothouse.history') IS NOT NULL THEN
-  DELETE FROM pilothouse.history WHERE rollout IN (SELECT rollout FROM pilothouse.registry);
-END IF; END $$";
-
-/// Takes everything of ours away but the history, if there is any.
-const FORGET: &str =
-    "DO $$ DECLARE has boolean := to_regclass('pilothouse.history') IS NOT NULL; BEGIN
-  -- Planned as a whole, one condition would look for a table that is not there.
-  IF has THEN has := EXISTS (SELECT 1 FROM pilothouse.history); END IF;
-  IF NOT has THEN
-    DROP SCHEMA IF EXISTS pilothouse CASCADE;
-  ELSE
-    ALTER SCHEMA pilothouse RENAME TO pilothouse_gone;
-    CREATE SCHEMA pilothouse;
-    ALTER TABLE pilothouse_gone.history SET SCHEMA pilothouse;
-    DROP SCHEMA pilothouse_gone CASCADE;
-  END IF;
-END $$";
-
 /// Takes everything away but the history.
-pub(super) async fn forget(connection: &mut PgConnection) -> Result<Remains, Failure> {
+pub(super) async fn forget(
+    connection: &mut PgConnection,
+    mine: &RolloutIdentity,
+) -> Result<Remains, Failure> {
+    sql::run(connection, "BEGIN").await?;
+    // As a take-over does: nobody's rollout begins meanwhile.
+    let locked = "SELECT pg_advisory_xact_lock($1)";
+    sql::execute(connection, locked, vec![FENCE_KEY.into()]).await?;
+    if sql::is_there(connection, "pilothouse.registry").await? {
+        let others =
+            "SELECT rollout FROM pilothouse.registry WHERE rollout <> $1 AND plan_digest <> $2";
+        let values = vec![mine.id.as_str().into(), mine.plan_digest.to_string().into()];
+        if let Some(other) = sql::text(connection, others, values).await? {
+            let message = format!("what is kept there belongs to rollout {other} now");
+            return Err(Failure(own(ErrorKind::Refused, code::NOT_OURS, message)));
+        }
+    }
     sql::run(connection, FORGET).await?;
-    Ok(match is_there(connection, "pilothouse.history").await? {
-        true => Remains::History,
-        false => Remains::Nothing,
-    })
+    sql::run(connection, "COMMIT").await?;
+    Ok(
+        match sql::is_there(connection, "pilothouse.history").await? {
+            true => Remains::History,
+            false => Remains::Nothing,
+        },
+    )
 }
 
 /// Connects once and reads; writes nothing.
@@ -52,17 +49,57 @@ pub(super) async fn forget(connection: &mut PgConnection) -> Result<Remains, Fai
 /// # Errors
 /// The shard does not answer, or its catalog cannot be read.
 pub async fn read_past(spec: &ShardSpec) -> Result<Past, CallError> {
-    let identity = Identity {
-        engine: "history".into(),
-        role: spec.ddl_role.clone(),
+    let read = async {
+        let mut found = connect::once(spec, "history").await?;
+        read(&mut found.connection).await
     };
-    let nobody = Known::default();
-    let found = connect::primary(&spec.candidates, &identity, Purpose::Step, &nobody).await;
-    let read = match found {
-        Ok(mut found) => read(&mut found.connection).await,
-        Err(failure) => Err(failure),
+    read.await.map_err(|Failure(error)| error)
+}
+
+/// Notes where the history begins; what is there stays.
+///
+/// # Errors
+/// The shard does not answer, or a rollout is on it.
+pub async fn write_baseline(spec: &ShardSpec, baseline: &Baseline) -> Result<(), CallError> {
+    let written = async {
+        let mut found = connect::once(spec, "baseline").await?;
+        begin(&mut found.connection, baseline).await
     };
-    read.map_err(|Failure(error)| error)
+    written.await.map_err(|Failure(error)| error)
+}
+
+async fn begin(connection: &mut PgConnection, baseline: &Baseline) -> Result<(), Failure> {
+    sql::run(connection, "BEGIN").await?;
+    // As a take-over does, so that no rollout begins meanwhile.
+    let locked = "SELECT pg_advisory_xact_lock($1)";
+    sql::execute(connection, locked, vec![FENCE_KEY.into()]).await?;
+    if let Some(open) = open(connection).await? {
+        let message = format!("{} is under way on this shard", open.migration);
+        return Err(Failure(own(ErrorKind::Refused, code::NOT_OURS, message)));
+    }
+    for statement in [SCHEMA, HISTORY] {
+        sql::run(connection, statement).await?;
+    }
+    let note = "INSERT INTO pilothouse.history (rollout, migration, plan_digest)
+        VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let values = vec![
+        Baseline::rollout_of(&baseline.name).into(),
+        baseline.name.as_str().into(),
+        baseline.schema.to_string().into(),
+    ];
+    sql::execute(connection, note, values).await?;
+    let kept =
+        "SELECT plan_digest FROM pilothouse.history WHERE rollout = $1 AND plan_digest <> $2";
+    let values = vec![
+        Baseline::rollout_of(&baseline.name).into(),
+        baseline.schema.to_string().into(),
+    ];
+    if sql::text(connection, kept, values).await?.is_some() {
+        let message = format!("baseline {} is there with another schema", baseline.name);
+        return Err(Failure(own(ErrorKind::Refused, code::NOT_OURS, message)));
+    }
+    sql::run(connection, "COMMIT").await?;
+    Ok(())
 }
 
 async fn read(connection: &mut PgConnection) -> Result<Past, Failure> {
@@ -83,14 +120,8 @@ async fn read(connection: &mut PgConnection) -> Result<Past, Failure> {
     Ok(past)
 }
 
-async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool, Failure> {
-    let there = "SELECT (to_regclass($1) IS NOT NULL)::text";
-    let found = sql::text(connection, there, vec![table.into()]).await?;
-    Ok(found.as_deref() == Some("true"))
-}
-
-async fn done(connection: &mut PgConnection) -> Result<Vec<PastRollout>, Failure> {
-    if !is_there(connection, "pilothouse.history").await? {
+pub(super) async fn done(connection: &mut PgConnection) -> Result<Vec<PastRollout>, Failure> {
+    if !sql::is_there(connection, "pilothouse.history").await? {
         return Ok(Vec::new());
     }
     let statement = "SELECT migration, rollout, plan_digest, to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
@@ -108,20 +139,23 @@ async fn done(connection: &mut PgConnection) -> Result<Vec<PastRollout>, Failure
 }
 
 /// The migration that is under way or was taken back, and how far it is.
-async fn open(connection: &mut PgConnection) -> Result<Option<(String, String)>, Failure> {
-    if !is_there(connection, "pilothouse.registry").await? {
+async fn open(connection: &mut PgConnection) -> Result<Option<OpenRollout>, Failure> {
+    if !sql::is_there(connection, "pilothouse.registry").await? {
         return Ok(None);
     }
-    let history = match is_there(connection, "pilothouse.history").await? {
+    let history = match sql::is_there(connection, "pilothouse.history").await? {
         true => "rollout NOT IN (SELECT rollout FROM pilothouse.history)",
         false => "true",
     };
-    let statement = format!(
-        "SELECT migration, coalesce(ended, 'nothing') FROM pilothouse.registry WHERE {history}"
-    );
+    let statement = format!("SELECT migration, ended FROM pilothouse.registry WHERE {history}");
     let row = sql::row(connection, &statement, vec![]).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .transpose()
+    row.map(|row| {
+        Ok(OpenRollout {
+            migration: row.try_get(0)?,
+            ended: row.try_get(1)?,
+        })
+    })
+    .transpose()
 }
 
 /// Every object outside of our schema, with what it is. Left out is what may
@@ -174,7 +208,7 @@ UNION ALL SELECT format('type %I.%I', n.nspname, t.typname),
   FROM pg_type t JOIN n ON n.oid = t.typnamespace WHERE t.typtype IN ('e', 'd')
 UNION ALL SELECT format('policy %I of %s', p.polname, r.named),
     concat_ws(' ', p.polcmd, CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END,
-      (SELECT string_agg(CASE o WHEN 0 THEN 'public' ELSE pg_get_userbyid(o) END, ',' ORDER BY 1) FROM unnest(p.polroles) o),
+      (SELECT string_agg(q.who, ',' ORDER BY q.who) FROM (SELECT CASE o WHEN 0 THEN 'public' ELSE pg_get_userbyid(o)::text END AS who FROM unnest(p.polroles) o) q),
       pg_get_expr(p.polqual, p.polrelid), 'CHECK ' || pg_get_expr(p.polwithcheck, p.polrelid)), r.object
   FROM pg_policy p JOIN r ON r.oid = p.polrelid
 UNION ALL SELECT format('rule %I of %s', w.rulename, r.named), pg_get_ruledef(w.oid), r.object FROM pg_rewrite w JOIN r ON r.oid = w.ev_class WHERE w.rulename <> '_RETURN'

@@ -19,7 +19,9 @@ const WAITS: &str = "SELECT w.pid, concat_ws(' ', w.usename, nullif(w.applicatio
         b.blocker,
         coalesce(concat_ws(' ', a.usename, nullif(a.application_name, ''), a.state), 'prepared transaction'),
         coalesce(left(a.query, 200), ''),
-        coalesce(extract(epoch FROM clock_timestamp() - a.xact_start) * 1000, 0)::bigint
+        coalesce(extract(epoch FROM clock_timestamp() - a.xact_start) * 1000, 0)::bigint,
+        (extract(epoch FROM w.xact_start) * 1000000)::bigint,
+        CASE WHEN a.datname = current_database() THEN (extract(epoch FROM a.xact_start) * 1000000)::bigint END
     FROM (SELECT * FROM pg_stat_activity
           WHERE wait_event_type = 'Lock' AND datname = current_database()
           ORDER BY query_start, pid LIMIT 20) w
@@ -41,8 +43,8 @@ async fn waits(shard: &Inner) -> Result<Vec<LockWait>, Failure> {
     let mut found = connect::primary(candidates, &shard.identity, Purpose::Measure, &known).await?;
     let mut seen: Vec<LockWait> = Vec::new();
     for row in sql::rows(&mut found.connection, WAITS, vec![]).await? {
-        let waiter = party(&row, [0, 1, 2, 3])?;
-        let blocker = party(&row, [5, 6, 7, 8])?;
+        let waiter = party(&row, [0, 1, 2, 3, 9])?;
+        let blocker = party(&row, [5, 6, 7, 8, 10])?;
         let waits_ms = ms(&row, 4)?;
         match seen.last_mut().filter(|last| last.waiter.pid == waiter.pid) {
             Some(last) => last.blockers.push(blocker),
@@ -58,12 +60,13 @@ async fn waits(shard: &Inner) -> Result<Vec<LockWait>, Failure> {
     Ok(seen)
 }
 
-fn party(row: &PgRow, [pid, who, query, open]: [usize; 4]) -> Result<LockParty, Failure> {
+fn party(row: &PgRow, [pid, who, query, open, began]: [usize; 5]) -> Result<LockParty, Failure> {
     Ok(LockParty {
         pid: row.try_get(pid)?,
         who: row.try_get(who)?,
         query: row.try_get(query)?,
         open_ms: ms(row, open)?,
+        began_us: row.try_get(began)?,
     })
 }
 

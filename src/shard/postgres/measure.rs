@@ -3,11 +3,11 @@
 
 use super::connect::{self, Identity, Purpose};
 use super::sql::{self, Value};
-use super::{Failure, Inner, role};
+use super::{Failure, Inner, progress, role};
 use crate::base::Ident;
 use crate::fleet::Endpoint;
 use crate::shard::Measurement;
-use crate::wire::OWN_STATEMENTS;
+use crate::wire::{OWN_STATEMENTS, StepProgress};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use std::time::Duration;
@@ -91,6 +91,20 @@ impl Measurer {
         out
     }
 
+    /// How far a statement of ours is, if the server counts it.
+    pub(super) async fn progress(&mut self) -> Option<StepProgress> {
+        let connection = self.primary.as_mut()?;
+        let look = progress::look(connection);
+        match tokio::time::timeout(ANSWER, look).await {
+            Ok(found) => found,
+            Err(_) => {
+                // Half an answer may still be on its way.
+                self.primary = None;
+                None
+            }
+        }
+    }
+
     async fn primary(
         &mut self,
         shard: &Inner,
@@ -151,11 +165,10 @@ impl Measurer {
 
 /// Whether our schema is there. Whoever may not look into it cannot even ask.
 async fn installed(connection: &mut PgConnection, role: Option<&Ident>) -> Result<bool, Failure> {
-    let there = "SELECT (to_regclass('pilothouse.heartbeat') IS NOT NULL)::text";
     role::take(connection, role).await?;
-    let there = sql::text(connection, there, vec![]).await?;
+    let there = sql::is_there(connection, "pilothouse.heartbeat").await?;
     role::lay_down(connection).await?;
-    Ok(there.as_deref() == Some("true"))
+    Ok(there)
 }
 
 /// Writes the heartbeat once our schema is there, and reads where the log is.

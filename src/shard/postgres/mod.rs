@@ -5,6 +5,7 @@
 //! connection, and a connection whose statement's outcome is open is closed.
 
 mod act;
+mod blocker;
 mod catalog;
 mod check;
 mod chunk;
@@ -19,6 +20,7 @@ mod lock_wait;
 mod long;
 mod measure;
 mod preflight;
+mod progress;
 mod receipt;
 mod record;
 mod registry;
@@ -33,17 +35,18 @@ mod views;
 use crate::base::{Fault, Period, ShardName, Stop, code};
 use crate::fleet::Shard as ShardSpec;
 use crate::migration::Migration;
+use crate::rollout::{Blocker, BlockerEnd};
 pub use crate::shard::Context;
 use crate::shard::{
     CompileError, CompiledPlan, FleetFacts, Measurement, Remains, RolloutIdentity, Session,
     SessionRole, Shard, ShareSwitch,
 };
-use crate::wire::Locks;
+use crate::wire::{Locks, StepProgress};
 use crate::worker::{CallError, ErrorKind, Variant};
 use connect::{Identity, Primary, Purpose};
 use dialect::{Catalog, Program, RowSql};
 use futures_util::future::BoxFuture;
-pub use history::read_past;
+pub use history::{read_past, write_baseline};
 pub use record::read_record;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -190,7 +193,7 @@ impl PostgresShard {
             .map_err(unreadable)?;
         let connection = &mut found.connection;
         let deadlock_ms = connect::deadlock_ms(connection).await.map_err(unreadable)?;
-        let known = catalog::known(connection, migration).await;
+        let known = catalog::known(connection, migration, &context.rollout).await;
         let (catalog, fresh) = known.map_err(unreadable)?;
         let migration = &catalog.qualified(migration);
         let impossible = |e: dialect::Impossible| CompileError::Migration {
@@ -285,8 +288,16 @@ impl Shard for PostgresShard {
         Box::pin(async { self.measurer.lock().await.measure(&self.inner).await })
     }
 
+    fn step_progress(&self) -> BoxFuture<'_, Option<StepProgress>> {
+        Box::pin(async { self.measurer.lock().await.progress().await })
+    }
+
     fn locks(&self) -> BoxFuture<'_, Locks> {
         Box::pin(lock_wait::look(&self.inner))
+    }
+
+    fn end_blocker(&self, blocker: Blocker) -> BoxFuture<'_, BlockerEnd> {
+        Box::pin(blocker::end(&self.inner, blocker))
     }
 
     fn forget(&self) -> BoxFuture<'_, Result<Remains, Fault>> {
@@ -300,7 +311,7 @@ impl Shard for PostgresShard {
                     &known,
                 )
                 .await?;
-                history::forget(&mut found.connection).await
+                history::forget(&mut found.connection, &self.inner.rollout).await
             };
             work.await.map_err(|Failure(e)| Fault {
                 code: e.code,

@@ -12,12 +12,13 @@ use sqlx::postgres::PgConnection;
 /// Notes where the journal stood when a stop began.
 pub(super) async fn witness(
     connection: &mut PgConnection,
+    shard: &Inner,
     stop: Stop,
     warrant: &Warrant,
     epoch: u64,
 ) -> Result<(), Failure> {
     let statement =
-        "INSERT INTO pilothouse.witness (seq, head, stop, epoch, approvals) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO pilothouse.witness (seq, head, stop, epoch, approvals, rollout) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT DO NOTHING";
     let values = vec![
         int(warrant.head.seq),
@@ -25,6 +26,7 @@ pub(super) async fn witness(
         stop.to_string().into(),
         int(epoch),
         warrant.approvals.join(" ").into(),
+        shard.rollout.id.as_str().into(),
     ];
     sql::execute(connection, statement, values).await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Reads what the shard keeps of a rollout, for those who verify a journal.
 
 use super::Failure;
-use super::connect::{self, Identity, Known, Purpose};
+use super::connect;
 use super::error::own;
 use super::sql;
 use crate::base::{Digest, Stop, code};
@@ -17,22 +17,15 @@ use sqlx::postgres::PgConnection;
 /// # Errors
 /// The shard does not answer, or its record cannot be read.
 pub async fn read_record(spec: &ShardSpec) -> Result<Option<ShardRecord>, CallError> {
-    let identity = Identity {
-        engine: "verify".into(),
-        role: spec.ddl_role.clone(),
+    let read = async {
+        let mut found = connect::once(spec, "verify").await?;
+        read(&mut found.connection).await
     };
-    let nobody = Known::default();
-    let found = connect::primary(&spec.candidates, &identity, Purpose::Step, &nobody).await;
-    let read = match found {
-        Ok(mut found) => read(&mut found.connection).await,
-        Err(failure) => Err(failure),
-    };
-    read.map_err(|Failure(error)| error)
+    read.await.map_err(|Failure(error)| error)
 }
 
 async fn read(connection: &mut PgConnection) -> Result<Option<ShardRecord>, Failure> {
-    let there = "SELECT (to_regclass('pilothouse.witness') IS NOT NULL)::text";
-    if sql::text(connection, there, vec![]).await?.as_deref() != Some("true") {
+    if !sql::is_there(connection, "pilothouse.witness").await? {
         return Ok(None);
     }
     let registry = "SELECT rollout, plan_digest, begun, ended FROM pilothouse.registry";
@@ -47,9 +40,12 @@ async fn read(connection: &mut PgConnection) -> Result<Option<ShardRecord>, Fail
         ended: stop(row.try_get(3)?)?,
         witness: Vec::new(),
     };
-    let witness =
-        "SELECT seq, head, stop, epoch, approvals FROM pilothouse.witness ORDER BY seq, stop";
-    for row in sql::rows(connection, witness, vec![]).await? {
+    // What an earlier rollout of the shard had begun, its own entries intend. A
+    // build before this one has not written down whose a row is.
+    let witness = "SELECT seq, head, stop, epoch, approvals FROM pilothouse.witness w
+        WHERE coalesce(to_jsonb(w) ->> 'rollout', $1) = $1 ORDER BY seq, stop";
+    let mine = vec![record.rollout.as_str().into()];
+    for row in sql::rows(connection, witness, mine).await? {
         let number = |n: i64| u64::try_from(n).unwrap_or(0);
         let (hash, stop): (String, String) = (row.try_get(1)?, row.try_get(2)?);
         record.witness.push(Witness {

@@ -1,12 +1,12 @@
 //! What the shard itself knows: who owns it, what is finished, whether dual
 //! write is intact.
 
-use super::dialect::{Authority, MARK, SILENT_PARTITION, install};
+use super::dialect::{Authority, MARK, NOTE, SILENT_PARTITION, UNNOTE, install};
 use super::error::own;
 use super::fence::{self, Durability};
 use super::schema::{FENCE_KEY, FIRST_ROWS, INSTALL};
 use super::sql::{self, Value};
-use super::{Failure, Inner, history, int, long, receipt};
+use super::{Failure, Inner, int, long, receipt};
 use crate::base::{Ident, Stop, code};
 use crate::migration::TableName;
 use crate::worker::{ErrorKind, Reply, RowJob, Sighting, Warrant};
@@ -16,21 +16,32 @@ use sqlx::postgres::PgConnection;
 /// Version of the tables in schema `pilothouse`.
 const REGISTRY_VERSION: i64 = 1;
 
+/// "The rollout was taken back: nothing of it is left on the tables."
+const UNDONE: &str = "(begun IS NULL AND coalesce(ended, '') IN ('preflight', 'snapshot'))";
+
+/// "Nothing of the rollout is on the tables yet, or any more."
+pub(super) const IDLE: &str = "(coalesce(registry.begun, 'preflight') IN ('preflight', 'snapshot')
+    AND coalesce(registry.ended, 'preflight') IN ('preflight', 'snapshot'))";
+
 /// Looks, and writes nothing.
 pub(super) async fn attach(connection: &mut PgConnection, shard: &Inner) -> Result<Reply, Failure> {
     let mut seen = Sighting {
         pin: shard.pin().unwrap_or_default(),
         ..Sighting::default()
     };
-    seen.installed = installed(connection).await?;
+    seen.installed = sql::is_there(connection, "pilothouse.registry").await?;
     if !seen.installed {
         return Ok(Reply::Attached(seen));
     }
     let (epoch, fence) = fence::read(connection).await?;
     seen.epoch = epoch;
     seen.generation = fence.generation;
-    let statement = "SELECT rollout, ended, version FROM pilothouse.registry";
-    if let Some(row) = sql::row(connection, statement, vec![]).await? {
+    // What another rollout has left nothing of is no concern of this one.
+    let statement = format!(
+        "SELECT rollout, ended, version FROM pilothouse.registry WHERE rollout = $1 OR NOT {UNDONE}"
+    );
+    let mine = vec![shard.rollout.id.as_str().into()];
+    if let Some(row) = sql::row(connection, &statement, mine).await? {
         let version: i32 = row.try_get(2)?;
         if i64::from(version) > REGISTRY_VERSION {
             let message = format!(
@@ -49,11 +60,6 @@ pub(super) async fn attach(connection: &mut PgConnection, shard: &Inner) -> Resu
     }
     seen.dual_write_broken = broken(connection, None).await?;
     Ok(Reply::Attached(seen))
-}
-
-async fn installed(connection: &mut PgConnection) -> Result<bool, Failure> {
-    let there = "SELECT (to_regclass('pilothouse.registry') IS NOT NULL)::text";
-    Ok(sql::text(connection, there, vec![]).await?.as_deref() == Some("true"))
 }
 
 /// Triggers that should be there and are not as we left them. The row
@@ -115,7 +121,7 @@ pub(super) async fn take_over(
     shard: &Inner,
     known_epoch: u64,
 ) -> Result<Reply, Failure> {
-    let installed = installed(connection).await?;
+    let installed = sql::is_there(connection, "pilothouse.registry").await?;
     if installed {
         // Before anybody's session is ended: it is our rollout's.
         demand_same_rollout(connection, shard).await?;
@@ -147,25 +153,27 @@ pub(super) async fn take_over(
 
 async fn demand_same_rollout(connection: &mut PgConnection, shard: &Inner) -> Result<(), Failure> {
     let identity = &shard.rollout;
-    let found = sql::text(
-        connection,
-        "SELECT rollout FROM pilothouse.registry",
-        vec![],
-    )
-    .await?;
-    if let Some(other) = found.as_ref().filter(|id| **id != identity.id) {
-        let message = format!("the shard's registry belongs to rollout {other}");
-        return Err(Failure(own(ErrorKind::Refused, code::NOT_OURS, message)));
+    let others =
+        format!("SELECT rollout FROM pilothouse.registry WHERE rollout <> $1 AND NOT {UNDONE}");
+    let found = sql::text(connection, &others, vec![identity.id.as_str().into()]).await?;
+    match found {
+        None => Ok(()),
+        Some(other) => Err(not_ours(&other)),
     }
-    Ok(())
 }
 
 async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Failure> {
     let identity = &shard.rollout;
     demand_same_rollout(connection, shard).await?;
-    let statement = "INSERT INTO pilothouse.registry
+    clear(connection, &identity.id).await?;
+    // As long as nothing is on the tables, they may have changed since.
+    let statement = format!(
+        "INSERT INTO pilothouse.registry
         (version, rollout, migration, plan_digest, shard_set_digest, catalog, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp()) ON CONFLICT DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
+        ON CONFLICT (one) DO UPDATE SET catalog = excluded.catalog
+          WHERE registry.rollout = excluded.rollout AND {IDLE}"
+    );
     let values: Vec<Value> = vec![
         REGISTRY_VERSION.into(),
         identity.id.as_str().into(),
@@ -174,7 +182,43 @@ async fn register(connection: &mut PgConnection, shard: &Inner) -> Result<(), Fa
         identity.shard_set_digest.to_string().into(),
         shard.catalog_text().into(),
     ];
-    sql::execute(connection, statement, values).await?;
+    sql::execute(connection, &statement, values).await?;
+    // Whatever the statements before it may have missed.
+    let other = "SELECT rollout FROM pilothouse.registry WHERE rollout <> $1";
+    match sql::text(connection, other, vec![identity.id.as_str().into()]).await? {
+        None => Ok(()),
+        Some(other) => Err(not_ours(&other)),
+    }
+}
+
+fn not_ours(other: &str) -> Failure {
+    let message = format!("the shard's registry belongs to rollout {other}");
+    Failure(own(ErrorKind::Refused, code::NOT_OURS, message))
+}
+
+/// Makes room after a rollout that was taken back: its marks and checkpoints
+/// would be taken for ours. What witnesses its journal stays.
+async fn clear(connection: &mut PgConnection, mine: &str) -> Result<(), Failure> {
+    let gone = format!(
+        "DELETE FROM pilothouse.registry WHERE rollout <> $1 AND {UNDONE} RETURNING rollout"
+    );
+    if sql::text(connection, &gone, vec![mine.into()])
+        .await?
+        .is_none()
+    {
+        return Ok(());
+    }
+    for table in [
+        "step_done",
+        "checkpoint",
+        "chunk_log",
+        "receipts",
+        "added_column",
+        "old_writer",
+        "unlabelled_writer",
+    ] {
+        sql::run(connection, &format!("DELETE FROM pilothouse.{table}")).await?;
+    }
     Ok(())
 }
 
@@ -201,7 +245,7 @@ pub(super) async fn begin_stop(
         let statement = "UPDATE pilothouse.registry SET begun = $1, changed_at = clock_timestamp()";
         sql::execute(connection, statement, vec![stop.to_string().into()]).await?;
     }
-    receipt::witness(connection, stop, warrant, epoch).await?;
+    receipt::witness(connection, shard, stop, warrant, epoch).await?;
     fence::commit(connection).await?;
     Ok(Reply::Done {
         generation: fence.generation,
@@ -251,7 +295,7 @@ pub(super) async fn end_stop(
         .last_key_value()
         .is_some_and(|(last, _)| *last == stop)
     {
-        sql::run(connection, history::NOTE).await?;
+        sql::run(connection, NOTE).await?;
     }
     fence::commit(connection).await?;
     Ok(Reply::Done {
@@ -270,7 +314,7 @@ pub(super) async fn end_undo(
     let statement =
         "UPDATE pilothouse.registry SET ended = $1, begun = NULL, changed_at = clock_timestamp()";
     receipt::void(connection, undone).await?;
-    sql::run(connection, history::UNNOTE).await?;
+    sql::run(connection, UNNOTE).await?;
     let ended = Value::Text(remains.map(|stop| stop.to_string()));
     sql::execute(connection, statement, vec![ended]).await?;
     fence::commit(connection).await?;

@@ -11,9 +11,18 @@ pub(super) const FENCE_KEY: i64 = 0x7069_6c6f_7468_6f75;
 /// it shared as long as they run, a take-over takes it exclusively.
 pub(super) const LONG_KEY: i64 = FENCE_KEY + 1;
 
+/// The schema itself.
+pub(super) const SCHEMA: &str = "CREATE SCHEMA IF NOT EXISTS pilothouse";
+
+/// What came to its end here; stays when the rest is forgotten.
+pub(super) const HISTORY: &str = "CREATE TABLE IF NOT EXISTS pilothouse.history (
+    place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, rollout text NOT NULL UNIQUE,
+    migration text NOT NULL, plan_digest text NOT NULL,
+    ended_at timestamptz NOT NULL DEFAULT clock_timestamp())";
+
 /// Creates what is missing. Each entry is one statement.
-pub(super) const INSTALL: [&str; 15] = [
-    "CREATE SCHEMA IF NOT EXISTS pilothouse",
+pub(super) const INSTALL: [&str; 18] = [
+    SCHEMA,
     "CREATE TABLE IF NOT EXISTS pilothouse.fence (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
         epoch bigint NOT NULL, generation bigint NOT NULL, engine text NOT NULL,
@@ -53,20 +62,23 @@ pub(super) const INSTALL: [&str; 15] = [
         pid integer PRIMARY KEY, application_name text NOT NULL, user_name text NOT NULL,
         first_at timestamptz NOT NULL)",
     "CREATE SEQUENCE IF NOT EXISTS pilothouse.old_write_count",
+    // Writers of tables with two versions that belong to neither.
+    "CREATE TABLE IF NOT EXISTS pilothouse.unlabelled_writer (
+        pid integer PRIMARY KEY, application_name text NOT NULL, user_name text NOT NULL,
+        first_at timestamptz NOT NULL)",
+    "CREATE SEQUENCE IF NOT EXISTS pilothouse.unlabelled_write_count",
     "CREATE TABLE IF NOT EXISTS pilothouse.witness (
         seq bigint NOT NULL, head text NOT NULL, stop text NOT NULL, epoch bigint NOT NULL,
-        approvals text NOT NULL,
+        approvals text NOT NULL, rollout text,
         at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (seq, head, stop))",
+    // A build before this one knew one rollout per shard.
+    "ALTER TABLE pilothouse.witness ADD COLUMN IF NOT EXISTS rollout text",
     "CREATE TABLE IF NOT EXISTS pilothouse.receipts (
         stop text NOT NULL, job text NOT NULL, generation bigint NOT NULL, epoch bigint NOT NULL,
         ranges bigint NOT NULL, rows bigint NOT NULL, chunks bigint NOT NULL, stale bigint NOT NULL,
         exact bigint NOT NULL, digest_1 numeric NOT NULL, digest_2 numeric NOT NULL,
         at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (stop, job))",
-    // Stays when the rest is forgotten.
-    "CREATE TABLE IF NOT EXISTS pilothouse.history (
-        place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, rollout text NOT NULL UNIQUE,
-        migration text NOT NULL, plan_digest text NOT NULL,
-        ended_at timestamptz NOT NULL DEFAULT clock_timestamp())",
+    HISTORY,
     DISARM,
 ];
 

@@ -43,6 +43,22 @@ pub(super) async fn run(connection: &mut PgConnection, sql: &str) -> sqlx::Resul
     Ok(done.rows_affected())
 }
 
+/// Ends a look at something: the transaction wrote nothing and is rolled back,
+/// unless the connection is gone with it.
+pub(super) async fn end_look<T>(
+    connection: &mut PgConnection,
+    found: &sqlx::Result<T>,
+) -> sqlx::Result<()> {
+    let answers = match found {
+        Ok(_) => true,
+        Err(error) => error.as_database_error().is_some(),
+    };
+    if answers {
+        run(connection, "ROLLBACK").await?;
+    }
+    Ok(())
+}
+
 /// Prepares a statement, which the connection remembers until it is told to
 /// forget.
 pub(super) async fn prepare(connection: &mut PgConnection, sql: &str) -> sqlx::Result<PgStatement> {
@@ -87,6 +103,13 @@ pub(super) async fn row(
     values: Vec<Value>,
 ) -> sqlx::Result<Option<PgRow>> {
     bound(sql, values).fetch_optional(connection).await
+}
+
+/// Whether there is a relation of this name, quoted where it must be.
+pub(super) async fn is_there(connection: &mut PgConnection, name: &str) -> sqlx::Result<bool> {
+    let there = "SELECT (to_regclass($1) IS NOT NULL)::text";
+    let found = text(connection, there, vec![name.into()]).await?;
+    Ok(found.as_deref() == Some("true"))
 }
 
 /// The first column of the first row, as text.

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::catalog::ident;
-use super::dialect::{Constraint, ConstraintKind, Index};
+use super::dialect::{ColumnRight, Constraint, ConstraintKind, Index};
 use super::error::own;
 use super::sql;
 use crate::base::{Ident, Untrusted};
@@ -10,16 +10,6 @@ use crate::migration::TableName;
 use crate::worker::ErrorKind;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
-
-/// Whether a relation has this name.
-pub(super) async fn is_taken(
-    connection: &mut PgConnection,
-    name: &TableName,
-) -> Result<bool, Failure> {
-    let statement = "SELECT (to_regclass($1) IS NOT NULL)::text";
-    let found = sql::text(connection, statement, vec![name.to_string().into()]).await?;
-    Ok(found.as_deref() == Some("true"))
-}
 
 /// A type with its schema, where it is not one of the server's own and is
 /// written without: looked for where the table is, then in `public`.
@@ -64,7 +54,8 @@ pub(super) async fn constraints(
     // PostgreSQL 18 lists NOT NULL here too; that is the column's business.
     let statement = "SELECT conname::text, contype::text, pg_get_constraintdef(oid), convalidated,
             ARRAY(SELECT a.attname::text FROM pg_attribute a
-              WHERE a.attrelid = conrelid AND a.attnum = ANY (conkey) ORDER BY a.attnum)
+              WHERE a.attrelid = conrelid AND a.attnum = ANY (conkey) ORDER BY a.attnum),
+            obj_description(oid, 'pg_constraint')
         FROM pg_constraint WHERE conrelid = $1::text::oid AND contype <> 'n' ORDER BY conname";
     let mut found = Vec::new();
     for row in sql::rows(connection, statement, vec![oid.into()]).await? {
@@ -80,6 +71,7 @@ pub(super) async fn constraints(
             definition: row.try_get(2)?,
             is_validated: row.try_get(3)?,
             columns: idents(row.try_get(4)?)?,
+            comment: row.try_get(5)?,
         });
     }
     Ok(found)
@@ -102,7 +94,8 @@ pub(super) async fn indexes(
               AND (a.attnum = ANY (i.indkey) OR EXISTS (SELECT 1 FROM pg_depend d
                 WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                   AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
-              ORDER BY a.attnum)
+              ORDER BY a.attnum),
+            obj_description(i.indexrelid, 'pg_class'), i.indisclustered
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE i.indrelid = $1::text::oid AND i.indisvalid ORDER BY c.relname";
     let mut found = Vec::new();
@@ -120,6 +113,8 @@ pub(super) async fn indexes(
             definition: row.try_get(2)?,
             bound,
             columns: idents(row.try_get(6)?)?,
+            comment: row.try_get(7)?,
+            is_clustered: row.try_get(8)?,
         });
     }
     Ok(found)
@@ -192,7 +187,7 @@ pub(super) async fn column_dependents(
               ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END
           FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
           WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::text::oid AND d.refobjsubid > 0
-            AND d.deptype = 'n' AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_class'::regclass)
+            AND d.deptype = 'n' AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_class'::regclass, 'pg_attrdef'::regclass)
             AND NOT EXISTS (SELECT 1 FROM pg_rewrite r JOIN pg_class v ON v.oid = r.ev_class
               JOIN pg_namespace n ON n.oid = v.relnamespace
               WHERE d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
@@ -212,6 +207,55 @@ pub(super) async fn column_dependents(
           FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs)
           WHERE p.partrelid = $1::text::oid
         ORDER BY 1, 2";
+    by_column(connection, statement, oid).await
+}
+
+/// What hangs on single columns and would be lost if another column took their
+/// place: statistics objects, and what tables below this one have by
+/// themselves. By column, ready to be shown.
+pub(super) async fn not_carried(
+    connection: &mut PgConnection,
+    oid: &str,
+) -> Result<Vec<(String, String)>, Failure> {
+    let statement = "SELECT a.attname::text, format('table %s, which inherits from it', i.inhrelid::regclass)
+          FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent AND c.relkind = 'r'
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          WHERE c.oid = $1::text::oid
+        UNION
+        SELECT a.attname::text, format('%s of partition %s, which has that by itself', own.what, p.relid::regclass)
+          FROM pg_partition_tree($1::text::oid) p JOIN pg_attribute c ON c.attrelid = p.relid AND c.attnum > 0 AND NOT c.attisdropped
+          JOIN pg_attribute a ON a.attrelid = $1::text::oid AND a.attname = c.attname
+          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+          LEFT JOIN pg_attrdef e ON e.adrelid = c.attrelid AND e.adnum = c.attnum
+          CROSS JOIN LATERAL (
+            SELECT format('index %s', x.indexrelid::regclass) AS what FROM pg_index x
+              WHERE x.indrelid = p.relid AND (c.attnum = ANY (x.indkey) OR EXISTS (SELECT 1 FROM pg_depend i
+                  WHERE i.classid = 'pg_class'::regclass AND i.objid = x.indexrelid
+                    AND i.refclassid = 'pg_class'::regclass AND i.refobjid = p.relid AND i.refobjsubid = c.attnum))
+                AND NOT EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhrelid = x.indexrelid)
+            UNION ALL SELECT format('constraint %s', k.conname) FROM pg_constraint k
+              WHERE k.conrelid = p.relid AND c.attnum = ANY (k.conkey) AND k.coninhcount = 0 AND k.conislocal AND k.contype IN ('c', 'f')
+            UNION ALL SELECT 'the default' WHERE pg_get_expr(e.adbin, e.adrelid) IS DISTINCT FROM pg_get_expr(d.adbin, d.adrelid)
+            UNION ALL SELECT 'NOT NULL' WHERE c.attnotnull AND NOT a.attnotnull
+            UNION ALL SELECT 'the comment' WHERE col_description(c.attrelid, c.attnum) IS DISTINCT FROM col_description(a.attrelid, a.attnum)
+            UNION ALL SELECT 'rights' WHERE c.attacl IS DISTINCT FROM a.attacl) own
+          WHERE p.relid <> $1::text::oid::regclass
+        UNION
+        SELECT a.attname::text, format('statistics %s', format('%I.%I', n.nspname, s.stxname))
+          FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
+          JOIN pg_attribute a ON a.attrelid = s.stxrelid AND (a.attnum = ANY (s.stxkeys) OR EXISTS (
+            SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid
+              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum))
+          WHERE s.stxrelid = $1::text::oid
+        ORDER BY 1, 2";
+    by_column(connection, statement, oid).await
+}
+
+async fn by_column(
+    connection: &mut PgConnection,
+    statement: &str,
+    oid: &str,
+) -> Result<Vec<(String, String)>, Failure> {
     let mut found = Vec::new();
     for row in sql::rows(connection, statement, vec![oid.into()]).await? {
         let who: Option<String> = row.try_get(1)?;
@@ -219,4 +263,27 @@ pub(super) async fn column_dependents(
         found.push((row.try_get(0)?, who));
     }
     Ok(found)
+}
+
+/// Rights on single columns, by the column's name.
+pub(super) async fn column_rights(
+    connection: &mut PgConnection,
+    oid: &str,
+) -> Result<Vec<(String, ColumnRight)>, Failure> {
+    // Several may have given the same right.
+    let statement = "SELECT a.attname::text, g.privilege_type,
+            CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END, bool_or(g.is_grantable)
+        FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) g
+        WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped
+        GROUP BY a.attnum, 1, 2, 3 ORDER BY a.attnum, 3, 2";
+    let mut rights = Vec::new();
+    for row in sql::rows(connection, statement, vec![oid.into()]).await? {
+        let right = ColumnRight {
+            privilege: row.try_get(1)?,
+            grantee: row.try_get(2)?,
+            with_grant_option: row.try_get(3)?,
+        };
+        rights.push((row.try_get(0)?, right));
+    }
+    Ok(rights)
 }

@@ -4,6 +4,7 @@ use super::acts::plan;
 use super::image::Image;
 use super::server::{ServerOptions, SimServer};
 use crate::base::{Fault, ShardName};
+use crate::rollout::{Blocker, BlockerEnd};
 use crate::shard::{CompiledPlan, Measurement, Remains, Session, SessionRole, Shard};
 use crate::wire::Locks;
 use crate::worker::{Reply, ShardCall, Variant};
@@ -87,6 +88,10 @@ impl Shard for SimShard {
             value: Some(0),
         };
         Box::pin(std::future::ready(vec![lag]))
+    }
+
+    fn end_blocker(&self, _: Blocker) -> BoxFuture<'_, BlockerEnd> {
+        Box::pin(std::future::ready(BlockerEnd::Gone))
     }
 
     fn locks(&self) -> BoxFuture<'_, Locks> {

@@ -7,6 +7,7 @@ use super::statement::{number, rows, run, text};
 use super::{drift, install};
 use crate::base::{Fault, ShardName, Stop, Untrusted, code};
 use crate::migration::Migration;
+use crate::rollout::{Blocker, BlockerEnd};
 use crate::shard::{
     CompileError, CompiledPlan, FleetFacts, Measurement, Remains, RolloutIdentity, Session,
     SessionRole, Shard, ShareSwitch,
@@ -227,6 +228,11 @@ impl Shard for SqliteShard {
             read.extend(self.pulse.take(&self.place).await);
             read
         })
+    }
+
+    fn end_blocker(&self, _: Blocker) -> BoxFuture<'_, BlockerEnd> {
+        let why = "SQLite has no sessions that could be ended";
+        Box::pin(std::future::ready(BlockerEnd::Failed(why.into())))
     }
 
     fn locks(&self) -> BoxFuture<'_, Locks> {

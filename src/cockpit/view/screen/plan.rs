@@ -107,6 +107,9 @@ fn estimate(model: &Model, step: &PlanStep) -> String {
         Stage::Contract => step.stop != Stop::Retire,
         _ => false,
     };
+    if let Some(estimate) = &step.estimate {
+        return format!("{}, on the first shard", words::estimate(estimate));
+    }
     if !by_rows {
         return "a moment: it does not grow with the rows".into();
     }

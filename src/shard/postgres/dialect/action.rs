@@ -1,6 +1,7 @@
 //! Actions: statements with a probe that says whether they are done.
 
 use crate::base::quote_literal;
+use crate::migration::TableName;
 
 /// One idempotent action of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +12,21 @@ pub(crate) struct Action {
     pub(crate) probe: String,
     pub(crate) statements: Vec<String>,
     pub(crate) mode: Mode,
+    /// What it costs besides the lock.
+    pub(crate) load: Load,
     /// For people: the strongest lock.
     pub(crate) lock: &'static str,
+}
+
+/// What a step does to a table's rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// Nothing that grows with them.
+    Brief,
+    /// Reads them all.
+    Scan(TableName),
+    /// Builds an index of this definition over them.
+    Index(TableName, String),
 }
 
 /// How the statements are run.

@@ -32,12 +32,12 @@ pub struct Catalog {
     pub versions: Vec<OldVersion>,
     /// What the statements of old clients returned, by the client's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub clients: BTreeMap<String, Seen>,
+    pub clients: BTreeMap<String, Described>,
 }
 
 /// What a client's statement returns, and how it is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct Described {
     /// Name and type of each column, in order.
     pub columns: Vec<(String, String)>,
     /// What the planner thinks it costs, in its own units.
@@ -84,6 +84,9 @@ pub struct Table {
     pub triggers: Vec<(String, TriggerTime)>,
     /// Planner's estimate of its rows.
     pub rows_estimate: u64,
+    /// What it takes on disk, without indexes.
+    #[serde(default)]
+    pub bytes: u64,
     /// Whether it is partitioned.
     #[serde(default)]
     pub is_partitioned: bool,
@@ -115,9 +118,21 @@ pub struct Constraint {
     /// Columns of the table that it is about.
     #[serde(default)]
     pub columns: Vec<Ident>,
+    /// COMMENT.
+    #[serde(default)]
+    pub comment: Option<String>,
 }
 
 impl Constraint {
+    /// Statement that gives it its comment again.
+    pub(super) fn commented(&self, qualified: &str) -> Option<String> {
+        let text = quote_literal(self.comment.as_ref()?);
+        let name = &self.name;
+        Some(format!(
+            "COMMENT ON CONSTRAINT {name} ON {qualified} IS {text}"
+        ))
+    }
+
     /// Whether it is the primary key.
     pub fn is_primary(&self) -> bool {
         self.definition.starts_with("PRIMARY KEY")
@@ -152,6 +167,26 @@ pub struct Index {
     /// Columns of the table that it is about, in expressions too.
     #[serde(default)]
     pub columns: Vec<Ident>,
+    /// COMMENT.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// Whether the table was put in its order last.
+    #[serde(default)]
+    pub is_clustered: bool,
+}
+
+impl Index {
+    /// Statements that give it again what hangs on its name.
+    pub(super) fn settings(&self, table: &TableName) -> Vec<String> {
+        let index = format!("{}.{}", table.schema, self.name);
+        let comment = self.comment.as_ref();
+        let comment =
+            comment.map(|text| format!("COMMENT ON INDEX {index} IS {}", quote_literal(text)));
+        let cluster = self
+            .is_clustered
+            .then(|| format!("ALTER TABLE {table} CLUSTER ON {}", self.name));
+        comment.into_iter().chain(cluster).collect()
+    }
 }
 
 /// When a trigger fires.
@@ -199,9 +234,61 @@ pub struct Column {
     /// Whether a view of an earlier version shows it.
     #[serde(default)]
     pub is_in_version: bool,
+    /// Bytes that a value takes on average, by the server's statistics.
+    #[serde(default)]
+    pub width: Option<u32>,
+    /// Rights on this column alone.
+    #[serde(default)]
+    pub rights: Vec<ColumnRight>,
+    /// What hangs on it and would be lost if another column took its place.
+    #[serde(default)]
+    pub not_carried: Vec<String>,
+    /// SET STATISTICS.
+    #[serde(default)]
+    pub statistics: Option<i64>,
+    /// SET (…), such as `n_distinct=-0.5`.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+/// A right on one column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnRight {
+    /// `SELECT`, `UPDATE`, …
+    pub privilege: String,
+    /// Who has it, quoted; `PUBLIC` for all.
+    pub grantee: String,
+    /// Whether they may give it away.
+    pub with_grant_option: bool,
 }
 
 impl Column {
+    /// Statements that give the column its planner's settings again.
+    pub(super) fn settings(&self, qualified: &str) -> Vec<String> {
+        let alter = format!("ALTER TABLE {qualified} ALTER COLUMN {}", self.name);
+        let target = self
+            .statistics
+            .map(|n| format!("{alter} SET STATISTICS {n}"));
+        let options = (!self.options.is_empty())
+            .then(|| format!("{alter} SET ({})", self.options.join(", ")));
+        target.into_iter().chain(options).collect()
+    }
+
+    /// Statements that give the column its rights again.
+    pub(super) fn grants(&self, qualified: &str) -> Vec<String> {
+        let grant = |right: &ColumnRight| {
+            let option = match right.with_grant_option {
+                true => " WITH GRANT OPTION",
+                false => "",
+            };
+            format!(
+                "GRANT {} ({}) ON {qualified} TO {}{option}",
+                right.privilege, self.name, right.grantee
+            )
+        };
+        self.rights.iter().map(grant).collect()
+    }
+
     /// Statements that make the column NOT NULL again, as it was.
     pub(super) fn not_null_again(&self, qualified: &str) -> Vec<String> {
         if !self.not_null {

@@ -2,7 +2,7 @@
 //! and every column that a `down` reads, so that "the row is unchanged since"
 //! can be told for all of them.
 
-use super::action::{Action, Mode, has_column, when};
+use super::action::{Action, Load, Mode, has_column, when};
 use super::form::{Form, NewColumn};
 use super::mapping::Mapping;
 use super::rows::{RANGE, RestoreCount};
@@ -78,6 +78,7 @@ pub(super) fn create_export(form: &Form) -> Action {
             form.key_list()
         )],
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "none on your tables",
     }
 }

@@ -65,6 +65,12 @@ impl NewColumn {
         }
     }
 
+    /// What the new form must be while the old one is the truth; `None` if it
+    /// is filled once, or by nobody.
+    pub(crate) fn rule(&self) -> Option<&Mapping> {
+        self.up.as_ref().filter(|_| self.fill == Fill::Always)
+    }
+
     /// What its users call it.
     pub(crate) fn shown(&self) -> &str {
         self.becomes.as_ref().unwrap_or(&self.name).as_str()
@@ -202,7 +208,7 @@ fn one_for_one(form: &Form) -> Result<(), Impossible> {
                     old.name.as_str(),
                     column.name.as_str()
                 ),
-                "replace an old column by one new column in a migration, and split it in a later one",
+                "let one new column replace it; or add the new ones without down and drop the old one with drop_column, whose down says what its clients see",
             );
         }
     }
@@ -281,6 +287,7 @@ fn new_column(
             );
             return impossible(&key, what, "name an existing column in down");
         };
+        demand_replaceable((migration, table), column, &key)?;
         let ends = Ends {
             key,
             function: format!("down_{label}_{place}"),
@@ -303,6 +310,23 @@ fn new_column(
         comment: add.comment.clone(),
         not_null_name: None,
     })
+}
+
+/// Whether an old column can go and come back.
+fn demand_replaceable(
+    (migration, table): (&Migration, &Table),
+    column: &Column,
+    key: &str,
+) -> Result<(), Impossible> {
+    let named = format!("{}.{}", table.name.table.as_str(), column.name.as_str());
+    if column.generated || column.is_identity {
+        return impossible(
+            key,
+            format!("{named} is filled in by the server, and would not come back so"),
+            "leave it out of down, and drop it in a later migration",
+        );
+    }
+    second::demand_unneeded(migration, table, column, key)
 }
 
 /// The new form of a column that is altered.

@@ -1,13 +1,13 @@
 //! Columns that go without anything in their place: their values are exported
 //! by key first, and come back from there.
 
-use super::action::{Action, Mode, has_column, when};
+use super::action::{Action, Load, Mode, has_column, when};
 use super::catalog::{Catalog, Column, Table};
 use super::form::{Form, Impossible, impossible, tag};
 use super::mapping::{Mapping, Volatility};
 use super::second;
 use super::version::Version;
-use crate::base::quote_literal;
+use crate::base::{Ident, quote_literal};
 use crate::migration::{DropColumn, Migration, Operation};
 
 /// A column that goes.
@@ -16,6 +16,33 @@ pub(crate) struct Leaving {
     pub(crate) column: Column,
     /// What a row has that was written without it.
     pub(crate) down: Option<Mapping>,
+    /// How the names of its triggers begin.
+    pub(crate) triggers: String,
+}
+
+/// How the names of the triggers begin that stand over a column which goes, by
+/// the number of the operation.
+pub(super) fn trigger_name(migration: &Migration, number: usize) -> String {
+    let number = number.to_string();
+    format!(
+        "pilothouse_{}",
+        tag(&[migration.name.as_str(), &number, "leaving"])
+    )
+}
+
+pub(super) fn drop_trigger(qualified: &str, trigger: &str) -> [String; 2] {
+    [
+        format!("DROP TRIGGER IF EXISTS {trigger} ON {qualified}"),
+        format!("DROP FUNCTION IF EXISTS pilothouse.{trigger}()"),
+    ]
+}
+
+/// Takes all of them off.
+pub(super) fn trigger_drops(qualified: &str, begins: &str) -> Vec<String> {
+    ["guard", "fill", "trail"]
+        .iter()
+        .flat_map(|kind| drop_trigger(qualified, &format!("{begins}_{kind}")))
+        .collect()
 }
 
 /// A form per table that loses columns.
@@ -27,7 +54,7 @@ pub(super) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
         };
         let at = format!("operation.{}.drop_column", place + 1);
         let (table, column) = find(catalog, drop, &at)?;
-        demand_free(table, column, drop, &at)?;
+        demand_free((migration, table), column, drop, &at)?;
         let (schema, name) = (table.name.schema.as_str(), table.name.table.as_str());
         let own = tag(&[migration.name.as_str(), schema, name, "leaving"]);
         let down = match &drop.down {
@@ -42,7 +69,9 @@ pub(super) fn forms(migration: &Migration, catalog: &Catalog) -> Result<Vec<Form
         let leaving = Leaving {
             column: column.clone(),
             down,
+            triggers: trigger_name(migration, place + 1),
         };
+        demand_present(migration, &leaving, drop, &at)?;
         match forms.iter_mut().find(|form| form.table == table.name) {
             Some(form) => form.leaving.push(leaving),
             None => forms.push(Form {
@@ -73,29 +102,13 @@ fn find<'c>(
 }
 
 fn demand_free(
-    table: &Table,
+    (migration, table): (&Migration, &Table),
     column: &Column,
     drop: &DropColumn,
     at: &str,
 ) -> Result<(), Impossible> {
     let named = format!("{}.{}", table.name.table.as_str(), column.name.as_str());
-    let is_primary = table
-        .primary_key()
-        .is_some_and(|key| key.columns.contains(&column.name));
-    if is_primary || table.key.contains(&column.name) {
-        return impossible(
-            &format!("{at}.column"),
-            format!("{named} belongs to the key by which rows are found"),
-            "give the table another key in an earlier migration",
-        );
-    }
-    if !column.dependents.is_empty() {
-        return impossible(
-            &format!("{at}.column"),
-            format!("{named} is needed by {}", column.dependents.join(", ")),
-            "drop what needs it first, in an earlier migration",
-        );
-    }
+    second::demand_unneeded(migration, table, column, &format!("{at}.column"))?;
     let fills_itself = column.default.is_some() || column.is_identity || column.generated;
     if column.not_null && !fills_itself && drop.down.is_none() {
         return impossible(
@@ -105,6 +118,42 @@ fn demand_free(
         );
     }
     Ok(())
+}
+
+/// What `down` reads must be there in every row that it is asked for: another
+/// old column that is replaced gets its value only after it.
+fn demand_present(
+    migration: &Migration,
+    leaving: &Leaving,
+    drop: &DropColumn,
+    at: &str,
+) -> Result<(), Impossible> {
+    let reads = |name: &Ident| {
+        let down = leaving.down.iter().flat_map(|down| &down.inputs);
+        down.clone().any(|input| input.column == *name)
+    };
+    let replaced = migration
+        .operations
+        .iter()
+        .find_map(|operation| match operation {
+            Operation::AddColumn(add) if add.table == drop.table => {
+                let name = add.down.keys().find(|name| reads(name))?;
+                Some((name, &add.column))
+            }
+            _ => None,
+        });
+    match replaced {
+        None => Ok(()),
+        Some((old, new)) => impossible(
+            &format!("{at}.down"),
+            format!(
+                "down reads {}, which {} replaces",
+                old.as_str(),
+                new.as_str()
+            ),
+            &format!("read {} instead", new.as_str()),
+        ),
+    }
 }
 
 /// The columns go, with what the version before shows of the table.
@@ -118,6 +167,9 @@ pub(super) fn drop_columns(form: &Form, version: Option<&Version>) -> Action {
     let mut gone = Vec::new();
     for leaving in &form.leaving {
         let name = &leaving.column.name;
+        // In one transaction with it: no row is ever written without it while
+        // it is there.
+        statements.extend(trigger_drops(&qualified, &leaving.triggers));
         statements.push(format!(
             "ALTER TABLE {qualified} DROP COLUMN IF EXISTS {name}"
         ));
@@ -129,6 +181,7 @@ pub(super) fn drop_columns(form: &Form, version: Option<&Version>) -> Action {
         probe: when(&gone.join(" AND ")),
         statements,
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
 }
@@ -156,11 +209,12 @@ pub(super) fn add_columns(form: &Form) -> Action {
         probe: when(&there.join(" AND ")),
         statements,
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
 }
 
-/// Default, NOT NULL and comment, once the values are there.
+/// Default, NOT NULL, comment and rights, once the values are there.
 pub(super) fn close(form: &Form) -> Action {
     let qualified = form.qualified();
     let mut statements = Vec::new();
@@ -177,14 +231,20 @@ pub(super) fn close(form: &Form) -> Action {
             statements.push(format!("COMMENT ON COLUMN {qualified}.{name} IS {text}"));
         }
         statements.extend(column.not_null_again(&qualified));
+        statements.extend(column.grants(&qualified));
+        statements.extend(column.settings(&qualified));
         done.push(format!(
             "EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass({}) AND a.attname = {}
-              AND a.attnotnull = {} AND a.atthasdef = {} AND (col_description(a.attrelid, a.attnum) IS NOT NULL) = {})",
+              AND a.attnotnull = {} AND a.atthasdef = {} AND (col_description(a.attrelid, a.attnum) IS NOT NULL) = {}
+              AND (SELECT count(DISTINCT (g.grantee, g.privilege_type)) FROM aclexplode(a.attacl) g) >= {} AND coalesce(a.attstattarget, -1) = {} AND (a.attoptions IS NOT NULL) = {})",
             quote_literal(&qualified),
             quote_literal(name.as_str()),
             column.not_null,
             column.default.is_some(),
-            column.comment.is_some()
+            column.comment.is_some(),
+            column.rights.len(),
+            column.statistics.unwrap_or(-1),
+            !column.options.is_empty()
         ));
     }
     Action {
@@ -193,6 +253,7 @@ pub(super) fn close(form: &Form) -> Action {
         probe: when(&done.join(" AND ")),
         statements,
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE while NOT NULL is checked",
     }
 }

@@ -10,7 +10,7 @@ use crate::migration::{AlterColumn, Fill, Migration, Operation};
 /// One kind of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Loss {
-    /// What stands behind their number: `rows of shop.customer …`.
+    /// Which rows: `of shop.customer …`.
     pub(crate) rows: String,
     /// What becomes of them.
     pub(crate) fate: &'static str,
@@ -68,7 +68,7 @@ fn altered(table: &Table, alter: &AlterColumn) -> Vec<Loss> {
 
 fn of(table: &Table, what: &str, condition: &str) -> Loss {
     Loss {
-        rows: format!("rows of {} of which {what}", table.name.plain()),
+        rows: format!("of {} of which {what}", table.name.plain()),
         fate: BLOCKS,
         count: format!("SELECT count(*) FROM {} AS t WHERE {condition}", table.name),
     }
@@ -119,7 +119,7 @@ fn breaches(table: &Table, constraint: &Constraint) -> Option<Loss> {
         }
         ConstraintKind::Key => Some(Loss {
             rows: format!(
-                "rows of {} that {name} would refuse as doubles",
+                "of {} that {name} would refuse as doubles",
                 table.name.plain()
             ),
             fate: BLOCKS,
@@ -141,7 +141,7 @@ fn doubles(table: &Table, columns: &[Ident]) -> String {
 }
 
 /// The first part in brackets, with them: `((a > 0))`.
-fn in_brackets(definition: &str) -> Option<&str> {
+pub(crate) fn in_brackets(definition: &str) -> Option<&str> {
     let start = definition.find('(')?;
     let tokens = crate::migration::tokens(&definition[start..]).ok()?;
     let mut depth = 0;
@@ -170,7 +170,7 @@ fn in_form(form: &Form) -> Vec<Loss> {
         };
         Some(Loss {
             rows: format!(
-                "rows of {} whose {} the old form cannot give again",
+                "of {} whose {} the old form cannot give again",
                 form.table.plain(),
                 column.shown()
             ),

@@ -4,11 +4,15 @@ mod action;
 mod catalog;
 mod change;
 mod column;
+mod contract;
+mod estimate;
 mod export;
 mod form;
+mod history;
 mod leaving;
 mod losses;
 mod mapping;
+mod retired;
 mod rows;
 mod second;
 mod steps;
@@ -17,13 +21,14 @@ mod trigger;
 mod version;
 mod view;
 
-pub(super) use action::{Action, MARK, Mode, SILENT_PARTITION};
+pub(super) use action::{Action, Load, MARK, Mode, SILENT_PARTITION};
 pub(super) use catalog::{
-    Catalog, Column, Constraint, ConstraintKind, Index, OldVersion, OldView, Seen, Table,
-    TriggerTime,
+    Catalog, Column, ColumnRight, Constraint, ConstraintKind, Described, Index, OldVersion,
+    OldView, Table, TriggerTime,
 };
-pub(super) use form::{Form, Impossible, by_table, forms};
-pub(super) use losses::Loss;
+pub(super) use form::{Form, Impossible, NewColumn, by_table, forms};
+pub(super) use history::{FORGET, NOTE, UNNOTE};
+pub(super) use losses::{Loss, in_brackets};
 pub(super) use mapping::{Mapping, Volatility};
 pub(super) use rows::{Bound, RowSql};
 pub(super) use trigger::{Authority, install};
@@ -88,7 +93,7 @@ pub(super) fn compile(
         let parts = source.stop(*stop);
         for (direction, list) in [(Direction::Run, &parts.run), (Direction::Undo, &parts.undo)] {
             for part in list {
-                program.add(&forms, *stop, direction, part);
+                program.add((&forms, catalog), *stop, direction, part);
             }
         }
         let plan = StopPlan {
@@ -101,9 +106,10 @@ pub(super) fn compile(
         stop: Stop::Preflight,
         direction: Direction::Undo,
         title: "forget what pilothouse keeps here, exported values too".into(),
-        sql: vec!["DROP SCHEMA IF EXISTS pilothouse CASCADE".into()],
+        sql: vec![UNNOTE.into(), FORGET.into()],
         lock: "none on your tables".into(),
         frame: Frame::Transaction,
+        estimate: None,
     });
     let estimate = |form: &Form| catalog.table(&form.table).map_or(0, |t| t.rows_estimate);
     program.plan.rows_estimate = forms.iter().filter(|f| f.is_dual()).map(estimate).sum();
@@ -133,7 +139,13 @@ fn works_on(operation: &Operation, table: &Table) -> bool {
 }
 
 impl Program {
-    fn add(&mut self, forms: &[Form], stop: Stop, direction: Direction, part: &Part) {
+    fn add(
+        &mut self,
+        (forms, catalog): (&[Form], &Catalog),
+        stop: Stop,
+        direction: Direction,
+        part: &Part,
+    ) {
         let mut listed = Listed {
             stop,
             direction,
@@ -141,11 +153,13 @@ impl Program {
             sql: Vec::new(),
             lock: "none".into(),
             frame: Frame::Transaction,
+            estimate: None,
         };
         match part {
             Part::Act(action) => {
                 listed.sql.clone_from(&action.statements);
                 listed.lock = action.lock.into();
+                listed.estimate = estimate::of_action(&action.load, catalog);
                 if action.mode.is_long() {
                     listed.frame = Frame::Alone;
                 }
@@ -155,6 +169,7 @@ impl Program {
                 let (word, tag) = job.id.split_once('/').unwrap_or((job.id.as_str(), ""));
                 if let Some(form) = forms.iter().find(|form| form.tag == tag) {
                     let sql = rows::row_sql(form, word, job.kind);
+                    listed.estimate = estimate::of_job(job.kind, form, catalog);
                     listed.sql = vec![match direction {
                         Direction::Run => sql.filled(&sql.work, Bound::Given, Bound::Given),
                         Direction::Undo => sql.whole(&sql.work),

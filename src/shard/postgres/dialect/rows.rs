@@ -194,7 +194,7 @@ pub(crate) fn row_sql(form: &Form, word: &str, kind: RowJobKind) -> RowSql {
             let condition = if word == "verify" {
                 wrong_new(form)
             } else {
-                wrong_old(form)
+                wrong_either(form)
             };
             verify(form, &condition)
         }
@@ -261,11 +261,23 @@ fn wrong_new(form: &Form) -> String {
     }
 }
 
-/// "An old column is not what `down` says."
-fn wrong_old(form: &Form) -> String {
-    let terms: Vec<String> = form
-        .replaced()
-        .map(|(_, old, down)| format!("t.{} IS DISTINCT FROM {}", old.name, down.call("t")))
+/// "Neither form follows from the other." An old value that the round trip
+/// changes stays as it is until somebody writes the new one.
+fn wrong_either(form: &Form) -> String {
+    let replacing = form.columns.iter().filter(|column| !column.down.is_empty());
+    let terms: Vec<String> = replacing
+        .map(|column| {
+            let not_down: Vec<String> = column
+                .down
+                .iter()
+                .map(|(old, down)| format!("t.{} IS DISTINCT FROM {}", old.name, down.call("t")))
+                .collect();
+            let not_down = not_down.join(" OR ");
+            match column.rule() {
+                Some(up) => format!("({not_down}) AND {}", differs(column, up)),
+                None => format!("({not_down})"),
+            }
+        })
         .collect();
     if terms.is_empty() {
         "false".into()

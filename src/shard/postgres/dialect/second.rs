@@ -69,19 +69,61 @@ pub(super) fn demand_movable(
             "alter what it is made from, or use an sql operation",
         );
     }
+    demand_unneeded(migration, table, column, &format!("{at}.column"))
+}
+
+/// Whether a column can give way to another one: nothing finds rows by it, and
+/// nothing else needs it.
+pub(super) fn demand_unneeded(
+    migration: &Migration,
+    table: &Table,
+    column: &Column,
+    key: &str,
+) -> Result<(), Impossible> {
+    let named = format!("{}.{}", table.name.table.as_str(), column.name.as_str());
     let is_primary = table
         .primary_key()
         .is_some_and(|key| key.columns.contains(&column.name));
     if is_primary || table.key.contains(&column.name) {
-        return refuse(
+        return impossible(
+            key,
             format!("{named} belongs to the key by which rows are found while they are worked on"),
-            "add a column of the new form with add_column, and make it the key in a later migration",
+            "add a column of the new form with add_column and no down, and make it the key in a later migration",
         );
     }
-    if !column.dependents.is_empty() {
-        return refuse(
-            format!("{named} is needed by {}", column.dependents.join(", ")),
+    let needed: Vec<&str> = column
+        .dependents
+        .iter()
+        .chain(&column.not_carried)
+        .map(String::as_str)
+        .collect();
+    if !needed.is_empty() {
+        return impossible(
+            key,
+            format!("{named} is needed by {}", needed.join(", ")),
             "drop what needs it first, in an earlier migration",
+        );
+    }
+    if column.is_in_version && migration.versions.is_none() {
+        return impossible(
+            key,
+            format!("{named} is shown by the view of a version, which would not outlive it"),
+            "say versions = \"schemas\": the fleet has version schemas, and the next one takes their place",
+        );
+    }
+    let identity = table.replica_identity.strip_prefix("USING INDEX ");
+    let mut indexes = table.indexes.iter();
+    let over = indexes.find(|index| {
+        identity == Some(index.name.to_string().as_str()) && index.columns.contains(&column.name)
+    });
+    if let Some(index) = over {
+        return impossible(
+            key,
+            format!(
+                "index {} over {named} is the table's replica identity",
+                index.name.as_str()
+            ),
+            "set another one with set_replica_identity in an earlier migration, and this one again in a later one",
         );
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! The single steps that stops are made of.
 
 use super::action::{
-    Action, Mode, has_column, has_constraint, is_armed, is_armed_as_left, is_disarmed, is_marked,
-    when,
+    Action, Load, Mode, has_column, has_constraint, is_armed, is_armed_as_left, is_disarmed,
+    is_marked, when,
 };
 use super::catalog::name_not_null;
 use super::change::unmark;
@@ -41,6 +41,7 @@ pub(super) fn add_column(form: &Form, column: &NewColumn) -> Action {
         .chain(note(form, column))
         .collect(),
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE, short: catalog only, no rewrite",
     }
 }
@@ -70,6 +71,7 @@ pub(super) fn drop_new_column(form: &Form, column: &NewColumn) -> Action {
             drop_ours(form, column),
         ],
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
 }
@@ -92,6 +94,7 @@ pub(super) fn undo_dual_write(form: &Form, version: Option<&Version>) -> Action 
         probe: when(&is_disarmed(&qualified, &form.trigger(), schema, table)),
         statements,
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
 }
@@ -113,6 +116,7 @@ pub(super) fn not_null(form: &Form, column: &NewColumn) -> [Action; 2] {
                 column.name
             )],
             mode: Mode::Transaction,
+            load: Load::Brief,
             lock: "ACCESS EXCLUSIVE, short: catalog only",
         },
         Action {
@@ -127,6 +131,7 @@ pub(super) fn not_null(form: &Form, column: &NewColumn) -> [Action; 2] {
                 "ALTER TABLE {qualified} VALIDATE CONSTRAINT {constraint}"
             )],
             mode: Mode::Alone,
+            load: Load::Scan(form.table.clone()),
             lock: "SHARE UPDATE EXCLUSIVE for one scan: reads and writes go on",
         },
     ]
@@ -145,6 +150,7 @@ pub(super) fn drop_not_null(form: &Form, column: &NewColumn) -> Action {
             "ALTER TABLE {qualified} DROP CONSTRAINT IF EXISTS {constraint}"
         )],
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE, short: catalog only",
     }
 }
@@ -233,6 +239,10 @@ pub(super) fn drop_old(form: &Form, version: Option<&Version>) -> Action {
     for column in &form.columns {
         statements.extend(finish(&qualified, column));
     }
+    // A form that has the old one's name is planned as that was.
+    for (_, old, _) in form.replaced().filter(|(c, _, _)| c.becomes.is_some()) {
+        statements.extend(old.settings(&qualified));
+    }
     let id = format!("drop/{}", form.tag);
     // Where nothing is replaced, nothing is gone: only the mark tells.
     gone.push(is_marked(&id));
@@ -242,6 +252,7 @@ pub(super) fn drop_old(form: &Form, version: Option<&Version>) -> Action {
         probe: when(&gone.join(" AND ")),
         statements,
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE, short: the validated check spares the scan",
     }
 }
@@ -333,6 +344,7 @@ pub(super) fn loosen(form: &Form) -> Action {
         probe: when(&format!("NOT {}", is_marked(&done))),
         statements,
         mode: Mode::Transaction,
+        load: Load::Brief,
         lock: "ACCESS EXCLUSIVE while the check is scanned",
     }
 }

@@ -7,6 +7,7 @@
 use super::action::MARK;
 use super::form::{Form, Label, NewColumn};
 use super::mapping::{Mapping, PINS};
+use super::retired::{new_body, restore_body};
 use crate::base::{Ident, code, quote_literal};
 use crate::migration::{Fill, TokenKind, tokens};
 
@@ -112,7 +113,12 @@ fn condition(form: &Form, authority: Authority) -> String {
         })
     };
     let (terms, noted): (Vec<String>, _) = match (authority, &form.label) {
-        (Authority::Old, _) | (Authority::Both, None) => (new_is_wrong().collect(), false),
+        (Authority::Old, _) => (new_is_wrong().collect(), false),
+        (Authority::Both, None) => {
+            let missing = form.columns.iter().map(null_in_not_null);
+            let missing = missing.filter(|term| term != "false");
+            (new_is_wrong().chain(missing).collect(), false)
+        }
         // A row may suit the old form alone; then its writer decides.
         (Authority::Both, Some(_)) => (new_is_wrong().chain(old_is_wrong()).collect(), true),
         (Authority::New | Authority::Restore, _) => (old_is_wrong().collect(), false),
@@ -126,7 +132,7 @@ fn condition(form: &Form, authority: Authority) -> String {
 /// The function has a search path of its own; the condition is the last place
 /// where the writer's can be seen. Prepared statements and settings of roles
 /// are no matter here: it is the path at the moment of the write.
-const NOTE_PATH: &str =
+pub(super) const NOTE_PATH: &str =
     "set_config('pilothouse.path', current_schemas(false)::text, true) IS NOT NULL";
 
 fn function(form: &Form, authority: Authority) -> String {
@@ -149,7 +155,7 @@ fn function(form: &Form, authority: Authority) -> String {
     )
 }
 
-fn refuse(code: &str, message: &str, hint: &str) -> String {
+pub(super) fn refuse(code: &str, message: &str, hint: &str) -> String {
     format!(
         "RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = {}, HINT = {};",
         quote_literal(message),
@@ -199,7 +205,7 @@ fn old_side(column: &NewColumn, up: &Mapping) -> Vec<String> {
 
 /// Byte by byte: some types have no `=`, and an expression may tell apart what
 /// `=` does not.
-fn any_changed(columns: &[String]) -> String {
+pub(super) fn any_changed(columns: &[String]) -> String {
     let of = |row: &str| {
         let values: Vec<String> = columns.iter().map(|c| format!("{row}.{c}")).collect();
         values.join(", ")
@@ -229,7 +235,7 @@ fn set_old(column: &NewColumn, indent: &str) -> String {
 }
 
 /// "The old side says what the new side says."
-fn old_follows(column: &NewColumn) -> String {
+pub(super) fn old_follows(column: &NewColumn) -> String {
     let terms: Vec<String> = column
         .down
         .iter()
@@ -243,7 +249,7 @@ fn old_follows(column: &NewColumn) -> String {
 }
 
 /// "Nobody set the old side": NULL, or what the column would get by itself.
-fn old_is_unset(column: &NewColumn) -> String {
+pub(super) fn old_is_unset(column: &NewColumn) -> String {
     let terms: Vec<String> = column
         .down
         .iter()
@@ -269,13 +275,23 @@ const NOTE_OLD_WRITER: &str = "    PERFORM nextval('pilothouse.old_write_count')
       VALUES (pg_backend_pid(), current_setting('application_name'), session_user, clock_timestamp())
       ON CONFLICT (pid) DO NOTHING;";
 
+/// A session that belongs to no version and says nothing itself: what it means
+/// has to be told from the row. Counted, and named once per session.
+const NOTE_UNLABELLED: &str = "    IF writer IS NULL THEN
+      PERFORM nextval('pilothouse.unlabelled_write_count');
+      INSERT INTO pilothouse.unlabelled_writer (pid, application_name, user_name, first_at)
+        VALUES (pg_backend_pid(), current_setting('application_name'), session_user, clock_timestamp())
+        ON CONFLICT (pid) DO NOTHING;
+    END IF;";
+
 fn both_body(form: &Form) -> String {
     let mut lines = vec![
         "DECLARE".to_owned(),
         "  writer text := nullif(current_setting('pilothouse.writer', true), '');".into(),
         "BEGIN".into(),
     ];
-    lines.extend(form.label.as_ref().map(read_label));
+    let label = form.label.as_ref();
+    lines.extend(label.map(|label| read_label(label, NOTE_UNLABELLED)));
     for (column, up) in form.ruled() {
         lines.push(match column.fill {
             Fill::Always => both_column(form, column, up),
@@ -291,15 +307,16 @@ fn both_body(form: &Form) -> String {
 }
 
 /// The first schema of the writer's path that belongs to a version decides.
-/// An explicit label stands above it.
-fn read_label(label: &Label) -> String {
+/// An explicit label stands above it; `unlabelled` is done where neither tells.
+pub(super) fn read_label(label: &Label, unlabelled: &str) -> String {
     let name = |ident: &Ident| quote_literal(ident.as_str());
     let old: Vec<String> = label.old.iter().map(name).collect();
     format!(
         "  IF writer IS NULL THEN
-    SELECT CASE WHEN e.name = {new} THEN 'new version' END INTO writer
+    SELECT CASE WHEN e.name = {new} THEN 'new version' ELSE 'old version' END INTO writer
       FROM unnest(nullif(current_setting('pilothouse.path', true), '')::name[]) WITH ORDINALITY AS e(name, place)
       WHERE e.name IN ({new}, {old}) ORDER BY e.place LIMIT 1;
+{unlabelled}
   END IF;",
         new = name(&label.new),
         old = old.join(", "),
@@ -345,10 +362,11 @@ fn conflict(column: &NewColumn) -> String {
 /// Both columns have names of their own, and anybody may write both.
 fn unlabelled_insert(column: &NewColumn, up: &Mapping) -> String {
     let (name, made) = (&column.name, up.call("NEW"));
+    let missing = null_in_not_null(column);
     let (follows, unset) = (old_follows(column), old_is_unset(column));
     let (conflict, to_old) = (conflict(column), set_old(column, "      "));
     format!(
-        "  ELSIF NEW.{name} IS DISTINCT FROM {made} THEN
+        "  ELSIF NEW.{name} IS DISTINCT FROM {made} OR NEW.{name} IS NOT NULL AND {missing} THEN
     IF writer = 'new' THEN
 {to_old}
     ELSIF NEW.{name} IS NULL THEN
@@ -379,6 +397,7 @@ fn labelled_insert(column: &NewColumn, up: &Mapping) -> String {
         // Nobody can tell what the server made up from what was written.
         false => "true".into(),
     };
+    let missing = null_in_not_null(column);
     let (follows, to_old) = (old_follows(column), set_old(column, "      "));
     format!(
         "  ELSIF coalesce(writer, '') = 'old' OR NEW.{name} IS NULL AND NOT (coalesce(writer, '') IN ('new', 'new version') AND {unset}) THEN
@@ -386,7 +405,7 @@ fn labelled_insert(column: &NewColumn, up: &Mapping) -> String {
       NEW.{name} := {made};
   {NOTE_OLD_WRITER}
     END IF;
-  ELSIF NOT {follows} AND (NEW.{name} IS DISTINCT FROM {made} OR NEW.{name} IS NULL) THEN
+  ELSIF NOT {follows} AND (NEW.{name} IS DISTINCT FROM {made} OR NEW.{name} IS NULL OR {missing}) THEN
 {to_old}
   END IF;"
     )
@@ -409,40 +428,15 @@ fn is_constant(default: &str) -> bool {
     })
 }
 
-fn new_body(form: &Form) -> String {
-    let mut lines = vec!["BEGIN".to_owned()];
-    for (column, old, down) in form.replaced() {
-        let (name, made) = (&old.name, down.call("NEW"));
-        let refusal = refuse(
-            code::OLD_TOO_LATE,
-            &format!("pilothouse: column {} is retired", old.name.as_str()),
-            &format!("write column {} instead", column.shown()),
-        );
-        let unset = old_is_unset(column);
-        lines.push(format!("  IF NEW.{name} IS DISTINCT FROM {made} THEN"));
-        lines.push(format!(
-            "    IF TG_OP = 'UPDATE' THEN\n      IF NEW.{name} IS DISTINCT FROM OLD.{name} THEN {refusal} END IF;\n    ELSIF NOT {unset} THEN {refusal}\n    END IF;"
-        ));
-        lines.push(format!("    NEW.{name} := {made};\n  END IF;"));
+/// "The old side has no value where it must have one": a writer who does not
+/// know it.
+pub(super) fn null_in_not_null(column: &NewColumn) -> String {
+    let needed = column.down.iter().filter(|(old, _)| old.not_null);
+    let terms: Vec<String> = needed
+        .map(|(old, _)| format!("NEW.{} IS NULL", old.name))
+        .collect();
+    match terms.is_empty() {
+        true => "false".into(),
+        false => format!("({})", terms.join(" OR ")),
     }
-    lines.push("  RETURN NEW;\nEND".into());
-    lines.join("\n")
-}
-
-fn restore_body(form: &Form) -> String {
-    let mut lines = vec!["BEGIN".to_owned()];
-    let is_old = |name: &Ident| form.replaced().any(|(_, old, _)| old.name == *name);
-    for (_, old, down) in form.replaced() {
-        // What `down` reads, but for the old columns that are coming back.
-        let read = down.inputs.iter().filter(|input| !is_old(&input.column));
-        let read: Vec<String> = read.map(|input| input.column.to_string()).collect();
-        lines.push(format!(
-            "  IF TG_OP = 'INSERT' OR {} THEN\n    NEW.{} := {};\n  END IF;",
-            any_changed(&read),
-            old.name,
-            down.call("NEW")
-        ));
-    }
-    lines.push("  RETURN NEW;\nEND".into());
-    lines.join("\n")
 }

@@ -5,7 +5,7 @@
 //! published, and kept as the present version after contract, when the schema
 //! of the version before goes last.
 
-use super::action::{Action, Mode, when};
+use super::action::{Action, Load, Mode, when};
 use super::catalog::{Catalog, OldVersion, OldView};
 use super::change::{Deed, Pair, Place};
 use super::column::{GRANTEE, copy_rights};
@@ -328,6 +328,7 @@ END",
             probe: when(&format!("NOT {there}")),
             statements: drop,
             mode: Mode::Transaction,
+            load: Load::Brief,
             lock,
         };
         let back = Action {
@@ -336,6 +337,7 @@ END",
             probe: when(&whole.join(" AND ")),
             statements: make,
             mode: Mode::Transaction,
+            load: Load::Brief,
             lock,
         };
         [

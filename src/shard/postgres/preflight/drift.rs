@@ -1,6 +1,7 @@
 //! Reads the shape of the migration's tables, without what is ours and what
 //! means nothing: order of columns, owners, names of constraints.
 
+use super::past;
 use crate::shard::postgres::Failure;
 use crate::shard::postgres::dialect::{Form, by_table};
 use crate::shard::postgres::sql;
@@ -15,6 +16,8 @@ pub(in crate::shard::postgres) async fn shape(
     forms: &[Form],
 ) -> Result<Shape, Failure> {
     let mut shape = Shape::default();
+    let done = past::line(connection).await?;
+    shape.note("the history of migrations", Part::Past, done);
     for form in by_table(forms) {
         let of_table = forms.iter().filter(|other| other.table == form.table);
         let touched: BTreeSet<&str> = of_table.flat_map(touched).collect();

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 /// Roles of PostgreSQL itself that let a member do what no migration needs.
 const MIGHTY: &str = "'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files', \
-    'pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_checkpoint', 'pg_signal_backend', \
+    'pg_read_all_data', 'pg_write_all_data', 'pg_maintain', 'pg_checkpoint', \
     'pg_create_subscription', 'pg_use_reserved_connections'";
 
 pub(super) async fn checks(
@@ -79,7 +79,26 @@ fn schemas_grown(shard: &Inner) -> BTreeSet<String> {
         .collect()
 }
 
+/// A failure if there is no such schema.
+async fn no_schema(connection: &mut PgConnection, schema: &str) -> Result<Option<Check>, Failure> {
+    let there = "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)::text";
+    let found = sql::text(connection, there, vec![schema.into()]).await?;
+    let schema = Untrusted::new(schema);
+    Ok((found.as_deref() != Some("true")).then(|| {
+        finding(
+            "schema",
+            CheckVerdict::Fail,
+            format!("there is no schema {schema}"),
+            "the schema is there before the migration",
+            "create it in an earlier migration: what an sql operation makes is not there yet when the others are prepared",
+        )
+    }))
+}
+
 async fn schema_create(connection: &mut PgConnection, schema: &str) -> Result<Check, Failure> {
+    if let Some(missing) = no_schema(connection, schema).await? {
+        return Ok(missing);
+    }
     let statement = "SELECT current_user::text, has_schema_privilege($1, 'CREATE')";
     let row = sql::row(connection, statement, vec![schema.into()]).await?;
     let (user, create) = match row {
@@ -97,6 +116,9 @@ async fn schema_create(connection: &mut PgConnection, schema: &str) -> Result<Ch
 }
 
 async fn schema_usage(connection: &mut PgConnection, schema: &str) -> Result<Check, Failure> {
+    if let Some(missing) = no_schema(connection, schema).await? {
+        return Ok(missing);
+    }
     let statement = "SELECT current_user::text, has_schema_privilege($1, 'USAGE')";
     let row = sql::row(connection, statement, vec![schema.into()]).await?;
     let (user, usage) = match row {

@@ -8,6 +8,8 @@ mod clients;
 mod drift;
 mod grants;
 mod others;
+mod past;
+mod rules;
 mod server;
 mod slots;
 mod table;
@@ -61,9 +63,11 @@ async fn checks(connection: &mut PgConnection, shard: &Inner) -> Result<Vec<Chec
     for form in &shard.program().forms {
         out.extend(expression::checks(connection, form).await?);
     }
+    out.extend(rules::checks(connection, shard).await?);
     for table in &shard.program().restructured {
         out.extend(table::owned(connection, shard, &table.to_string()).await?);
     }
+    out.push(past::check(connection, shard).await?);
     let shape = shape(connection, &shard.program().forms).await?;
     shard.fleet.shapes.post(&shard.spec.name, shape.clone());
     out.extend(shard.fleet.shapes.check(&shape));

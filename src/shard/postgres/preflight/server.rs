@@ -15,13 +15,14 @@ use sqlx::postgres::PgConnection;
 const VERSION_MIN: i64 = 140_000;
 
 /// Session settings as the server must show them: what a step relies on.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("lock_timeout", "1500ms"),
     ("statement_timeout", "1min"),
     ("idle_in_transaction_session_timeout", "5s"),
     ("client_connection_check_interval", "1s"),
     ("standard_conforming_strings", "on"),
     ("search_path", "pg_catalog"),
+    ("row_security", "off"),
     ("TimeZone", "UTC"),
     ("default_transaction_isolation", "read committed"),
 ];

@@ -28,7 +28,8 @@ pub(super) async fn checks(
         // Of a partitioned table the partitions may be what is published.
         let statement =
             "SELECT string_agg(DISTINCT p.pubname::text, ', ') FROM pg_publication_tables p
-            WHERE to_regclass(format('%I.%I', p.schemaname, p.tablename)) IN
+            JOIN pg_namespace n ON n.nspname = p.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
+            WHERE c.oid IN
               (SELECT to_regclass($1) UNION ALL SELECT relid FROM pg_partition_tree(to_regclass($1)))";
         let qualified = form.qualified();
         let found = sql::text(connection, statement, vec![qualified.as_str().into()]).await?;

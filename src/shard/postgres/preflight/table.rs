@@ -19,7 +19,7 @@ pub(super) async fn owned(
     let mut out = Vec::new();
     let owner = "SELECT pg_has_role(c.relowner, 'USAGE') OR coalesce((SELECT pg_has_role($2, c.relowner, 'USAGE')
         FROM pg_roles WHERE rolname = $2), false), c.relowner::regrole::text,
-        pg_size_pretty(pg_total_relation_size(c.oid)), greatest(c.reltuples, 0)::bigint
+        pg_size_pretty(pg_total_relation_size(c.oid)), greatest(c.reltuples, 0)::bigint, row_security_active(c.oid)
         FROM pg_class c WHERE c.oid = to_regclass($1)";
     let role = shard.spec.ddl_role.as_ref().map_or("", |r| r.as_str());
     let values = vec![qualified.into(), role.into()];
@@ -33,6 +33,9 @@ pub(super) async fn owned(
             "membership in the table's owner",
             &format!("GRANT {owner} TO the migrating role, or set ddl_role"),
         ));
+        if row.try_get(4)? {
+            out.push(hidden_rows(qualified));
+        }
         let size: String = row.try_get(2)?;
         out.push(finding(
             "size",
@@ -46,6 +49,20 @@ pub(super) async fn owned(
         ));
     }
     Ok(out)
+}
+
+/// A policy holds for the role that migrates: it would fill and compare only
+/// the rows that the policy shows.
+fn hidden_rows(qualified: &str) -> Check {
+    finding(
+        "row_security",
+        CheckVerdict::Fail,
+        format!("row security of {qualified} holds for its owner too"),
+        "the migrating role sees every row",
+        &format!(
+            "ALTER TABLE {qualified} NO FORCE ROW LEVEL SECURITY, or give ddl_role BYPASSRLS, for the time of the migration"
+        ),
+    )
 }
 
 /// Whether a table that gets a second form is fit for it.

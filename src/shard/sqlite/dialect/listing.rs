@@ -38,6 +38,7 @@ pub(super) fn listing(work: &Work, steps: &Steps, shapes: &[TableShape]) -> Vec<
                 sql,
                 lock,
                 frame: Frame::Transaction,
+                estimate: None,
             });
         }
     }
@@ -48,6 +49,7 @@ pub(super) fn listing(work: &Work, steps: &Steps, shapes: &[TableShape]) -> Vec<
         sql: forget(work),
         lock: "the file's write lock, for milliseconds".into(),
         frame: Frame::Transaction,
+        estimate: None,
     });
     listed
 }

@@ -1,6 +1,7 @@
 //! alter_column, where the column can stay where it stands.
 
-use super::constraint::{SHORT, added, dropped, going, validate};
+use super::constraint::{SHORT, added, validate};
+use super::drop_constraint::{dropped, going};
 use super::not_null::NotNullCheck;
 use super::safe_type::is_safe;
 use super::{Deed, Pair, Place, Scope, path, when};
@@ -71,16 +72,23 @@ fn retyped(
     }
     demand_unshown(scope, table, column)?;
     let (qualified, name) = (table.name.to_string(), &column.name);
+    // A type without a collation would have the type's own, and every index
+    // over the column would be built again under the lock.
+    let collate = column
+        .collation
+        .as_ref()
+        .map_or_else(String::new, |c| format!(" COLLATE {c}"));
     let pair = Pair {
         id: scope.id("type"),
         title: format!("{} becomes {sql_type}", name.as_str()),
         undo_title: format!("{} becomes {from} again, if every row fits", name.as_str()),
         run: vec![
             path(&table.name.schema),
-            format!("ALTER TABLE {qualified} ALTER COLUMN {name} TYPE {sql_type}"),
+            format!("ALTER TABLE {qualified} ALTER COLUMN {name} TYPE {sql_type}{collate}"),
         ],
         undo: vec![format!(
-            "ALTER TABLE {qualified} ALTER COLUMN {name} TYPE {from}"
+            "ALTER TABLE {qualified} ALTER COLUMN {name} TYPE {}",
+            column.full_type()
         )],
         lock: "ACCESS EXCLUSIVE, short: catalog only; the way back reads every row",
     };
@@ -101,7 +109,7 @@ fn demand_unshown(scope: &Scope<'_>, table: &Table, column: &Column) -> Result<(
         return impossible(
             &scope.key("type"),
             format!("{named} is shown by a version's view, under which its type cannot change"),
-            "say versions = \"schemas\", and up as the bare column: then a new form stands beside it",
+            "with versions = \"schemas\" say up as the bare column: then a new form stands beside it",
         );
     }
     Ok(())
@@ -128,7 +136,7 @@ fn not_null(scope: &Scope<'_>, alter: &AlterColumn) -> [Deed; 2] {
     };
     let (set, back) = pair.actions();
     let id = format!("undo/{}", scope.id("set_not_null_valid"));
-    let valid = validate(id, &qualified, &check.name, name.as_str());
+    let valid = validate(id, &check.table, &check.name, name.as_str());
     [
         Deed {
             place: Place::Verify,

@@ -1,15 +1,12 @@
-//! create_constraint, drop_constraint, rename_constraint.
+//! create_constraint.
 
 use super::index_steps::Build;
 use super::not_null::NotNullCheck;
 use super::{Deed, Known, Pair, Place, Scope, path, spell, when};
 use crate::base::Ident;
-use crate::migration::{
-    AlterColumn, CreateConstraint, DropConstraint, ForeignKey, KeyRule, RenameConstraint, Rule,
-    TableName,
-};
-use crate::shard::postgres::dialect::action::{Action, Mode, has_constraint, is_marked};
-use crate::shard::postgres::dialect::catalog::{Constraint, ConstraintKind, Table};
+use crate::migration::{CreateConstraint, ForeignKey, KeyRule, Rule, TableName};
+use crate::shard::postgres::dialect::action::{Action, Load, Mode, has_constraint, is_marked};
+use crate::shard::postgres::dialect::catalog::Constraint;
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
 
 pub(super) const SHORT: &str = "ACCESS EXCLUSIVE, short: catalog only, no scan";
@@ -127,18 +124,19 @@ pub(super) fn not_valid(
     let id = scope.id(&format!("validate/{}", name.as_str()));
     Deed {
         place: Place::Verify,
-        run: vec![add, validate(id, &qualified, name, &what)],
+        run: vec![add, validate(id, table, name, &what)],
         undo: vec![drop],
     }
 }
 
 /// Checks the rows that were there before the constraint.
-pub(super) fn validate(id: String, qualified: &str, name: &Ident, what: &str) -> Action {
+pub(super) fn validate(id: String, table: &TableName, name: &Ident, what: &str) -> Action {
+    let qualified = table.to_string();
     Action {
         id,
         title: format!("check every row for {what}"),
         probe: when(&has_constraint(
-            qualified,
+            &qualified,
             name.as_str(),
             " AND c.convalidated",
         )),
@@ -146,6 +144,7 @@ pub(super) fn validate(id: String, qualified: &str, name: &Ident, what: &str) ->
             "ALTER TABLE {qualified} VALIDATE CONSTRAINT {name}"
         )],
         mode: Mode::Alone,
+        load: Load::Scan(table.clone()),
         lock: SCAN,
     }
 }
@@ -178,7 +177,7 @@ pub(super) fn key_constraint(
     using_index(scope, table, name, definition, using)
 }
 
-fn key_word(constraint: &Constraint) -> &'static str {
+pub(super) fn key_word(constraint: &Constraint) -> &'static str {
     if constraint.is_primary() {
         "PRIMARY KEY"
     } else {
@@ -186,7 +185,7 @@ fn key_word(constraint: &Constraint) -> &'static str {
     }
 }
 
-fn deferral_of(constraint: &Constraint) -> &str {
+pub(super) fn deferral_of(constraint: &Constraint) -> &str {
     let definition = &constraint.definition;
     definition
         .find(" DEFERRABLE")
@@ -312,155 +311,4 @@ fn primary_key(
         .splice(0..0, checks.iter().flat_map(NotNullCheck::run));
     deed.undo.extend(checks.iter().map(NotNullCheck::undo));
     Ok(deed)
-}
-
-/// Clients of the new form count on it being gone: it goes when that is
-/// published.
-pub(super) fn drop(scope: &Scope<'_>, drop: &DropConstraint) -> Result<Deed, Impossible> {
-    let table = scope.existing(&drop.table)?;
-    let found = the_constraint(scope, table, &drop.name)?;
-    dropped(scope, &drop.table, table, found, Place::Publish)
-}
-
-/// The constraints that an altered column loses.
-pub(super) fn going<'t>(
-    scope: &Scope<'_>,
-    table: &'t Table,
-    alter: &AlterColumn,
-) -> Result<Vec<&'t Constraint>, Impossible> {
-    let mut going = Vec::new();
-    for name in &alter.drop_constraints {
-        let found = the_constraint(scope, table, name)?;
-        if !found.columns.contains(&alter.column) {
-            return impossible(
-                &scope.key("drop_constraints"),
-                format!(
-                    "{} is not over column {}",
-                    name.as_str(),
-                    alter.column.as_str()
-                ),
-                "name it where its column is altered, or use drop_constraint",
-            );
-        }
-        going.push(found);
-    }
-    Ok(going)
-}
-
-fn the_constraint<'t>(
-    scope: &Scope<'_>,
-    table: &'t Table,
-    name: &Ident,
-) -> Result<&'t Constraint, Impossible> {
-    table.constraint(name).ok_or_else(|| Impossible {
-        key: scope.key("name"),
-        what: format!("{} has no constraint {}", table.name.plain(), name.as_str()),
-        remedy: "correct its name, spelled as the catalog spells it".into(),
-    })
-}
-
-/// Drops a constraint of a table that stands at `at` then.
-pub(super) fn dropped(
-    scope: &Scope<'_>,
-    at: &TableName,
-    table: &Table,
-    found: &Constraint,
-    place: Place,
-) -> Result<Deed, Impossible> {
-    let (qualified, name) = (at.to_string(), &found.name);
-    let id = scope.id(&format!("drop/{}", name.as_str()));
-    let mut first = Vec::new();
-    let mut last = Vec::new();
-    let bare = found.definition.trim_end_matches(" NOT VALID");
-    let add = match (found.kind, table.index(name)) {
-        (ConstraintKind::Check | ConstraintKind::ForeignKey, _) => {
-            if found.is_validated {
-                let id = format!("undo/{}", scope.id(&format!("validate/{}", name.as_str())));
-                last.push(validate(id, &qualified, name, name.as_str()));
-            }
-            format!("{bare} NOT VALID")
-        }
-        (ConstraintKind::Key, Some(index)) => {
-            let build = Build {
-                table: at,
-                hidden: scope.hidden(name.as_str()),
-                is_unique: true,
-                definition: index.definition.clone(),
-                what: format!("the index of {}", name.as_str()),
-                finished: format!("NOT {}", is_marked(&id)),
-            };
-            let mut action = build.action(scope, &format!("build/{}", name.as_str()));
-            action.id = format!("undo/{}", action.id);
-            first.push(action);
-            let (word, deferral) = (key_word(found), deferral_of(found));
-            format!("{word} USING INDEX {}{deferral}", build.hidden)
-        }
-        _ => {
-            return impossible(
-                &scope.key("name"),
-                format!(
-                    "{} of {} is of a kind that could not be put back without blocking writers",
-                    name.as_str(),
-                    at.plain()
-                ),
-                "drop it with an sql operation that says how it is put back",
-            );
-        }
-    };
-    let pair = Pair {
-        id,
-        title: format!("drop constraint {}", name.as_str()),
-        undo_title: format!("put constraint {} back", name.as_str()),
-        run: vec![format!("ALTER TABLE {qualified} DROP CONSTRAINT {name}")],
-        undo: vec![format!(
-            "ALTER TABLE {qualified} ADD CONSTRAINT {name} {add}"
-        )],
-        lock: SHORT,
-    };
-    let (run, back) = pair.actions();
-    first.push(back);
-    first.extend(last);
-    Ok(Deed {
-        place,
-        run: vec![run],
-        undo: first,
-    })
-}
-
-pub(super) fn rename(scope: &Scope<'_>, rename: &RenameConstraint) -> Result<Deed, Impossible> {
-    let table = scope.existing(&rename.table)?;
-    let found = the_constraint(scope, table, &rename.from)?;
-    if table.constraint(&rename.to).is_some() {
-        return impossible(
-            &scope.key("to"),
-            format!(
-                "{} has a constraint {} already",
-                rename.table.plain(),
-                rename.to.as_str()
-            ),
-            "choose another name",
-        );
-    }
-    if found.kind == ConstraintKind::Key {
-        scope.demand_free(&rename.table.schema, &rename.to)?;
-    }
-    let qualified = rename.table.to_string();
-    let (from, to) = (&rename.from, &rename.to);
-    let pair = Pair {
-        id: scope.id("rename"),
-        title: format!("rename constraint {} to {}", from.as_str(), to.as_str()),
-        undo_title: format!(
-            "rename constraint {} back to {}",
-            to.as_str(),
-            from.as_str()
-        ),
-        run: vec![format!(
-            "ALTER TABLE {qualified} RENAME CONSTRAINT {from} TO {to}"
-        )],
-        undo: vec![format!(
-            "ALTER TABLE {qualified} RENAME CONSTRAINT {to} TO {from}"
-        )],
-        lock: SHORT,
-    };
-    Ok(pair.deed(Place::Drop))
 }

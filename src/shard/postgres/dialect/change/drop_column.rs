@@ -1,15 +1,18 @@
 //! drop_column: what keeps rows whole while some clients do not know the
 //! column any more, and what hangs on it.
 
-use super::constraint::dropped;
+use super::drop_constraint::dropped;
 use super::index::dropped as index_dropped;
 use super::{Deed, Pair, Place, Scope};
 use crate::base::{Ident, code, quote_literal};
-use crate::migration::DropColumn;
+use crate::migration::{DropColumn, TableName};
 use crate::shard::postgres::dialect::catalog::ConstraintKind;
-use crate::shard::postgres::dialect::form::{Form, Impossible};
-use crate::shard::postgres::dialect::leaving::Leaving;
-use crate::shard::postgres::dialect::mapping::{PINS, Volatility};
+use crate::shard::postgres::dialect::form::{Form, Impossible, Label, impossible};
+use crate::shard::postgres::dialect::leaving::{
+    Leaving, drop_trigger, trigger_drops, trigger_name,
+};
+use crate::shard::postgres::dialect::mapping::{Mapping, PINS, Volatility};
+use crate::shard::postgres::dialect::trigger::{NOTE_PATH, read_label};
 
 const WRITERS: &str = "SHARE ROW EXCLUSIVE, short: writers wait, readers do not";
 
@@ -18,6 +21,7 @@ struct Going<'a> {
     scope: &'a Scope<'a>,
     qualified: String,
     leaving: &'a Leaving,
+    label: Option<&'a Label>,
     name: String,
 }
 
@@ -26,34 +30,52 @@ pub(super) fn deeds(
     drop: &DropColumn,
     forms: &[Form],
 ) -> Result<Vec<Deed>, Impossible> {
-    let table = scope.existing(&drop.table)?;
-    let leaving = forms
-        .iter()
-        .filter(|form| form.table == drop.table)
-        .flat_map(|form| &form.leaving);
+    let mine = forms.iter().filter(|form| form.table == drop.table);
+    let leaving = mine.flat_map(|form| form.leaving.iter().map(move |l| (l, &form.label)));
     let mut deeds = Vec::new();
-    for leaving in leaving.filter(|leaving| leaving.column.name == drop.column) {
+    for (leaving, label) in leaving.filter(|(leaving, _)| leaving.column.name == drop.column) {
         let going = Going {
             scope,
             qualified: drop.table.to_string(),
             leaving,
-            name: scope.hidden("leaving").as_str().to_owned(),
+            label: label.as_ref(),
+            name: trigger_name(scope.migration, scope.number),
         };
         deeds.extend(going.fill());
         deeds.push(going.guard());
         deeds.push(going.unhook());
     }
-    // What hangs on several columns that go is dropped once.
-    let going = scope.leaving(&drop.table);
+    deeds.extend(hanging(scope, &drop.table, &drop.column)?);
+    Ok(deeds)
+}
+
+/// What hangs on a column that goes: before it, and back after it. What hangs
+/// on several such columns goes once.
+pub(super) fn hanging(
+    scope: &Scope<'_>,
+    at: &TableName,
+    column: &Ident,
+) -> Result<Vec<Deed>, Impossible> {
+    let table = scope.existing(at)?;
+    let going = scope.leaving(at);
     let mine = |columns: &[Ident]| {
         let first = going.iter().find(|name| columns.contains(name));
-        first.is_some_and(|first| **first == drop.column)
+        first.is_some_and(|first| *first == column)
     };
+    let mut deeds = Vec::new();
     for constraint in table.constraints.iter().filter(|c| mine(&c.columns)) {
-        if constraint.kind != ConstraintKind::Other {
-            let place = Place::Unhook;
-            deeds.push(dropped(scope, &drop.table, table, constraint, place)?);
+        if constraint.kind == ConstraintKind::Other {
+            return impossible(
+                &scope.key("table"),
+                format!(
+                    "{} over {} is of a kind that could not be put back without blocking writers",
+                    constraint.name.as_str(),
+                    column.as_str()
+                ),
+                "drop it with an sql operation that says how it is put back, in an earlier migration",
+            );
         }
+        deeds.push(dropped(scope, at, table, constraint, Place::Unhook)?);
     }
     let free = table.indexes.iter().filter(|index| index.bound.is_none());
     for index in free.filter(|index| mine(&index.columns)) {
@@ -77,7 +99,7 @@ impl Going<'_> {
             "BEGIN NEW.{column} := {}; RETURN NEW; END",
             down.call("NEW")
         );
-        vec![
+        let mut statements = vec![
             down.create("pilothouse", Volatility::Stable),
             down.grant(),
             format!(
@@ -92,15 +114,61 @@ impl Going<'_> {
                 "ALTER TABLE {} ENABLE ALWAYS TRIGGER {trigger}",
                 self.qualified
             ),
+        ];
+        statements.extend(self.follow_statements(down));
+        statements
+    }
+
+    /// What a client of the new version changes, the old one sees: `down` once
+    /// more (named to fire after the guard, which judges clients only), unless the statement sets the column itself. Who belongs to no
+    /// version may well mean to leave it alone.
+    fn follow_statements(&self, down: &Mapping) -> Vec<String> {
+        let Some(label) = self.label.filter(|_| !down.inputs.is_empty()) else {
+            return Vec::new();
+        };
+        let (trigger, column) = (self.trigger("trail"), &self.leaving.column.name);
+        let of = |row: &str| {
+            let inputs = down.inputs.iter();
+            let names: Vec<String> = inputs.map(|i| format!("{row}.{}", i.column)).collect();
+            format!("ROW({})", names.join(", "))
+        };
+        let body = format!(
+            "DECLARE
+  writer text := nullif(current_setting('pilothouse.writer', true), '');
+BEGIN
+{}
+  IF writer IN ('new', 'new version') THEN NEW.{column} := {}; END IF;
+  RETURN NEW;
+END",
+            read_label(label, ""),
+            down.call("NEW")
+        );
+        vec![
+            format!(
+                "CREATE OR REPLACE FUNCTION pilothouse.{trigger}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {PINS} AS {}",
+                quote_literal(&body)
+            ),
+            format!(
+                "CREATE OR REPLACE TRIGGER {trigger} BEFORE UPDATE ON {} FOR EACH ROW WHEN (record_image_eq(ROW(NEW.{column}), ROW(OLD.{column})) AND NOT record_image_eq({}, {}) AND {NOTE_PATH}) EXECUTE FUNCTION pilothouse.{trigger}()",
+                self.qualified,
+                of("NEW"),
+                of("OLD")
+            ),
+            format!(
+                "ALTER TABLE {} ENABLE ALWAYS TRIGGER {trigger}",
+                self.qualified
+            ),
         ]
     }
 
     fn drop_statements(&self, kind: &str) -> Vec<String> {
-        let trigger = self.trigger(kind);
-        vec![
-            format!("DROP TRIGGER IF EXISTS {trigger} ON {}", self.qualified),
-            format!("DROP FUNCTION IF EXISTS pilothouse.{trigger}()"),
-        ]
+        drop_trigger(&self.qualified, &self.trigger(kind)).into()
+    }
+
+    fn unfill_statements(&self) -> Vec<String> {
+        let mut statements = self.drop_statements("fill");
+        statements.extend(self.drop_statements("trail"));
+        statements
     }
 
     /// Clients of the new form do not know the column: from publication on.
@@ -112,7 +180,7 @@ impl Going<'_> {
             title: format!("{name} gets a value where a client does not write it"),
             undo_title: format!("{name} is written by clients alone"),
             run: self.fill_statements(),
-            undo: self.drop_statements("fill"),
+            undo: self.unfill_statements(),
             lock: WRITERS,
         };
         Some(pair.deed(Place::Publish))
@@ -159,21 +227,21 @@ impl Going<'_> {
         pair.deed(Place::Retire)
     }
 
-    /// The triggers name the column: they go before it and come back after it.
+    /// The triggers go with the column, in its own transaction, and come back
+    /// after it.
     fn unhook(&self) -> Deed {
         let name = self.leaving.column.name.as_str();
-        let mut run = self.drop_statements("guard");
-        run.extend(self.drop_statements("fill"));
+        let run = trigger_drops(&self.qualified, &self.name);
         let mut undo = self.fill_statements();
         undo.extend(self.guard_statements());
         let pair = Pair {
             id: self.scope.id(&format!("unhook/{name}")),
-            title: format!("take our triggers off {name}"),
+            title: format!("our triggers are off {name}"),
             undo_title: format!("put our triggers over {name} again"),
             run,
             undo,
             lock: WRITERS,
         };
-        pair.deed(Place::Unhook)
+        pair.deed(Place::Unguard)
     }
 }

@@ -89,7 +89,8 @@ pub(super) fn drop(scope: &Scope<'_>, drop: &DropIndex) -> Result<Deed, Impossib
             "correct its schema and name, spelled as the catalog spells it",
         );
     };
-    dropped(scope, table, index, Place::Drop)
+    // Before its table or columns get other names, and back after that.
+    dropped(scope, table, index, Place::Unhook)
 }
 
 /// Drops an index; the way back builds it again.
@@ -125,7 +126,10 @@ pub(super) fn dropped(
         title: format!("hide index {}", name.as_str()),
         undo_title: format!("give index {} its name", name.as_str()),
         run: vec![renamed(schema, name, &hidden)],
-        undo: vec![renamed(schema, &hidden, name)],
+        undo: [renamed(schema, &hidden, name)]
+            .into_iter()
+            .chain(index.settings(&table.name))
+            .collect(),
         lock: RENAME,
     };
     let (hide, give) = pair.actions();

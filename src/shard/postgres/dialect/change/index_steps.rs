@@ -8,7 +8,7 @@
 use super::{RESET_PATH, Scope, quoted, session_path};
 use crate::base::{Ident, quote_literal};
 use crate::migration::TableName;
-use crate::shard::postgres::dialect::action::{Action, Mode};
+use crate::shard::postgres::dialect::action::{Action, Load, Mode};
 
 const BUILD: &str =
     "SHARE UPDATE EXCLUSIVE: reads and writes go on; waits for every transaction older than it";
@@ -51,6 +51,7 @@ impl Build<'_> {
                 RESET_PATH.to_owned(),
             ],
             mode: Mode::Build,
+            load: Load::Index(self.table.clone(), self.definition.clone()),
             lock: BUILD,
         }
     }
@@ -64,6 +65,7 @@ impl Build<'_> {
             probe: super::when(&format!("NOT {}", is_index(schema, &self.hidden, ""))),
             statements: vec![drop_hidden(schema, &self.hidden)],
             mode: Mode::Build,
+            load: Load::Brief,
             lock: BUILD,
         }
     }

@@ -8,6 +8,7 @@
 mod column;
 mod constraint;
 mod drop_column;
+mod drop_constraint;
 mod index;
 mod index_steps;
 mod not_null;
@@ -18,7 +19,7 @@ mod spell;
 mod sql;
 mod table;
 
-use super::action::{Action, Mode, is_marked, when};
+use super::action::{Action, Load, Mode, is_marked, when};
 use super::catalog::{Catalog, Table};
 use super::form::{Form, Impossible, impossible, tag};
 use crate::base::{Ident, quote_literal};
@@ -33,6 +34,8 @@ pub(super) enum Place {
     Retire,
     /// Before the old form goes: what hangs on it.
     Unhook,
+    /// After it has gone: what stood guard over it.
+    Unguard,
     Drop,
     /// After everything else.
     Settle,
@@ -62,7 +65,12 @@ pub(super) fn deeds(
             word: operation.word(),
         };
         match operation {
-            Operation::AddColumn(_) | Operation::Backfill(_) => {}
+            Operation::AddColumn(add) => {
+                for column in add.down.keys() {
+                    deeds.extend(drop_column::hanging(&scope, &add.table, column)?);
+                }
+            }
+            Operation::Backfill(_) => {}
             Operation::AlterColumn(alter) if alter.has_second_form() => {
                 deeds.extend(second::deeds(&scope, alter)?);
             }
@@ -75,13 +83,13 @@ pub(super) fn deeds(
             Operation::DropColumn(drop) => {
                 deeds.extend(drop_column::deeds(&scope, drop, forms)?);
             }
-            Operation::DropConstraint(drop) => deeds.push(constraint::drop(&scope, drop)?),
+            Operation::DropConstraint(drop) => deeds.push(drop_constraint::drop(&scope, drop)?),
             Operation::DropIndex(drop) => deeds.push(index::drop(&scope, drop)?),
             Operation::DropTable(drop) => deeds.extend(table::drop(&scope, drop)?),
             Operation::RenameColumn(op) => deeds.push(rename::column(&scope, op)?),
             Operation::RenameTable(op) => deeds.push(rename::table(&scope, op)?),
             Operation::RenameConstraint(rename) => {
-                deeds.push(constraint::rename(&scope, rename)?);
+                deeds.push(rename::constraint(&scope, rename)?);
             }
             Operation::SetReplicaIdentity(set) => {
                 deeds.push(table::replica_identity(&scope, set)?);
@@ -165,12 +173,14 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Columns of a table that go without anything in their place.
+    /// Columns of a table that go, with what hangs on them: dropped, or
+    /// replaced by a column of another name.
     fn leaving(&self, table: &TableName) -> Vec<&'a Ident> {
         let operations = self.migration.operations.iter();
-        let leaves = operations.filter_map(|operation| match operation {
-            Operation::DropColumn(drop) if drop.table == *table => Some(&drop.column),
-            _ => None,
+        let leaves = operations.flat_map(|operation| match operation {
+            Operation::DropColumn(drop) if drop.table == *table => vec![&drop.column],
+            Operation::AddColumn(add) if add.table == *table => add.down.keys().collect(),
+            _ => Vec::new(),
         });
         leaves.collect()
     }
@@ -284,6 +294,7 @@ impl Pair {
             probe: when(&format!("NOT {}", is_marked(&id))),
             statements: undo,
             mode: Mode::Transaction,
+            load: Load::Brief,
             lock: self.lock,
         };
         let there = Action {
@@ -292,6 +303,7 @@ impl Pair {
             title: self.title,
             statements: self.run,
             mode: Mode::Transaction,
+            load: Load::Brief,
             lock: self.lock,
         };
         (there, back)

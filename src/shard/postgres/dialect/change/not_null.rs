@@ -4,12 +4,13 @@ use super::constraint::{SHORT, validate};
 use super::{Scope, when};
 use crate::base::{Ident, quote_literal};
 use crate::migration::TableName;
-use crate::shard::postgres::dialect::action::{Action, Mode, has_constraint};
+use crate::shard::postgres::dialect::action::{Action, Load, Mode, has_constraint};
 
 /// A check of ours that stands for NOT NULL until that can be set without a
 /// scan under the lock.
 pub(super) struct NotNullCheck<'a> {
     scope: &'a Scope<'a>,
+    pub(super) table: TableName,
     qualified: String,
     column: &'a Ident,
     pub(super) name: Ident,
@@ -19,6 +20,7 @@ impl<'a> NotNullCheck<'a> {
     pub(super) fn of(scope: &'a Scope<'a>, table: &TableName, column: &'a Ident) -> Self {
         Self {
             scope,
+            table: table.clone(),
             qualified: table.to_string(),
             column,
             name: scope.hidden(&format!("not null {}", column.as_str())),
@@ -67,9 +69,10 @@ impl<'a> NotNullCheck<'a> {
             probe: when(&format!("{set} OR {}", self.is_there(""))),
             statements: vec![self.add()],
             mode: Mode::Transaction,
+            load: Load::Brief,
             lock: SHORT,
         };
-        let mut all = validate(step("not_null_valid"), &self.qualified, &self.name, &what);
+        let mut all = validate(step("not_null_valid"), &self.table, &self.name, &what);
         all.probe = when(&format!(
             "{set} OR {}",
             self.is_there(" AND c.convalidated")
@@ -86,6 +89,7 @@ impl<'a> NotNullCheck<'a> {
             probe: when(&format!("NOT {}", self.is_there(""))),
             statements: vec![self.drop()],
             mode: Mode::Transaction,
+            load: Load::Brief,
             lock: SHORT,
         }
     }

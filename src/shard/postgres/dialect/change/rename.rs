@@ -1,11 +1,12 @@
 //! rename_column and rename_table: the new version has the new name from the
-//! first view on; the table itself gets it in contract.
+//! first view on; the table itself gets it in contract, as a constraint does.
 
+use super::constraint::SHORT;
+use super::drop_constraint::the_constraint;
 use super::{Deed, Pair, Place, Scope, quoted};
-use crate::migration::{RenameColumn, RenameTable};
+use crate::migration::{RenameColumn, RenameConstraint, RenameTable};
+use crate::shard::postgres::dialect::catalog::ConstraintKind;
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
-
-const SHORT: &str = "ACCESS EXCLUSIVE, short: catalog only";
 
 fn demand_versions(scope: &Scope<'_>) -> Result<(), Impossible> {
     if scope.migration.versions.is_none() {
@@ -71,4 +72,42 @@ pub(super) fn table(scope: &Scope<'_>, op: &RenameTable) -> Result<Deed, Impossi
     };
     // Every other step knows the table by the name that it has until now.
     Ok(pair.deed(Place::Settle))
+}
+
+pub(super) fn constraint(scope: &Scope<'_>, rename: &RenameConstraint) -> Result<Deed, Impossible> {
+    let table = scope.existing(&rename.table)?;
+    let found = the_constraint(scope, table, &rename.from)?;
+    if table.constraint(&rename.to).is_some() {
+        return impossible(
+            &scope.key("to"),
+            format!(
+                "{} has a constraint {} already",
+                rename.table.plain(),
+                rename.to.as_str()
+            ),
+            "choose another name",
+        );
+    }
+    if found.kind == ConstraintKind::Key {
+        scope.demand_free(&rename.table.schema, &rename.to)?;
+    }
+    let qualified = rename.table.to_string();
+    let (from, to) = (&rename.from, &rename.to);
+    let pair = Pair {
+        id: scope.id("rename"),
+        title: format!("rename constraint {} to {}", from.as_str(), to.as_str()),
+        undo_title: format!(
+            "rename constraint {} back to {}",
+            to.as_str(),
+            from.as_str()
+        ),
+        run: vec![format!(
+            "ALTER TABLE {qualified} RENAME CONSTRAINT {from} TO {to}"
+        )],
+        undo: vec![format!(
+            "ALTER TABLE {qualified} RENAME CONSTRAINT {to} TO {from}"
+        )],
+        lock: SHORT,
+    };
+    Ok(pair.deed(Place::Drop))
 }

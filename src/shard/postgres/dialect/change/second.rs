@@ -2,7 +2,8 @@
 //! again on the new one, under names of ours, and gets the real names when
 //! the old form goes.
 
-use super::constraint::{add_rule, dropped, going, key_constraint, not_valid};
+use super::constraint::{add_rule, key_constraint, not_valid};
+use super::drop_constraint::{dropped, going};
 use super::index::dropped as index_dropped;
 use super::index_steps::Build;
 use super::{Deed, Pair, Place, Scope, quoted};
@@ -168,7 +169,7 @@ impl Second<'_> {
         if self.going.contains(&&found.name) {
             return Ok(vec![unhook]);
         }
-        let made = match (found.kind, self.table.index(&found.name)) {
+        let mut made = match (found.kind, self.table.index(&found.name)) {
             (ConstraintKind::ForeignKey, _) => {
                 let (own, other) = found
                     .definition
@@ -197,15 +198,19 @@ impl Second<'_> {
                 );
             }
         };
+        if !found.is_validated {
+            // Old rows were never held to it.
+            made.run.truncate(1);
+        }
         let qualified = at.to_string();
         let rename = |from: &Ident, to: &Ident| {
             format!("ALTER TABLE {qualified} RENAME CONSTRAINT {from} TO {to}")
         };
-        let settle = self.settle(
-            &found.name,
-            rename(&name, &found.name),
-            rename(&found.name, &name),
-        );
+        let mut run = vec![rename(&name, &found.name)];
+        run.extend(found.commented(&qualified));
+        let index = self.table.index(&found.name).into_iter();
+        run.extend(index.flat_map(|index| index.settings(at)));
+        let settle = self.settle(&found.name, run, rename(&found.name, &name));
         Ok(vec![unhook, made, settle])
     }
 
@@ -239,21 +244,19 @@ impl Second<'_> {
         let rename = |from: &Ident, to: &Ident| {
             format!("ALTER INDEX {} RENAME TO {to}", quoted(&at.schema, from))
         };
-        let settle = self.settle(
-            &index.name,
-            rename(&name, &index.name),
-            rename(&index.name, &name),
-        );
+        let mut run = vec![rename(&name, &index.name)];
+        run.extend(index.settings(at));
+        let settle = self.settle(&index.name, run, rename(&index.name, &name));
         Ok([unhook, made, settle])
     }
 
     /// It gets its name when nothing else has it any more.
-    fn settle(&self, name: &Ident, run: String, undo: String) -> Deed {
+    fn settle(&self, name: &Ident, run: Vec<String>, undo: String) -> Deed {
         let pair = Pair {
             id: self.scope.id(&format!("settle/{}", name.as_str())),
             title: format!("give {} its name", name.as_str()),
             undo_title: format!("hide {}", name.as_str()),
-            run: vec![run],
+            run,
             undo: vec![undo],
             lock: RENAME,
         };

@@ -2,7 +2,7 @@
 
 use super::{Deed, Place, RESET_PATH, Scope, path, session_path, unmark, when};
 use crate::migration::{Sql, SqlStage};
-use crate::shard::postgres::dialect::action::{Action, Mode, is_marked};
+use crate::shard::postgres::dialect::action::{Action, Load, Mode, is_marked};
 
 const LOCK: &str = "as your statement takes it";
 
@@ -40,6 +40,7 @@ pub(super) fn run(scope: &Scope<'_>, sql: &Sql) -> Deed {
         probe: undone,
         statements: within(vec![down.clone(), unmark(&id)]),
         mode,
+        load: Load::Brief,
         lock: LOCK,
     });
     Deed {
@@ -53,6 +54,7 @@ pub(super) fn run(scope: &Scope<'_>, sql: &Sql) -> Deed {
             probe: when(&is_done),
             statements: within(vec![sql.up.clone()]),
             mode,
+            load: Load::Brief,
             lock: LOCK,
         }],
         undo: undo.into_iter().collect(),

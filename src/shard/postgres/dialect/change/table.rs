@@ -1,10 +1,10 @@
 //! create_table, drop_table, set_replica_identity.
 
-use super::constraint::dropped;
+use super::drop_constraint::dropped;
 use super::{Deed, Known, Pair, Place, Scope, path, quoted, spell};
 use crate::base::{Ident, quote_literal};
 use crate::migration::{
-    CreateTable, DropTable, Operation, ReplicaIdentity, SetReplicaIdentity, TableName,
+    CreateTable, DropTable, Operation, ReplicaIdentity, Rule, SetReplicaIdentity, TableName,
 };
 use crate::shard::postgres::dialect::catalog::ConstraintKind;
 use crate::shard::postgres::dialect::form::{Impossible, impossible};
@@ -22,6 +22,13 @@ pub(super) fn create(scope: &Scope<'_>, create: &CreateTable) -> Result<Deed, Im
     scope.demand_free(schema, name)?;
     for other in create.referenced().filter(|other| **other != create.table) {
         scope.table(other)?;
+    }
+    for constraint in &create.constraints {
+        if let Rule::ForeignKey(key) = &constraint.rule
+            && key.table != create.table
+        {
+            scope.demand_columns(&key.table, &key.referenced)?;
+        }
     }
     let pair = Pair {
         id: scope.id("create"),
@@ -97,6 +104,16 @@ pub(super) fn drop(scope: &Scope<'_>, drop: &DropTable) -> Result<Vec<Deed>, Imp
                 table.dependents.join(", ")
             ),
             "drop what needs it first, in an earlier migration",
+        );
+    }
+    if table.is_partitioned {
+        return impossible(
+            &scope.key("table"),
+            format!(
+                "{} is partitioned, and its partitions would stay where they are",
+                drop.table.plain()
+            ),
+            "drop it with an sql operation at = \"contract\"",
         );
     }
     let (schema, name) = (&drop.table.schema, &drop.table.table);

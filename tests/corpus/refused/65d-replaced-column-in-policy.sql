@@ -1,0 +1,9 @@
+-- before
+CREATE TABLE t (id integer PRIMARY KEY, z integer NOT NULL);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (z > 0);
+INSERT INTO t SELECT n, n FROM generate_series(1, 20) n;
+-- direct
+DROP POLICY p ON t; ALTER TABLE t ADD y bigint; UPDATE t SET y = z; ALTER TABLE t ALTER y SET NOT NULL; ALTER TABLE t DROP z CASCADE;
+-- writes
+UPDATE t SET z = z + 1 WHERE id = 4;

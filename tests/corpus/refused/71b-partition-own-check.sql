@@ -1,0 +1,13 @@
+-- before
+CREATE TABLE t (id integer, d date, v integer, PRIMARY KEY (id, d)) PARTITION BY RANGE (d);
+CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+ALTER TABLE t1 ADD CONSTRAINT ck CHECK (v < 100000);
+ALTER TABLE t1 ALTER v SET NOT NULL;
+CREATE TABLE t2 PARTITION OF t DEFAULT;
+GRANT SELECT (v) ON t1 TO reporting;
+COMMENT ON COLUMN t1.v IS 'leaf';
+INSERT INTO t SELECT n, date '2024-01-20' + n, n FROM generate_series(1, 20) n;
+-- direct
+ALTER TABLE t ALTER v TYPE bigint;
+-- writes
+UPDATE t SET v = v + 1 WHERE id = 3;

@@ -1,0 +1,11 @@
+-- before
+CREATE TABLE t (id integer, d date, v integer, PRIMARY KEY (id, d)) PARTITION BY RANGE (d);
+CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+ALTER TABLE t1 ADD CONSTRAINT ck CHECK (v < 100000);
+CREATE TABLE t2 PARTITION OF t DEFAULT;
+CREATE INDEX t2_v ON t2 (v);
+INSERT INTO t SELECT n, date '2024-01-20' + n, n FROM generate_series(1, 20) n;
+-- direct
+ALTER TABLE t DROP v; ALTER TABLE t RENAME TO tt;
+-- writes
+UPDATE t SET v = v + 1 WHERE id = 3;
