@@ -139,17 +139,15 @@ fn promotion_into_contract_is_typed() {
         lasting: Period::from_ms(7_200_000),
     });
     let lost = "shift/losses: 17 rows of shop.customers whose email the old form cannot give again";
-    for name in ["eu-01"] {
-        let done = Event::StageDone {
-            stop: Stop::Shift(100),
-            generation: 1,
-            evidence: Evidence {
-                notes: vec![lost.into()],
-                ..Evidence::default()
-            },
-        };
-        scene.by("engine", Scope::Shard(shard(name)), done, "");
-    }
+    let done = Event::StageDone {
+        stop: Stop::Shift(100),
+        generation: 1,
+        evidence: Evidence {
+            notes: vec![lost.into()],
+            ..Evidence::default()
+        },
+    };
+    scene.by("engine", Scope::Shard(shard("eu-01")), done, "");
     let mut model = scene.model();
     on_ring(&mut model, "canary");
     keys(&mut model, "P");
