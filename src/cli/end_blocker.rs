@@ -86,7 +86,11 @@ fn listed(shard: &ShardName, waits: &[LockWait]) -> String {
 }
 
 fn party(party: &LockParty) -> String {
-    format!("{} {}", party.pid, Untrusted::new(&party.who))
+    let who = Untrusted::new(&party.who);
+    match party.pid {
+        0 => who.to_string(),
+        pid => format!("{pid} {who}"),
+    }
 }
 
 fn ran(party: &LockParty) -> String {

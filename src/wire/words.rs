@@ -1,6 +1,6 @@
 //! Numbers and lengths of time in words that keep their unit and their width.
 
-use super::look::StepEstimate;
+use super::look::{LockParty, StepEstimate};
 use super::view::Eta;
 use crate::base::{Period, Timestamp};
 use crate::rollout::ThrottleReason;
@@ -179,4 +179,12 @@ pub fn estimate(estimate: &StepEstimate) -> String {
         text.push_str(&format!(", {bytes} more on disk"));
     }
     format!("{text}, {}", ms(estimate.ms))
+}
+
+/// A session that waits or is waited for; one of ours has no process to name.
+pub fn party(party: &LockParty) -> String {
+    match party.pid {
+        0 => party.who.clone(),
+        pid => format!("{} (pid {pid})", party.who),
+    }
 }

@@ -8,6 +8,7 @@ use pilothouse::base::Stop;
 use pilothouse::rollout::{Blocker, BlockerEnd};
 use pilothouse::shard::Shard as _;
 use pilothouse::wire::{LockWait, Locks};
+use pilothouse::worker::{Op, Reply, Step};
 use sqlx::PgConnection;
 
 const ITEM: &str = "CREATE TABLE item (id bigint PRIMARY KEY, label text NOT NULL);
@@ -155,6 +156,10 @@ async fn an_index_build_tells_how_far_it_is_and_whom_it_waits_for() {
     let build = build.expect("the build has an estimate");
     assert_eq!(build.rows, 10);
     assert!(build.disk_bytes > 0, "{build:?}");
+    let fills = case.another(LABELS).await;
+    let fill = fills.plan().listing.iter().find(|s| s.title == "fill item");
+    // Rows written anew take the table's own size again.
+    assert!(fill.unwrap().estimate.unwrap().disk_bytes > 0, "{fill:?}");
     let mut holder = case.connect("app").await;
     let old = "SET application_name = 'report'; BEGIN; UPDATE item SET label = 'held' WHERE id = 3";
     run_on(&mut holder, old).await.unwrap();
@@ -176,4 +181,50 @@ async fn an_index_build_tells_how_far_it_is_and_whom_it_waits_for() {
     run_on(&mut holder, "COMMIT").await.unwrap();
     built.await.unwrap();
     assert_eq!(case.shard.step_progress().await, None);
+}
+
+/// A step of ours waits for a moment only, then gives way: who stands in its way
+/// is named all the same, and can be ended between two tries.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_a_step_gives_way_to_is_named_and_can_be_ended() {
+    if !require_postgres() {
+        return;
+    }
+    let (case, mut host) = Case::at(ITEM, LABELS, Stop::Snapshot).await;
+    let stops = &host.shard.plan().plan.stops;
+    let first = stops[&Stop::Expand].run.iter().find_map(|step| match step {
+        Step::Act { id, .. } => Some(id.clone()),
+        _ => None,
+    });
+    let apply = Op::Apply(first.unwrap());
+    let mut holder = case.connect("app").await;
+    let locks =
+        "SET application_name = 'console'; BEGIN; UPDATE item SET label = 'held' WHERE id = 3";
+    run_on(&mut holder, locks).await.unwrap();
+    let reply = host.ask(apply.clone()).await;
+    let Reply::Error(error) = &reply else {
+        panic!("{reply:?}");
+    };
+    assert_eq!(error.code, "55P03");
+    let named = "in its way: app console idle in transaction (pid ";
+    assert!(error.message.contains(named), "{error:?}");
+    let seen = waits(&host).await;
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(
+        seen[0].waiter.who,
+        "pilothouse, which gives way and tries again"
+    );
+    let party = &seen[0].blockers[0];
+    let blocker = Blocker {
+        pid: party.pid,
+        began_us: party.began_us.unwrap(),
+    };
+    let who = "app console".to_owned();
+    assert_eq!(
+        host.shard.end_blocker(blocker).await,
+        BlockerEnd::Ended { who }
+    );
+    let reply = host.ask(apply).await;
+    assert!(matches!(reply, Reply::Done { .. }), "{reply:?}");
+    assert_eq!(waits(&host).await, []);
 }

@@ -4,8 +4,8 @@ use crate::cockpit::action::{ACTIONS, Item, Tier};
 use crate::cockpit::model::{FleetRow, Link, Model, Pane};
 use crate::cockpit::shot;
 use crate::wire::{
-    EventView, FleetView, LockParty, Locks, Need, RingView, RolloutView, ShardView, SignalView,
-    Standing, words,
+    EventView, FleetView, Locks, Need, RingView, RolloutView, ShardView, SignalView, Standing,
+    words,
 };
 
 /// Newest events in a summary.
@@ -280,17 +280,13 @@ pub(super) fn closer(model: &Model) -> Vec<String> {
         Locks::Unknown(why) => out.push(format!("Locks: {why}")),
         Locks::Seen(waits) if waits.is_empty() => out.push("Locks: nobody waits for one".into()),
         Locks::Seen(waits) => out.extend(waits.iter().map(|wait| {
-            let blockers: Vec<String> = wait.blockers.iter().map(party).collect();
+            let blockers: Vec<String> = wait.blockers.iter().map(words::party).collect();
             let waits = words::ms(wait.waits_ms);
-            let (who, whom) = (party(&wait.waiter), blockers.join(" and "));
+            let (who, whom) = (words::party(&wait.waiter), blockers.join(" and "));
             format!("Lock: {who} waits {waits} for {whom}")
         })),
     }
     out
-}
-
-fn party(party: &LockParty) -> String {
-    format!("{} (pid {})", party.who, party.pid)
 }
 
 /// Rows of a screen that are told at most.

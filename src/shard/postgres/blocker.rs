@@ -2,10 +2,10 @@
 //! seen, and only while somebody waits for it.
 
 use super::connect::{self, Purpose};
-use super::{Failure, Inner, sql};
+use super::{Failure, Inner, lock_wait, sql};
 use crate::base::Untrusted;
 use crate::rollout::{Blocker, BlockerEnd};
-use crate::wire::words;
+use crate::wire::{LockParty, words};
 use crate::worker::CallError;
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -38,7 +38,7 @@ pub(super) async fn end(shard: &Inner, blocker: Blocker) -> BlockerEnd {
     let (candidates, known) = (&shard.spec.candidates, shard.known());
     let found = connect::primary(candidates, &shard.identity, Purpose::Measure, &known).await;
     let ended = match found {
-        Ok(mut found) => end_on(&mut found.connection, blocker).await,
+        Ok(mut found) => end_on(&mut found.connection, shard, blocker).await,
         Err(failure) => Err(failure),
     };
     ended.unwrap_or_else(|Failure(error)| BlockerEnd::Failed(why(&error)))
@@ -52,14 +52,19 @@ fn why(error: &CallError) -> String {
     }
 }
 
-async fn end_on(connection: &mut PgConnection, blocker: Blocker) -> Result<BlockerEnd, Failure> {
+async fn end_on(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    blocker: Blocker,
+) -> Result<BlockerEnd, Failure> {
     let values = vec![i64::from(blocker.pid).into(), blocker.began_us.into()];
     let Some(row) = sql::row(connection, LOOK, values.clone()).await? else {
         return Ok(BlockerEnd::Gone);
     };
     let (kind, who): (Option<String>, String) = (row.try_get(0)?, row.try_get(1)?);
     let (is_ours, has_written): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
-    let (open_ms, blocks): (i64, bool) = (row.try_get(4)?, row.try_get(5)?);
+    let (open_ms, is_waited_for): (i64, bool) = (row.try_get(4)?, row.try_get(5)?);
+    let blocks = is_waited_for || gives_way_to(connection, shard, blocker).await?;
     let spared = if kind.as_deref() != Some("client backend") {
         let kind = kind.unwrap_or_else(|| "another process".into());
         Some(format!("it is no client, but {}", Untrusted::new(kind)))
@@ -89,4 +94,19 @@ async fn end_on(connection: &mut PgConnection, blocker: Blocker) -> Result<Block
         )),
         None => BlockerEnd::Gone,
     })
+}
+
+/// Whether a step of ours, between two tries, would wait for it.
+async fn gives_way_to(
+    connection: &mut PgConnection,
+    shard: &Inner,
+    blocker: Blocker,
+) -> Result<bool, Failure> {
+    if shard.gives_way_since().is_none() {
+        return Ok(false);
+    }
+    let found = lock_wait::in_the_way(connection, shard).await?;
+    let is_it =
+        |party: &LockParty| party.pid == blocker.pid && party.began_us == Some(blocker.began_us);
+    Ok(found.iter().any(is_it))
 }

@@ -101,7 +101,8 @@ async fn table(connection: &mut PgConnection, name: &TableName) -> Result<Option
     let qualified = format!("{}.{}", name.schema, name.table);
     let found =
         "SELECT c.oid::text, greatest(c.reltuples, 0)::bigint, c.relkind = 'p',
-          (SELECT coalesce(sum(pg_table_size(t.relid)), 0)::bigint FROM pg_partition_tree(c.oid) t) FROM pg_class c
+          (SELECT coalesce(sum(pg_table_size(t.relid)), 0)::bigint
+            FROM (SELECT c.oid::regclass AS relid UNION SELECT relid FROM pg_partition_tree(c.oid)) t) FROM pg_class c
         WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p')";
     let Some(row) = sql::row(connection, found, vec![qualified.into()]).await? else {
         return Ok(None);

@@ -49,6 +49,7 @@ use futures_util::future::BoxFuture;
 pub use history::{read_past, write_baseline};
 pub use record::read_record;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// An error on its way to becoming a reply.
 #[derive(Debug)]
@@ -69,6 +70,8 @@ pub(crate) struct Inner {
     /// The server's `deadlock_timeout`.
     deadlock_ms: u64,
     seen: Mutex<Seen>,
+    /// Since when a step of ours gives way to somebody's lock, again and again.
+    gave_way: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -88,7 +91,30 @@ fn int(number: u64) -> sql::Value {
     sql::Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
+/// What a step met.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Nobody,
+    Lock,
+}
+
 impl Inner {
+    /// Since when a step of ours gives way, if one does.
+    fn gives_way_since(&self) -> Option<Instant> {
+        *self.gave_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A step met a lock of somebody's, or went through.
+    fn note_way(&self, met: Met) {
+        let mut since = self.gave_way.lock().unwrap_or_else(PoisonError::into_inner);
+        match met {
+            Met::Lock => {
+                since.get_or_insert_with(Instant::now);
+            }
+            Met::Nobody => *since = None,
+        }
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         // A panic while this lock is held cannot leave half a value behind.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -232,6 +258,7 @@ impl PostgresShard {
             program,
             deadlock_ms,
             seen: Mutex::new(seen),
+            gave_way: Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

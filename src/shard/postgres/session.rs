@@ -2,7 +2,7 @@
 //! leaves its outcome open poisons the connection.
 
 use super::connect::{self, Known, Purpose};
-use super::{Failure, Inner, act, check, chunk, long, registry, split, sql};
+use super::{Failure, Inner, Met, act, check, chunk, lock_wait, long, registry, split, sql};
 use crate::shard::{Session, SessionRole};
 use crate::worker::{ErrorKind, Op, Reply, ShardCall};
 use futures_util::future::BoxFuture;
@@ -144,6 +144,9 @@ impl PostgresSession {
     }
 }
 
+/// SQLSTATE of a lock that was not to be had in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// Whether a call may open a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opens {
@@ -213,10 +216,20 @@ impl Session for PostgresSession {
                 _ => false,
             };
             let limit = if long { CALL_LONG } else { CALL_STEP };
+            let is_step = matches!(call.op, Op::Apply(_));
             match tokio::time::timeout(limit, self.execute(call)).await {
-                Ok(Ok(reply)) => reply,
-                Ok(Err(Failure(error))) => {
+                Ok(Ok(reply)) => {
+                    if is_step {
+                        self.shard.note_way(Met::Nobody);
+                    }
+                    reply
+                }
+                Ok(Err(Failure(mut error))) => {
                     self.recover(error.kind).await;
+                    if is_step && error.code == LOCK_NOT_AVAILABLE {
+                        self.shard.note_way(Met::Lock);
+                        error.message.push_str(&lock_wait::told(&self.shard).await);
+                    }
                     Reply::Error(error)
                 }
                 Err(_) => {

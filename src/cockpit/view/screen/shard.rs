@@ -7,9 +7,7 @@ use super::super::trend;
 use crate::cockpit::model::Model;
 use crate::cockpit::theme::Role;
 use crate::cockpit::widgets::{Canvas, Part, fit, fit_right, part, sign};
-use crate::wire::{
-    EventView, LockParty, LockWait, Locks, ShardView, Sign, SignalView, concerns, words,
-};
+use crate::wire::{EventView, LockWait, Locks, ShardView, Sign, SignalView, concerns, words};
 use ratatui::layout::Rect;
 
 /// Acts and events that are shown.
@@ -171,7 +169,7 @@ fn wait((place, wait): (usize, &LockWait)) -> Lines {
         labelled(label),
         sign(
             Sign::Held,
-            &format!("{} waits {waits}", party(&wait.waiter)),
+            &format!("{} waits {waits}", words::party(&wait.waiter)),
         ),
         part(Role::Muted, format!("  {}", wait.waiter.query)),
     ]];
@@ -179,15 +177,14 @@ fn wait((place, wait): (usize, &LockWait)) -> Lines {
         let open = words::ms(blocker.open_ms);
         lines.push(vec![
             labelled(""),
-            part(Role::Text, format!("  for {}, open {open}", party(blocker))),
+            part(
+                Role::Text,
+                format!("  for {}, open {open}", words::party(blocker)),
+            ),
             part(Role::Muted, format!("  {}", blocker.query)),
         ]);
     }
     lines
-}
-
-fn party(party: &LockParty) -> String {
-    format!("{} (pid {})", party.who, party.pid)
 }
 
 fn checkpoint(model: &Model, shard: &ShardView, lines: &mut Lines) {

@@ -107,7 +107,8 @@ impl RowSql {
     /// The table's pages, with those of its partitions.
     pub(crate) fn pages(&self) -> String {
         format!(
-            "SELECT coalesce(sum(pg_relation_size(relid)), 0)::bigint / current_setting('block_size')::bigint FROM pg_partition_tree({})",
+            "SELECT coalesce(sum(pg_relation_size(t.relid)), 0)::bigint / current_setting('block_size')::bigint
+             FROM (SELECT {0}::regclass AS relid UNION SELECT relid FROM pg_partition_tree({0})) t",
             quote_literal(&self.table)
         )
     }
